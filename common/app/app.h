@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One main for every process (style.md 12): configuration, log, database, bus, workers, listeners, drain. */
+#ifndef APP_APP_H
+#define APP_APP_H
+
+#include "common/app/config.h"
+#include "common/rpc/rpc.h"
+
+/* One served path of the admin socket or the northbound listener, with JSON bodies. */
+struct app;
+struct route {
+	const char *method, *path; /* "GET", "/admin/batches"; a trailing "/" matches everything below: the rest by route_rest */
+	void (*handle)(struct app *app, struct http_call *call);
+};
+
+struct app_spec {
+	const char *name;         /* "sm-sr" */
+	const char *env_prefix;   /* "RSP_SMSR_" */
+	enum role role;
+	const struct config_row *config; /* the role's own rows, ending with key NULL; common ones are added */
+	size_t config_size;       /* of the role's config struct, which begins with struct config_common */
+	const struct migration *migrations;
+	const size_t *n_migrations;
+	const struct statement *statements; /* the role's own, numbered from RPC_STATEMENTS */
+	size_t n_statements;
+	const struct served *served;
+	size_t n_served;
+	outbox_answered answered;
+	const struct route *admin;      /* further admin routes; ends with method NULL; may be NULL */
+	const struct route *northbound; /* HTTPS listener of the gateway; NULL: none */
+	/* The role's process-wide object (keys read from files, ...). 0, or -1 with error filled: what, where, how to mend. */
+	int (*open)(struct app *app, void **out_role, char error[256]);
+	void (*close)(void *role);
+	/* Called once after the listeners are up, for background work of the role; may be NULL. */
+	void (*ready)(struct app *app);
+	void (*stop)(struct app *app);
+};
+
+struct app {
+	const struct app_spec *spec;
+	const struct config_common *config; /* the role's struct begins with it */
+	struct rpc rpc;
+	struct http_server *partner, *northbound, *management, *admin;
+	volatile int draining;
+};
+
+/* Runs the process until SIGTERM or SIGINT. The value is main's: 0 clean, 1 a start that failed (printed: what, where, how to mend), 2 usage. */
+int app_run(const struct app_spec *spec, int argc, char **argv);
+
+/* For routes: this pool thread's database connection and a fresh arena that is freed when the handler returns. */
+struct db *app_db(struct http_call *call);
+struct arena *app_arena(struct http_call *call);
+/* What follows the route's path, for routes that end with '/'. */
+const char *route_rest(const struct route *r, const struct http_call *call);
+/* Answers with a JSON text; and the error form {"error":{"code":"...","message":"..."}}. */
+void app_json(struct http_call *call, unsigned status, const char *json);
+void app_error(struct http_call *call, unsigned status, const char *code, const char *fmt, ...) PRINTF(4, 5);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one check of who may do what to which card or profile (decisions.md D1). */
+#ifndef AUTH_RELATION_H
+#define AUTH_RELATION_H
+
+#include "common/auth/registry.h"
+#include "common/sgp02/eis.h"
+
+/* What the begin step loaded, as far as the relation needs it. */
+struct relation_facts {
+	bool eid_named, eid_known;   /* the input has an EID; we manage it */
+	struct eid eid;
+	struct oid eum;              /* who registered it; valid when eid_known */
+	const struct profile_info *profiles; /* of the EID, In-Creation included */
+	size_t n_profiles;
+	const struct iccid *iccid;   /* the ICCID the input names; NULL: none */
+	struct oid orderer;          /* REL_ORDERER: of the batch; empty text: no such row, the handler says so */
+};
+
+/* OK, or the code of procedures.md 5.4: 8.1.1/1.1 EID unknown, 8.1/1.2 owns nothing, 8.2.1/3.9 ICCID unknown, 8.2.1/1.2 not the owner, 1.1/1.2 else. */
+result relation_check(struct arena *a, const struct function *f, const struct entity *caller, const struct relation_facts *facts);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must leave the process after a commit (decisions.md B1): rows, worked at least once, in order per (lane, EID). */
+#ifndef RPC_OUTBOX_H
+#define RPC_OUTBOX_H
+
+#include "common/auth/registry.h"
+#include "common/msg/messages.h"
+#include "common/rpc/statements.h"
+#include "common/store/store.h"
+
+struct rpc;
+
+/* Queues a row for the bus in the current transaction. id: de-duplication id, a UUID. */
+void outbox_event(struct db *db, struct arena *a, const char *event, const char *eid, const char *trace, const char *json);
+
+/* Queues a SOAP request to entity `to` on interface fn->iface. in: the function's request struct, its FCI already fixed in a row (A1).
+ * body and addressing are encoded now; MessageID and time stamps are made per attempt. ref: the role's own key of what waits for the
+ * answer (a card's EID, a submission's id), handed back to `answered`. give_up_at: wall microseconds, 0: never (ES1). */
+void outbox_request(struct db *db, struct arena *a, const struct function *fn, const struct oid *to, const char *eid, const void *in,
+		    const char *ref, const char *context_id, int64_t give_up_at);
+
+/* An answer that came for a SOAP row. Exactly one of: status set (a Response was decoded), or fault (a SOAP Fault), both final for this row. */
+struct outbox_answer {
+	const struct function *fn;
+	struct oid to;
+	const char *ref, *eid;
+	const void *response;  /* the function's response struct; NULL on a fault */
+	const struct response_base *base; /* its base; NULL on a fault */
+	struct soap_fault fault; /* code NULL: none */
+};
+
+/* What a role does with an answer: queue statements on db (a transaction is open; the row's deletion is committed with them). Returns true when
+ * the row is done; false: keep it and try again later with back-off (a 1.2/4.4 answer, a Receiver fault). May run again. */
+typedef bool (*outbox_answered)(void *role, struct db *db, struct arena *a, const struct outbox_answer *answer);
+
+struct outbox;
+struct outbox_spec {
+	struct rpc *rpc;          /* store, bus, http client, own identity */
+	unsigned workers;         /* threads; each with its own connection */
+	outbox_answered answered; /* NULL: this role sends no requests */
+};
+struct outbox *outbox_open(const struct outbox_spec *spec);
+void outbox_close(struct outbox *o); /* finishes what is in flight; NULL allowed */
+/* Wakes a worker: rows were committed, or the bus came back. */
+void outbox_ring(struct outbox *o);
+
+#endif
