@@ -26,7 +26,7 @@ struct entity {
 	size_t n_customers;
 };
 
-/* Statements of the registry stand in common/rpc/statements.def (RPC_ENTITY_*). All results: OK with *out NULL when there is none. */
+/* Statements of the registry stand in common/store/statements.def (RPC_ENTITY_*). All results: OK with *out NULL when there is none. */
 result registry_by_certificate(struct db *db, struct arena *a, struct bytes der, const struct entity **out);
 result registry_by_oid(struct db *db, struct arena *a, const struct oid *oid, const struct entity **out);
 /* Where an interface of an entity is reached: URLs in the order to be tried, and the pins of all its certificates

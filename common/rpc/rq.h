@@ -6,7 +6,7 @@
 #include "common/auth/registry.h"
 #include "common/auth/relation.h"
 #include "common/msg/messages.h"
-#include "common/rpc/statements.h"
+#include "common/store/statements.h"
 #include "common/soap/envelope.h"
 #include "common/store/store.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statements that every role has; a role's own numbers begin at RPC_STATEMENTS. */
-#ifndef RPC_STATEMENTS_H
-#define RPC_STATEMENTS_H
+#ifndef STORE_STATEMENTS_H
+#define STORE_STATEMENTS_H
 
 #include "common/store/store.h"
 
 enum rpc_statement {
 #define STATEMENT(name, sql) name,
-#include "common/rpc/statements.def"
+#include "common/store/statements.def"
 #undef STATEMENT
 	RPC_STATEMENTS
 };
