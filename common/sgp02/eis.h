@@ -141,6 +141,7 @@ struct eis {
 	/* What was signed, canonical, and its signature (decisions.md D3): emitted as they are, never rebuilt. Set by the decoder from
 	 * the document (exclusive C14N), or loaded. Empty while an EUM builds an EIS. */
 	struct bytes info_octets, signature_octets;
+	const void *info_node; /* the decoder's node of EumSignedInfo, for its other canonical forms; NULL when loaded from the database */
 	int64_t remaining_memory, available_memory; /* bytes */
 	int64_t *last_audit;
 	struct oid smsr;
