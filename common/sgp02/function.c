@@ -187,7 +187,8 @@ bool role_parse(const char *text, enum role *out)
 	return false;
 }
 
-static const char *action(const struct function *f, enum group group, const char *callback, const char *suffix, char out[ACTION_MAX])
+static const char *action(const struct function *f, enum group group, const char *callback, const char *suffix,
+			  char out[ACTION_MAX])
 {
 	(void)snprintf(out, ACTION_MAX, "http://gsma.com/%s/%s%s/%s-%s%s", iface_names[f->iface], group_names[group], callback,
 		       iface_names[f->iface], f->action_name, suffix);
