@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every call of rspctl, the operator's command line, in one place."""
+import json
+import os
+
+from .paths import RspError
+from .proc import run
+
+
+class Ctl:
+    """rspctl of one build, always with --json. Each method returns the decoded answer; a refusal is a CtlError."""
+
+    def __init__(self, program, env):
+        self.program, self.env = program, env
+
+    def call(self, *words, timeout_s=60):
+        """(exit code, output) of any command line."""
+        return run([self.program, "--json", *words], check=False, env=self.env, timeout_s=timeout_s, cwd="/")
+
+    def _answer(self, *words, timeout_s=60):
+        code, output = self.call(*words, timeout_s=timeout_s)
+        if code != 0:
+            raise CtlError(words, code, output)
+        try:
+            return json.loads(output) if output.strip() else None
+        except ValueError:
+            raise CtlError(words, code, output) from None
+
+    def text(self, *words):
+        """What a person would see."""
+        code, output = run([self.program, *words], check=False, env=self.env, timeout_s=60, cwd="/")
+        if code != 0:
+            raise CtlError(words, code, output)
+        return output
+
+    # On the admin socket of a process.
+    def entity_import(self, admin_socket, folder):
+        return self._answer("--admin", admin_socket, "entity", "import", folder)
+
+    def entity_list(self, admin_socket):
+        return self._answer("--admin", admin_socket, "entity", "list")
+
+    def messages(self, admin_socket, eid=None, limit=20):
+        chosen = ["--eid", eid] if eid else []
+        return self._answer("--admin", admin_socket, "messages", *chosen, "--limit", str(limit))
+
+    def fault_list(self, admin_socket):
+        return self._answer("--admin", admin_socket, "fault", "list")
+
+    def fault(self, admin_socket, point, action, eid):
+        return self._answer("--admin", admin_socket, "fault", point, action, eid)
+
+    def token_create(self, admin_socket, name, role):
+        return self._answer("--admin", admin_socket, "token", "create", name, "--role", role)
+
+    # At the gateway's northbound interface.
+    def eis_get(self, url, token_file, ca, eid):
+        return self._answer("--gateway", url, "--token-file", token_file, "--ca", ca, "eis", "get", eid)
+
+    # At the EUM's order interface.
+    def batch_create(self, order, order_file):
+        return self._answer(*order.words(), "batch", "create", "--file", order_file, timeout_s=300)
+
+    def batch_status(self, order, name):
+        return self._answer(*order.words(), "batch", "status", name)
+
+
+class Order:
+    """Who orders where: the EUM's URL and the customer's TLS credentials."""
+
+    def __init__(self, url, cert, key, ca, sender):
+        self.url, self.cert, self.key, self.ca, self.sender = url, cert, key, ca, sender
+
+    def words(self):
+        return ["--order", self.url, "--cert", self.cert, "--key", self.key, "--ca", self.ca, "--from", self.sender]
+
+
+class CtlError(RspError):
+    def __init__(self, words, code, output):
+        super().__init__("rspctl %s: exit %d\n%s" % (" ".join(words), code, output.strip()))
+        self.code, self.output = code, output
+
+
+def program(build_folder):
+    return os.path.join(build_folder, "services", "operator-gateway", "rspctl")

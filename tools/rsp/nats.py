@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A private nats-server with JetStream and TLS; its accounts and permissions stand in tools/nats.conf.in (decisions.md B3)."""
+import json
+import os
+import re
+import shutil
+
+from .paths import ROOT, RspError
+from .proc import Child
+
+TEMPLATE = os.path.join(ROOT, "tools", "nats.conf.in")
+
+
+class Bus:
+    def __init__(self, folder, pki, log, env):
+        self.folder, self.pki, self.log, self.env = folder, pki, log, env
+        self.port = -1  # any free one at the first start; the same one again at the next, where clients look for it
+        self.child = None
+
+    @property
+    def url(self):
+        return "tls://127.0.0.1:%d" % self.port
+
+    def _configure(self):
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        values = {
+            "port": str(self.port),
+            "store_dir": os.path.join(self.folder, "jetstream"),
+            "ports_dir": self.folder,
+            "pki": self.pki,
+        }
+        with open(TEMPLATE) as f:
+            text = f.read()
+        unknown = set(re.findall(r"@(\w+)@", text)) - set(values)
+        if unknown:
+            raise RspError("tools/nats.conf.in: no value for " + ", ".join(sorted(unknown)))
+        path = os.path.join(self.folder, "nats.conf")
+        with open(path, "w") as f:
+            f.write(re.sub(r"@(\w+)@", lambda m: values[m.group(1)], text))
+        return path
+
+    def _bound(self):
+        """The server writes the ports it bound to a file named by its pid."""
+        path = os.path.join(self.folder, "nats-server_%d.ports" % self.child.pid)
+        try:
+            with open(path) as f:
+                urls = json.load(f)["nats"]
+        except (FileNotFoundError, ValueError, KeyError):
+            return False
+        self.port = int(urls[0].rsplit(":", 1)[1])
+        return True
+
+    def start(self, supervisor):
+        program = shutil.which("nats-server", path="/usr/sbin:/usr/bin:" + self.env.get("PATH", ""))
+        if program is None:
+            raise RspError("nats-server is not installed")
+        argv = [program, "-c", self._configure()]
+        if self.child is None:
+            self.child = Child("nats-server", argv, self.env, self.log)
+        self.child.argv = argv
+        supervisor.start(self.child)
+        supervisor.wait_until(self.child, self._bound, 30, "listening")

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The processes of a staging and their configuration: environment variables only (docs/operate.md)."""
+import os
+
+
+class Role:
+    """One kind of process. own(staging, instance): the variables beyond the common ones, without prefix."""
+
+    def __init__(self, folder, prefix, own=None, northbound=False):
+        self.folder, self.prefix, self.own, self.northbound = folder, prefix, own or (lambda staging, instance: {}), northbound
+
+    @property
+    def program(self):
+        return os.path.join("services", self.folder, self.folder)
+
+
+class Instance:
+    """One process: which role, for which entity, which replica."""
+
+    def __init__(self, name, role, entity, database, domain, replica=1):
+        self.name, self.role, self.entity, self.database, self.domain, self.replica = name, role, entity, database, domain, replica
+        self.child = None
+        self.ports = {}
+
+    def url(self, listener="partner"):
+        scheme = "http" if listener == "management" else "https"
+        return "%s://127.0.0.1:%d" % (scheme, self.ports[listener])
+
+
+def eum(staging, instance):
+    return {
+        "KEK_FILE": os.path.join(staging.pki, "eum", "kek.key"),
+        "SIGN_KEY": os.path.join(staging.pki, "eum", "eum.key"),
+        "SIGN_CERT": os.path.join(staging.pki, "eum", "eum.pem"),
+        "CI_CA": os.path.join(staging.pki, "ci", "ci.pem"),
+        "TRANSPORT_KEYS": os.path.join(staging.pki, "transport"),
+        "BATCH_DIR": staging.private_folder("batches"),
+    }
+
+
+def gateway(staging, instance):
+    return {"DEFAULT_SMSR": staging.entities["sm-sr"]["oid"]}
+
+
+ROLES = {
+    "eum": Role("eum", "RSP_EUM_", eum),
+    "sm-sr": Role("sm-sr", "RSP_SMSR_"),
+    "operator-gateway": Role("operator-gateway", "RSP_GATEWAY_", gateway, northbound=True),
+}
+
+
+def instances(replicas=1, only=None):
+    """The staging's processes in the order of their start."""
+    rows = [Instance("sm-sr" if n == 1 else "sm-sr-%d" % n, ROLES["sm-sr"], "sm-sr", "sm_sr", "a", n) for n in range(1, replicas + 1)]
+    rows.append(Instance("eum", ROLES["eum"], "eum", "eum", "eum"))
+    for letter in "ab":
+        rows.append(Instance("operator-" + letter, ROLES["operator-gateway"], "operator-" + letter, "operator_" + letter, "operator-" + letter))
+    return [row for row in rows if only is None or row.entity in only]
+
+
+def environment(staging, instance):
+    """All variables of one process."""
+    pki = os.path.join(staging.pki, instance.entity)
+    bus = staging.bus is not None and os.path.exists(os.path.join(pki, "nats.pem"))
+    values = {
+        "ENTITY_OID": staging.entities[instance.entity]["oid"],
+        "ENTITY_NAME": staging.entities[instance.entity]["name"],
+        "DOMAIN": instance.domain,
+        "REPLICA": str(instance.replica),
+        "DATABASE": staging.cluster.conninfo(instance.database),
+        "BUS_URL": staging.bus.url if bus else "",
+        "BUS_CERT": os.path.join(pki, "nats.pem") if bus else "",
+        "BUS_KEY": os.path.join(pki, "nats.key") if bus else "",
+        "BUS_CA": os.path.join(staging.pki, "tls-ca", "tls-ca.pem") if bus else "",
+        "PORT": str(instance.ports.get("partner", 0)),
+        "TLS_SERVER_CERT": os.path.join(pki, "tls-server.pem"),
+        "TLS_SERVER_KEY": os.path.join(pki, "tls-server.key"),
+        "TLS_CLIENT_CERT": os.path.join(pki, "tls-client.pem"),
+        "TLS_CLIENT_KEY": os.path.join(pki, "tls-client.key"),
+        "TLS_CA": os.path.join(staging.pki, "tls-ca", "tls-ca.pem"),
+        "TLS_CRL": os.path.join(staging.pki, "tls-ca", "tls-ca.crl"),
+        "MANAGEMENT_PORT": str(instance.ports.get("management", 0)),
+        "ADMIN_SOCKET": staging.admin_socket(instance.name),
+        "PORT_FILE": staging.port_file(instance.name),
+        "JOURNAL": os.path.join(staging.folder, instance.name + ".journal"),
+    }
+    if instance.role.northbound:
+        values["NORTHBOUND_PORT"] = str(instance.ports.get("northbound", 0))
+    values.update(instance.role.own(staging, instance))
+    values.update(staging.settings.get(instance.name, staging.settings.get(instance.role.folder, {})))
+    env = dict(staging.env, PGPASSFILE=staging.cluster.passfile(instance.database))
+    env.update({instance.role.prefix + key: value for key, value in values.items()})
+    return env

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ecosystem on one machine: PKI, database, bus and the services as supervised children."""
+import fcntl
+import http.client
+import json
+import os
+import shutil
+import subprocess
+
+from . import ctl, roles
+from .nats import Bus
+from .paths import RspError, state_dir
+from .postgres import Cluster
+from .proc import Child, Supervisor, pss_kib, run
+from .registry import read_registry, write_registry
+
+PASSED_ON = ("PATH", "TMPDIR", "LD_LIBRARY_PATH")
+SANITIZERS = {
+    "ASAN_OPTIONS": "log_path={0}:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "log_path={0}:print_stacktrace=1:halt_on_error=1",
+}
+
+
+def sanitizer_env(folder):
+    """Findings go to files in a folder, which must be empty at the end: some runners do not see how their children ended."""
+    os.makedirs(folder, exist_ok=True)
+    return {key: text.format(os.path.join(folder, "x")) for key, text in SANITIZERS.items()}
+
+
+class Staging:
+    """name: its folder in the state folder; one at a time may run. fresh: begins with nothing.
+    services: entities to start (None: all). settings: {process or role: {KEY: value}} over the table of roles.py.
+    findings: the folder of sanitizer reports."""
+
+    def __init__(self, build_folder, name, replicas=1, services=None, settings=None, fresh=True, findings=None, bus=True):
+        self.build, self.name, self.fresh = build_folder, name, fresh
+        self.folder = os.path.join(state_dir(), name)
+        self.log_folder = os.path.join(self.folder, "log")
+        self.pki = os.path.join(self.folder, "pki")
+        self.settings = settings or {}
+        self.env = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
+        self.env.update(LANG="C.UTF-8", TZ="UTC", HOME=self.folder)
+        if findings:
+            self.env.update(sanitizer_env(findings))
+        self.instances = {i.name: i for i in roles.instances(replicas, services)}
+        self.with_bus = bus
+        self.supervisor = Supervisor()
+        self.cluster = self.bus = self.lock = None
+        self.entities = {}
+        self.ctl = ctl.Ctl(ctl.program(build_folder), self.env)
+
+    # Places.
+    def admin_socket(self, name):
+        return os.path.join(self.folder, "run", name + ".sock")
+
+    def port_file(self, name):
+        return os.path.join(self.folder, "run", name + ".ports")
+
+    def token_file(self, name):
+        """The bearer token of a gateway's northbound interface."""
+        return os.path.join(self.folder, "tokens", name)
+
+    def private_folder(self, name):
+        path = os.path.join(self.folder, name)
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        return path
+
+    def log(self, name):
+        return os.path.join(self.log_folder, name + ".log")
+
+    def program(self, *parts):
+        return os.path.join(self.build, *parts)
+
+    # Start.
+    def start(self):
+        os.umask(0o077)  # keys and databases; what another user must enter is opened by name
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start(self):
+        self._take_folder()
+        self._make_pki()
+        self.cluster = Cluster(os.path.join(self.folder, "pg"), os.path.join(self.folder, "passwords"), self.log("postgres"), self.env)
+        self.cluster.prepare()
+        self.cluster.start(self.supervisor)
+        for database in sorted({i.database for i in self.instances.values()}):
+            self.cluster.add_role(database)
+        if self.with_bus:
+            self.bus = Bus(os.path.join(self.folder, "nats"), self.pki, self.log("nats-server"), self.env)
+            self.bus.start(self.supervisor)
+        for instance in self.instances.values():
+            self._launch(instance)
+        for instance in self.instances.values():
+            self._await(instance)
+        self._introduce()
+
+    def _take_folder(self):
+        """The lock is ours as long as this process lives; children do not inherit it."""
+        os.makedirs(self.folder, exist_ok=True)
+        os.chmod(self.folder, 0o711 if os.getuid() == 0 else 0o700)
+        self.lock = open(os.path.join(os.path.dirname(self.folder), self.name + ".lock"), "w")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.lock.close()
+            self.lock = None
+            raise RspError("another ./rsp uses %s: wait for it or set RSP_STATE to another folder" % self.folder) from None
+        if self.fresh:
+            for entry in os.scandir(self.folder):
+                shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
+        shutil.rmtree(os.path.join(self.folder, "run"), ignore_errors=True)
+        for folder in ("run", "log"):
+            os.makedirs(os.path.join(self.folder, folder), mode=0o700, exist_ok=True)
+
+    def _make_pki(self):
+        done = os.path.join(self.pki, ".complete")
+        if not os.path.exists(done):
+            shutil.rmtree(self.pki, ignore_errors=True)
+            make_certificates(self.build, self.pki, self.env)
+            open(done, "w").close()
+        self.entities = read_registry(self.pki)
+
+    def _launch(self, instance):
+        if os.path.exists(self.port_file(instance.name)):
+            os.unlink(self.port_file(instance.name))
+        env = roles.environment(self, instance)
+        if instance.child is None:
+            instance.child = Child(instance.name, [self.program(instance.role.program)], env, self.log(instance.name))
+        instance.child.env = env
+        self.supervisor.start(instance.child)
+
+    def _await(self, instance, timeout_s=60):
+        self.supervisor.wait_until(instance.child, lambda: self._read_ports(instance), timeout_s, "listening")
+        self.supervisor.wait_until(instance.child, lambda: self.ready(instance.name), timeout_s, "ready")
+
+    def _read_ports(self, instance):
+        try:
+            with open(self.port_file(instance.name)) as f:
+                instance.ports = {name: port for name, port in json.load(f).items() if port}
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _introduce(self):
+        """Everybody gets everybody's registry entry, with the ports that are bound now."""
+        folder = os.path.join(self.folder, "registry")
+        write_registry(self, folder)
+        for instance in self.instances.values():
+            if instance.replica == 1:
+                self.ctl.entity_import(self.admin_socket(instance.name), folder)
+            if instance.role.northbound and not os.path.exists(self.token_file(instance.name)):
+                made = self.ctl.token_create(self.admin_socket(instance.name), "staging", "operator")
+                with open(os.path.join(self.private_folder("tokens"), instance.name), "w") as f:
+                    f.write(made["token"] + "\n")
+
+    # While it runs.
+    def ready(self, name):
+        """GET /readyz is 200."""
+        try:
+            return self.management(name, "/readyz")[0] == 200
+        except OSError:
+            return False
+
+    def management(self, name, path):
+        """(status, body) of the management listener."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.instances[name].ports["management"], timeout=5)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        except http.client.HTTPException as e:
+            raise OSError(str(e)) from e
+        finally:
+            connection.close()
+
+    def kill(self, name):
+        self.instances[name].child.kill()
+
+    def await_death(self, name, timeout_s=30):
+        """Waits until a process ends by itself (a fault point that kills); its exit code."""
+        child = self.instances[name].child
+        child.expected_end = True
+        try:
+            return child.proc.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise RspError("%s still runs after %d s" % (name, timeout_s)) from None
+
+    def stop_service(self, name):
+        return self.instances[name].child.stop()
+
+    def start_service(self, name):
+        """Again, on the ports it had: its partners know them."""
+        self._launch(self.instances[name])
+        self._await(self.instances[name])
+
+    def stop_bus(self):
+        self.bus.child.stop()
+
+    def start_bus(self):
+        self.bus.start(self.supervisor)
+
+    def eis_get(self, operator, eid):
+        """A card as one of the operators sees it at its gateway."""
+        return self.ctl.eis_get(self.instances[operator].url("northbound"), self.token_file(operator),
+                                os.path.join(self.pki, "tls-ca", "tls-ca.pem"), eid)
+
+    def psql(self, database, sql, *options):
+        return self.cluster.psql(database, sql, *options)
+
+    def memory(self):
+        """PSS in KiB by process."""
+        return {child.name: pss_kib(child.pid) for child in self.supervisor.children if child.alive()}
+
+    def describe(self):
+        """What the state file says."""
+        rows = [{"name": c.name, "pid": c.pid, "log": c.log} for c in self.supervisor.children]
+        for row in rows:
+            instance = self.instances.get(row["name"])
+            if instance:
+                row.update(ports=instance.ports, admin_socket=self.admin_socket(instance.name), oid=self.entities[instance.entity]["oid"],
+                           urls={listener: instance.url(listener) for listener in instance.ports})
+        return {"folder": self.folder, "pki": self.pki, "database_socket": self.cluster.folder,
+                "bus_url": self.bus.url if self.bus else None, "processes": rows}
+
+    def stop(self):
+        """Ends everything, last started first. Returns the (name, exit code) of those that did not end well."""
+        bad = self.supervisor.stop()
+        if self.lock:
+            self.lock.close()
+            self.lock = None
+        return bad
+
+
+def make_certificates(build_folder, out, env=None):
+    """The test PKI: `./rsp certs` and every staging."""
+    run([os.path.join(build_folder, "services", "certs", "rsp-certs"), "--out", out], env=env)

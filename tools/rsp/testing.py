@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""./rsp test: unit, contract and rule tests by meson, then end-to-end tests against real processes. The last line counts all of them."""
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import time
+import traceback
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+from .build import build, environment
+from .paths import ROOT, state_dir
+from .proc import run
+from .staging import sanitizer_env
+
+MESON_OK = ("OK", "SKIP", "EXPECTEDFAIL")
+
+
+class Counts:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def line(self):
+        text = "%d passed, %d failed" % (self.passed, self.failed)
+        return text + (", %d skipped" % self.skipped if self.skipped else "")
+
+
+def say(verdict, name, seconds=None, text=""):
+    print("%-5s %s%s" % (verdict, name, "" if seconds is None else " (%.1f s)" % seconds), flush=True)
+    if text:
+        print("      " + text.rstrip().replace("\n", "\n      "), flush=True)
+
+
+def meson_tests(folder, findings, counts):
+    """Runs the suite; counts each TAP subtest once, and a test that died without telling which one as one failure."""
+    logs = os.path.join(folder, "meson-logs")
+    for name in ("testlog.junit.xml", "testlog.json"):
+        if os.path.exists(os.path.join(logs, name)):
+            os.unlink(os.path.join(logs, name))
+    env = dict(environment(), **sanitizer_env(findings))
+    # Failing is the exit code of meson as well; the logs say it by test.
+    _, output = run(["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", "2"], check=False, env=env)
+    try:
+        suites = ElementTree.parse(os.path.join(logs, "testlog.junit.xml")).getroot().findall("testsuite")
+        with open(os.path.join(logs, "testlog.json")) as f:
+            results = [json.loads(line) for line in f]
+    except (FileNotFoundError, ElementTree.ParseError, ValueError):
+        counts.failed += 1
+        say("FAIL", "meson test wrote no log", text=output[-3000:])
+        return
+    failed_names = count_junit(suites, counts)
+    for row in results:
+        bad = row["result"] not in MESON_OK
+        if bad and row["name"] not in failed_names:
+            counts.failed += 1
+        if bad:
+            say("FAIL", row["name"], row["duration"], "%s\n%s" % (row["result"], (row.get("stdout", "") + row.get("stderr", ""))[-4000:]))
+        else:
+            say("ok", row["name"], row["duration"])
+
+
+def count_junit(suites, counts):
+    """The names of tests that have a failed case. A TAP test is a suite with a case per subtest; the others share one suite."""
+    failed = set()
+    for suite in suites:
+        for case in suite.findall("testcase"):
+            if case.find("failure") is not None or case.find("error") is not None:
+                counts.failed += 1
+                failed.update(name.split(".")[-1].split(":")[-1].strip() for name in (suite.get("name"), case.get("name")))
+            elif case.find("skipped") is not None:
+                counts.skipped += 1
+                say("skip", "%s: %s" % (suite.get("name"), case.get("name")))
+            else:
+                counts.passed += 1
+    return failed
+
+
+class Result(unittest.TestResult):
+    """Prints each test as it ends."""
+
+    def __init__(self, counts):
+        super().__init__()
+        self.counts = counts
+        self.began = {}
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.began[test] = time.monotonic()
+        self.bad = []
+
+    def addFailure(self, test, error):
+        self._bad(test, error)
+
+    def addError(self, test, error):
+        if not isinstance(test, unittest.TestCase) or test not in self.began:  # a class or module that could not be set up
+            self.counts.failed += 1
+            say("FAIL", str(test), None, "".join(traceback.format_exception(*error)))
+        else:
+            self._bad(test, error)
+
+    def addSubTest(self, test, subtest, error):
+        if error is not None:
+            self._bad(subtest, error)
+
+    def _bad(self, test, error):
+        self.bad.append("%s\n%s" % (test, "".join(traceback.format_exception(*error))))
+
+    def addSkip(self, test, reason):
+        self.counts.skipped += 1
+        self.began.pop(test, None)
+        say("skip", "%s: %s" % (test.id() if hasattr(test, "id") else test, reason))
+
+    def addExpectedFailure(self, test, error):
+        self._bad(test, error)  # we have none: a test that fails is a failure
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        began = self.began.pop(test, None)
+        if began is None:
+            return  # skipped
+        seconds = time.monotonic() - began
+        if self.bad:
+            self.counts.failed += 1
+            say("FAIL", test.id(), seconds, "\n".join(self.bad))
+        else:
+            self.counts.passed += 1
+            say("ok", test.id(), seconds)
+
+
+def load(path):
+    name = os.path.splitext(os.path.relpath(path, ROOT))[0].replace(os.sep, ".").replace("-", "_")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def flatten(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from flatten(test)
+        else:
+            yield test
+
+
+def python_tests(top, depth, pattern, counts):
+    """The test cases below top; a module that cannot be read is a failure."""
+    tests = []
+    for folder, folders, names in sorted(os.walk(os.path.join(ROOT, top))):
+        folders.sort()
+        if os.path.relpath(folder, os.path.join(ROOT, top)).count(os.sep) + 1 > depth:
+            continue
+        for name in sorted(n for n in names if n.startswith("test_") and n.endswith(".py")):
+            try:
+                module = load(os.path.join(folder, name))
+            except Exception:
+                counts.failed += 1
+                say("FAIL", os.path.join(folder, name), None, traceback.format_exc())
+                continue
+            tests += list(flatten(unittest.defaultTestLoader.loadTestsFromModule(module)))
+    return [t for t in tests if pattern is None or pattern in t.id()]
+
+
+def e2e_tests(tests, findings, counts):
+    """Runs them grouped by the staging they ask for, so that each kind of staging is started once."""
+    from tests.e2e import base
+    order = {}
+    for test in tests:
+        order.setdefault(base.wanted(type(test)), []).append(test)
+    with base.Shared(findings) as shared:
+        for wanted, group in sorted(order.items(), key=lambda row: repr(row[0])):
+            unittest.TestSuite(group).run(Result(counts))
+            shared.drop()
+        for text in shared.complaints:
+            counts.failed += 1
+            say("FAIL", text)
+
+
+def sanitizer_verdict(findings, counts):
+    """One test: the folder of findings is empty."""
+    reports = sorted(os.listdir(findings)) if os.path.isdir(findings) else []
+    for name in reports:
+        with open(os.path.join(findings, name), errors="replace") as f:
+            say("FAIL", "sanitizer report " + name, None, f.read(6000))
+    counts.failed += bool(reports)
+    counts.passed += not reports
+
+
+def run_tests(full, pattern):
+    began = time.monotonic()
+    counts = Counts()
+    sys.path[:0] = [ROOT]
+    findings = os.path.join(state_dir(), "asan")
+    shutil.rmtree(findings, ignore_errors=True)
+    os.makedirs(findings)
+    folder = build("check")
+    if pattern is None:
+        meson_tests(folder, findings, counts)
+    tests = python_tests("tests/e2e", 2, pattern, counts)
+    if full:
+        tests += python_tests("tests/full", 2, pattern, counts)
+    e2e_tests(tests, findings, counts)
+    sanitizer_verdict(findings, counts)
+    print("%d s" % (time.monotonic() - began))
+    print(counts.line(), flush=True)
+    return 1 if counts.failed else 0
