@@ -37,6 +37,7 @@ struct bind_field {
 	unsigned flags;
 	size_t offset;          /* of the member */
 	size_t count_offset;    /* BIND_MANY: of its size_t; BIND_SIGNED: of its struct bytes */
+	size_t node_offset;     /* BIND_SIGNED: of a const void * that the decoder sets to the element's node; 0: none */
 	size_t size;            /* of one item (groups, lists, optional pointers) */
 	int64_t min, max;       /* facets */
 	unsigned min_occurs, max_occurs; /* BIND_MANY; max 0 = unbounded */

@@ -13,6 +13,9 @@ const struct bind_message *message_response(enum function_id id);
  * root must outlive the returned struct, which lives in a. Its struct is struct response_base. */
 const struct bind_message *message_bare_response(struct arena *a, const struct function *f);
 
+/* EumSignedInfo (struct eum_signed_info) alone, for bind_encode_group: what an EUM signs. */
+extern const struct bind_group eum_signed_info_group;
+
 /* ES1 (wire.md 5.1, 9.2) */
 struct es1_register_eis_rq { struct request_base base; struct eis eis; };
 struct es1_update_properties_rq { struct request_base base; struct eid eid; struct properties properties; };

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/msg/bind_internal.h"
+
+static const struct bind_field get_eis_rq_fields[] = {
+	REQUEST_ROWS,
+	EID(struct es4_get_eis_rq, eid, "Eid"),
+	{ 0 },
+};
+static const struct bind_group get_eis_rq_group = { NULL, sizeof(struct es4_get_eis_rq), get_eis_rq_fields };
+const struct bind_message es4_get_eis_request = { "ES4-GetEISRequest", BASE_REQUEST, &get_eis_rq_group };
+
+static const struct bind_field get_eis_rs_fields[] = {
+	RESPONSE_ROWS,
+	OPT_GROUP(struct es4_get_eis_rs, eis, "Eis", eis_group),
+	{ 0 },
+};
+static const struct bind_group get_eis_rs_group = { NULL, sizeof(struct es4_get_eis_rs), get_eis_rs_fields };
+const struct bind_message es4_get_eis_response = { "ES4-GetEISResponse", BASE_RESPONSE, &get_eis_rs_group };
