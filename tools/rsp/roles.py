@@ -38,13 +38,21 @@ def eum(staging, instance):
     }
 
 
+def sm_sr(staging, instance):
+    return {
+        "KEK_FILE": os.path.join(staging.pki, "sm-sr", "kek.key"),
+        "CI_CA": os.path.join(staging.pki, "ci", "ci.pem"),
+        "TRANSPORT_KEYS": os.path.join(staging.pki, "transport"),
+    }
+
+
 def gateway(staging, instance):
     return {"DEFAULT_SMSR": staging.entities["sm-sr"]["oid"]}
 
 
 ROLES = {
     "eum": Role("eum", "RSP_EUM_", eum),
-    "sm-sr": Role("sm-sr", "RSP_SMSR_"),
+    "sm-sr": Role("sm-sr", "RSP_SMSR_", sm_sr),
     "operator-gateway": Role("operator-gateway", "RSP_GATEWAY_", gateway, northbound=True),
 }
 

@@ -50,31 +50,28 @@ def meson_tests(folder, findings, counts):
         counts.failed += 1
         say("FAIL", "meson test wrote no log", text=output[-3000:])
         return
-    failed_names = count_junit(suites, counts)
+    # A TAP test is a suite of its own, <project>.<test>; the others tell only how they ended.
+    taps = {suite.get("name").split(".", 1)[1]: suite for suite in suites if "." in suite.get("name")}
     for row in results:
-        bad = row["result"] not in MESON_OK
-        if bad and row["name"] not in failed_names:
-            counts.failed += 1
-        if bad:
-            say("FAIL", row["name"], row["duration"], "%s\n%s" % (row["result"], (row.get("stdout", "") + row.get("stderr", ""))[-4000:]))
-        else:
-            say("ok", row["name"], row["duration"])
+        count_meson_test(row, taps.get(row["name"]), counts)
 
 
-def count_junit(suites, counts):
-    """The names of tests that have a failed case. A TAP test is a suite with a case per subtest; the others share one suite."""
-    failed = set()
-    for suite in suites:
-        for case in suite.findall("testcase"):
-            if case.find("failure") is not None or case.find("error") is not None:
-                counts.failed += 1
-                failed.update(name.split(".")[-1].split(":")[-1].strip() for name in (suite.get("name"), case.get("name")))
-            elif case.find("skipped") is not None:
-                counts.skipped += 1
-                say("skip", "%s: %s" % (suite.get("name"), case.get("name")))
-            else:
-                counts.passed += 1
-    return failed
+def count_meson_test(row, suite, counts):
+    failed, skipped, passed = 0, int(row["result"] == "SKIP"), int(row["result"] in ("OK", "EXPECTEDFAIL"))
+    if suite is not None:
+        cases = suite.findall("testcase")
+        failed = sum(case.find("failure") is not None or case.find("error") is not None for case in cases)
+        skipped = sum(case.find("skipped") is not None for case in cases)
+        passed = len(cases) - failed - skipped
+    bad = row["result"] not in MESON_OK
+    counts.failed += failed or bad
+    counts.skipped += skipped
+    counts.passed += passed
+    if bad:
+        output = (row.get("stdout") or "") + (row.get("stderr") or "")
+        say("FAIL", row["name"], row["duration"], "%s\n%s" % (row["result"], output[-4000:]))
+    else:
+        say("skip" if skipped and not passed else "ok", "%s: %d" % (row["name"], passed) if suite is not None else row["name"], row["duration"])
 
 
 class Result(unittest.TestResult):
