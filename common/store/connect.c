@@ -55,8 +55,9 @@ static char *session_options(const char *theirs, const char *schema)
 
 PGconn *conn_open(const struct store *s, char cause[CAUSE_MAX])
 {
-	static const char *const keys[] = { "dbname", "options", "fallback_application_name", "client_encoding", "connect_timeout",
-					    "tcp_user_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", NULL };
+	static const char *const keys[] = { "dbname", "options", "fallback_application_name", "client_encoding",
+					    "connect_timeout", "tcp_user_timeout", "keepalives_idle", "keepalives_interval",
+					    "keepalives_count", NULL };
 	const char *const values[] = { s->spec.conninfo, s->options, program_invocation_short_name, "UTF8", "3",
 				       "10000", "5", "2", "3", NULL };
 	PGconn *conn = PQconnectdbParams(keys, values, 1);

@@ -57,8 +57,8 @@ static int lock(PGconn *conn, unsigned wait_s, char error[512])
 	char locked[8];
 
 	for (;;) {
-		int rc = ask(conn, "migration lock", "select pg_catalog.pg_try_advisory_lock(" LOCK_KEY ")", NULL, sizeof(locked), locked,
-			     error);
+		int rc = ask(conn, "migration lock", "select pg_catalog.pg_try_advisory_lock(" LOCK_KEY ")", NULL,
+			     sizeof(locked), locked, error);
 
 		if (rc < 0 || locked[0] == 't')
 			return rc;
@@ -79,7 +79,8 @@ static int schema_make(const struct store_spec *spec, PGconn *conn, char error[5
 
 	if (!spec->schema)
 		return 0;
-	rc = ask(conn, "schema", "select 't' from pg_catalog.pg_namespace where nspname = $1", spec->schema, sizeof(found), found, error);
+	rc = ask(conn, "schema", "select 't' from pg_catalog.pg_namespace where nspname = $1", spec->schema,
+		 sizeof(found), found, error);
 	if (rc < 0 || found[0])
 		return rc;
 	name = PQescapeIdentifier(conn, spec->schema, strlen(spec->schema));
@@ -93,8 +94,8 @@ static int schema_make(const struct store_spec *spec, PGconn *conn, char error[5
 static int table_make(PGconn *conn, char error[512])
 {
 	char found[8];
-	int rc = ask(conn, "schema_version", "select 't' where pg_catalog.to_regclass('schema_version') is not null", NULL, sizeof(found),
-		     found, error);
+	int rc = ask(conn, "schema_version", "select 't' where pg_catalog.to_regclass('schema_version') is not null", NULL,
+		     sizeof(found), found, error);
 
 	if (rc < 0 || found[0])
 		return rc;
@@ -107,13 +108,15 @@ static int newer_check(const struct store_spec *spec, PGconn *conn, char error[5
 {
 	unsigned known = spec->migrations[spec->n_migrations - 1].version;
 	char found[16];
-	int rc = ask(conn, "schema_version", "select coalesce(max(version), 0) from schema_version", NULL, sizeof(found), found, error);
+	int rc = ask(conn, "schema_version", "select coalesce(max(version), 0) from schema_version", NULL,
+		     sizeof(found), found, error);
 
 	if (rc < 0)
 		return rc;
 	if (strtoul(found, NULL, 10) <= known)
 		return 0;
-	snprintf(error, 512, "the database has schema version %s, this program knows version %u at most: start a newer program", found, known);
+	snprintf(error, 512, "the database has schema version %s, this program knows version %u at most: start a newer program",
+		 found, known);
 	return -EPROTO;
 }
 
@@ -125,7 +128,8 @@ static int version_insert(const struct migration *m, PGconn *conn, char error[51
 
 	snprintf(version, sizeof(version), "%u", m->version);
 	res = PQexecParams(conn, "insert into schema_version (version, name, checksum) values ($1, $2,"
-			   " pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to($3, 'UTF8')), 'hex'))", 3, NULL, values, NULL, NULL, 0);
+			   " pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to($3, 'UTF8')), 'hex'))",
+			   3, NULL, values, NULL, NULL, 0);
 	return PQresultStatus(res) == PGRES_COMMAND_OK ? 0 : refused(conn, m->name, error);
 }
 
@@ -191,5 +195,6 @@ int store_migrate(const struct store_spec *spec, PGconn *conn, unsigned wait_s, 
 	}
 	if (rc < 0)
 		return rc;
-	return run(conn, "migration", "select pg_catalog.pg_advisory_unlock(" LOCK_KEY "); reset statement_timeout; reset lock_timeout", error);
+	return run(conn, "migration", "select pg_catalog.pg_advisory_unlock(" LOCK_KEY "); reset statement_timeout;"
+		   " reset lock_timeout", error);
 }

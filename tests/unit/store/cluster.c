@@ -79,8 +79,8 @@ static pid_t spawn(struct cluster *c, const char *program, const char *const *ar
 void cluster_start(struct cluster *c)
 {
 	char data[80];
-	const char *const args[] = { "-D", data, "-k", c->dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "deadlock_timeout=100ms",
-				     "-c", "max_connections=20", NULL };
+	const char *const args[] = { "-D", data, "-k", c->dir, "-c", "listen_addresses=", "-c", "fsync=off",
+				     "-c", "deadlock_timeout=100ms", "-c", "max_connections=20", NULL };
 
 	snprintf(data, sizeof(data), "%s/data", c->dir);
 	c->pid = spawn(c, "postgres", args);

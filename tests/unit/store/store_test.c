@@ -9,14 +9,15 @@
 #include "cluster.h"
 #include "common/store/store.h"
 
-#define CLUSTER_OR_SKIP(c)                                                                                                              \
-	if (!cluster_installed())                                                                                                       \
-		cr_skip_test("PostgreSQL is not installed");                                                                            \
+#define CLUSTER_OR_SKIP(c)                                                   \
+	if (!cluster_installed())                                            \
+		cr_skip_test("PostgreSQL is not installed");                 \
 	CLEANUP(cluster_free) struct cluster c = cluster_new()
 
 static const struct migration migrations[] = {
 	{ 1, "001_base",
-	  "create table t (id integer primary key, v text, b bytea, at timestamptz, ok boolean, small smallint, big bigint, j jsonb);\n"
+	  "create table t (id integer primary key, v text, b bytea, at timestamptz, ok boolean, small smallint, big bigint,"
+	  " j jsonb);\n"
 	  "create table d (id integer constraint d_late unique deferrable initially deferred);" },
 	{ 2, "002_more", "alter table t add column note text; insert into t (id, v) values (1, 'one'), (2, 'two');" },
 };
@@ -31,16 +32,17 @@ static const struct statement statements[] = {
 	[DIVIDE] = { "divide", "select 1 / $1::integer" },
 	[ECHO] = { "echo", "select $1::bytea" },
 	[DEFERRED] = { "deferred", "insert into d values (7)" },
-	[SETTINGS] = { "settings", "select current_setting('TimeZone'), current_setting('lock_timeout'), current_setting('statement_timeout'),"
-		       " current_setting('application_name'), current_setting('search_path'), current_setting('synchronous_commit'),"
-		       " current_setting('default_transaction_isolation')" },
+	[SETTINGS] = { "settings", "select current_setting('TimeZone'), current_setting('lock_timeout'),"
+		       " current_setting('statement_timeout'), current_setting('application_name'), current_setting('search_path'),"
+		       " current_setting('synchronous_commit'), current_setting('default_transaction_isolation')" },
 	[COUNT] = { "count_rows", "select count(*) from t" },
 	[AFFECT] = { "affect", "update t set note = 'x' where id <= $1" },
 };
 
 static struct store_spec spec_of(const struct cluster *c)
 {
-	return (struct store_spec){ .conninfo = c->conninfo, .schema = "Card \"9\"", .statements = statements, .n_statements = LEN(statements),
+	return (struct store_spec){ .conninfo = c->conninfo, .schema = "Card \"9\"",
+				    .statements = statements, .n_statements = LEN(statements),
 				    .migrations = migrations, .n_migrations = LEN(migrations) };
 }
 
@@ -120,8 +122,8 @@ static void values_survive(struct db *d, struct arena *a)
 	const int64_t before_2000 = INT64_C(-14182940000123); /* 1969 */
 	const struct rows *r[4];
 
-	DB_QUEUE(d, INSERT, p_int(a, -2147483647), p_text("grün ' \\ \""), p_bytes(zeros, sizeof(zeros)), p_time(a, before_2000), p_bool(true),
-		 p_int(a, -3), p_int(a, INT64_MIN), p_text("{\"k\": 1}"));
+	DB_QUEUE(d, INSERT, p_int(a, -2147483647), p_text("grün ' \\ \""), p_bytes(zeros, sizeof(zeros)), p_time(a, before_2000),
+		 p_bool(true), p_int(a, -3), p_int(a, INT64_MIN), p_text("{\"k\": 1}"));
 	DB_QUEUE(d, INSERT, p_int(a, 11), p_text(NULL), p_bytes(NULL, 0), p_null(), p_null(), p_null(), p_null(), p_null());
 	DB_QUEUE(d, SELECT, p_int(a, -2147483647));
 	DB_QUEUE(d, SELECT, p_int(a, 11));
