@@ -11,7 +11,6 @@
 struct dialect {
 	bool fci_weak;       /* fci=weak: the input's digest joins the idempotency key (A1) */
 	bool unqualified;    /* unqualified=yes: children without namespace are taken (wire.md 10) */
-	bool ampersand;      /* separator=&: parameters of addresses and ids are joined with & instead of ? when we write to it */
 	const char *namespace_uri; /* namespace=URI: of the messages to and from it; NULL: NS_RPS_DEFAULT */
 };
 /* False: an unknown key or value; *out_bad names it. */
