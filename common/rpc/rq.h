@@ -28,8 +28,10 @@ struct served {
 	enum function_id id;
 	const struct load *load;
 	result (*handle)(struct rq *rq, const void *in, void *out);
+	/* After the commit: rings a bell of the role, nothing that matters (it may be lost with the process). NULL: nothing. */
+	void (*committed)(struct rq *rq);
 };
-#define SERVE(es, name, load, handle) { FN_##es##_##name, (load), (handle) }
+#define SERVE(es, name, load, handle) { FN_##es##_##name, (load), (handle), NULL }
 
 struct rq {
 	struct rpc *rpc;

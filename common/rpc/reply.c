@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one place that answers: execution status or SOAP Fault, journal, log line, metrics. */
+#include "common/rpc/run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/metrics.h"
+
+#define SOAP_TYPE "application/soap+xml; charset=utf-8"
+
+static void status_fill(struct arena *a, result outcome, struct execution_status *out)
+{
+	const struct status_code *code;
+
+	if (outcome == OK) {
+		out->status = STATUS_SUCCESS;
+		return;
+	}
+	code = status_code(outcome->code);
+	out->status = outcome->status;
+	out->code = arena_alloc(a, sizeof(*out->code));
+	out->code->subject = code->subject;
+	out->code->reason = code->reason;
+	out->code->subject_id = outcome->subject_id;
+	out->code->message = outcome->message ? outcome->message : code->text;
+}
+
+void run_encode_answer(struct run *r)
+{
+	struct rq *rq = &r->rq;
+	const struct bind_message *m = r->response ? r->response : message_bare_response(rq->arena, rq->fn);
+	/* A refusal carries the base only: what a handler had put into out before it refused is not said. */
+	struct response_base *base = r->outcome == OK && r->out ? r->out : arena_alloc(rq->arena, m->group->size);
+	int64_t *times = arena_array(rq->arena, 2, sizeof(*times));
+
+	times[0] = rq->received_us;
+	times[1] = clock_wall_us();
+	base->processing_start = &times[0];
+	base->processing_end = &times[1];
+	if (r->acceptable_validity_s)
+		base->acceptable_validity_s = &r->acceptable_validity_s;
+	status_fill(rq->arena, r->outcome != OK ? r->outcome : rq->warning, &base->status);
+	buf_clear(&r->w->answer);
+	bind_encode(&r->w->answer, m, base, BIND_PLAIN);
+}
+
+static const char *response_namespace(const struct run *r)
+{
+	return r->rq.caller->dialect.namespace_uri ? r->rq.caller->dialect.namespace_uri : NS_RPS_DEFAULT;
+}
+
+/* Wraps w->answer into w->envelope. */
+static const char *wrap_answer(struct run *r)
+{
+	struct rq *rq = &r->rq;
+	char action[ACTION_MAX], iface[16];
+	struct envelope e = { .from_entity = rq->rpc->self.text,
+			      .from_name = *rq->rpc->self_name ? rq->rpc->self_name : NULL,
+			      .to = r->envelope.from,
+			      .to_entity = rq->caller->oid.text,
+			      .relates_to = r->envelope.message_id,
+			      .action = function_response_action(rq->fn, action) };
+
+	(void)snprintf(iface, sizeof(iface), "%s", iface_name(rq->fn->iface));
+	e.from = arena_printf(rq->arena, "%s/%s", rq->rpc->self_url, iface);
+	e.message_id = message_id_new(rq->arena, rq->rpc->self.text, r->envelope.transaction_id, r->envelope.context_id);
+	buf_clear(&r->w->envelope);
+	envelope_open(&r->w->envelope, &e, response_namespace(r));
+	buf_add(&r->w->envelope, r->w->answer.data, r->w->answer.len);
+	envelope_close(&r->w->envelope);
+	return e.message_id;
+}
+
+static void journal_in(struct run *r)
+{
+	struct bytes body = http_body(r->http);
+	struct journal_entry e = { .at = r->rq.received_us,
+				   .kind = JOURNAL_IN,
+				   .peer = r->rq.caller->oid.text,
+				   .eid = r->rq.eid,
+				   .function = r->rq.fn ? r->rq.fn->wire : "?",
+				   .message_id = r->envelope.message_id ? r->envelope.message_id : "",
+				   .text = body.data,
+				   .n = body.len };
+
+	/* A function that we do not serve may carry secrets that no table names. */
+	journal_message(r->rq.rpc, &r->w->scratch, &e, r->in ? r->request : NULL, r->in);
+}
+
+static void journal_out(struct run *r, unsigned status, const char *message_id)
+{
+	struct journal_entry e = { .at = clock_wall_us(),
+				   .kind = JOURNAL_ANSWER_OUT,
+				   .peer = r->rq.caller->oid.text,
+				   .eid = r->rq.eid,
+				   .function = r->rq.fn ? r->rq.fn->wire : "?",
+				   .message_id = message_id,
+				   .status = status,
+				   .text = r->w->envelope.data,
+				   .n = r->w->envelope.len };
+
+	journal_write(r->rq.rpc->journal, &e);
+}
+
+static const char *ending(const struct run *r)
+{
+	if (r->fault.code)
+		return "FAULT";
+	if (r->http_status)
+		return r->http_status == 202 ? "ACCEPTED" : "HTTP";
+	if (r->outcome != OK)
+		return status_name(r->outcome->status);
+	return status_name(r->rq.warning ? STATUS_WARNING : STATUS_SUCCESS);
+}
+
+static void log_call(const struct run *r, unsigned status, int64_t us)
+{
+	const struct result *o = r->outcome != OK ? r->outcome : r->rq.warning;
+	bool bad = r->fault.code || (o && (o->code == CODE_INTERNAL || o->status == STATUS_EXPIRED));
+	struct log_line l;
+
+	log_begin(&l, bad ? LOG_WARN : LOG_INFO, "call");
+	log_str(&l, "function", r->rq.fn ? r->rq.fn->wire : "?");
+	log_str(&l, "caller", r->rq.caller->oid.text);
+	log_str(&l, "eid", r->rq.eid);
+	log_str(&l, "message_id", r->envelope.message_id);
+	log_str(&l, "trace", r->rq.trace);
+	log_int(&l, "http", status);
+	log_str(&l, "status", ending(r));
+	if (o) {
+		log_str(&l, "subject", status_code(o->code)->subject);
+		log_str(&l, "reason", status_code(o->code)->reason);
+		log_str(&l, "message", o->message);
+		log_str(&l, "cause", o->cause);
+	}
+	log_str(&l, "fault", r->fault.reason);
+	if (r->replayed)
+		log_str(&l, "repeated", "yes");
+	log_int(&l, "us", us);
+	log_end(&l);
+}
+
+static void count_call(const struct run *r, int64_t us)
+{
+	char labels[160];
+
+	(void)snprintf(labels, sizeof(labels), "function=\"%s\",status=\"%s\"", r->rq.fn ? r->rq.fn->wire : "?", ending(r));
+	metric_add("rsp_calls_total", labels, 1);
+	(void)snprintf(labels, sizeof(labels), "function=\"%s\"", r->rq.fn ? r->rq.fn->wire : "?");
+	metric_observe_us("rsp_call_seconds", labels, us);
+}
+
+/* What goes out: *out_message_id for the journal. */
+static unsigned compose(struct run *r, const char **out_message_id)
+{
+	*out_message_id = "";
+	if (r->fault.code) {
+		buf_clear(&r->w->envelope);
+		envelope_fault(&r->w->envelope, &r->fault, r->envelope.message_id);
+		return strcmp(r->fault.code, "Receiver") ? 400 : 500;
+	}
+	if (r->http_status) {
+		buf_clear(&r->w->envelope);
+		return r->http_status;
+	}
+	if (r->rq.fn->mep == MEP_NOTIFY) {
+		buf_clear(&r->w->envelope);
+		return r->outcome == OK ? 202 : 500;
+	}
+	if (r->stored.len) {
+		buf_clear(&r->w->answer);
+		buf_add(&r->w->answer, r->stored.data, r->stored.len);
+	} else if (r->outcome != OK || !r->w->answer.len) {
+		run_encode_answer(r);
+	}
+	*out_message_id = wrap_answer(r);
+	return 200;
+}
+
+void run_reply(struct run *r)
+{
+	const char *message_id;
+	unsigned status = compose(r, &message_id);
+	int64_t us;
+
+	journal_in(r);
+	journal_out(r, status, message_id);
+	http_reply(r->http, status, r->w->envelope.len ? SOAP_TYPE : NULL, r->w->envelope.data, r->w->envelope.len);
+	us = clock_us() - r->rq.started_us;
+	log_call(r, status, us);
+	count_call(r, us);
+}
+
+void journal_message(struct rpc *rpc, struct buf *scratch, struct journal_entry *entry, const struct bind_message *m, const void *decoded)
+{
+	if (!rpc->journal)
+		return;
+	if (decoded && !bind_has_secret(m)) {
+		journal_write(rpc->journal, entry);
+		return;
+	}
+	buf_clear(scratch);
+	if (decoded)
+		bind_encode(scratch, m, decoded, BIND_MASKED);
+	else
+		journal_mask(scratch, entry->text, entry->n);
+	entry->text = scratch->data;
+	entry->n = scratch->len;
+	journal_write(rpc->journal, entry);
+}
