@@ -38,6 +38,7 @@ struct call_answer {
 	const struct response_base *base;
 	struct soap_fault fault;
 	const char *why;         /* for the log, when there is no response */
+	const char *message_id;  /* of our request, to find it in the journal; NULL when nothing was sent */
 };
 
 /* Sends and waits; for workers. Everything it returns lives in a. */
@@ -45,5 +46,8 @@ void call_send(struct rpc *rpc, struct arena *a, const struct call_request *rq, 
 /* Sends without waiting: done runs on the client's thread with an arena of its own, which dies when done returns. */
 void call_start(struct rpc *rpc, const struct call_request *rq, void (*done)(void *user, struct arena *a, const struct call_answer *answer),
 		void *user);
+/* The same; the arena becomes done's: it ends it with arena_free when the answer is no longer needed. */
+void call_start_keep(struct rpc *rpc, const struct call_request *rq,
+		     void (*done)(void *user, struct arena *a, const struct call_answer *answer), void *user);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "common/auth/registry.h"
 #include "common/msg/messages.h"
+#include "common/soap/envelope.h"
 #include "common/store/statements.h"
 #include "common/store/store.h"
 

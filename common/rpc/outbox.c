@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The outbox's rows and workers. A worker holds a shard's advisory lock while it works a batch: one replica at a time (B1). */
+#include "common/rpc/outbox_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/random.h"
+
+enum { NET_MS = 5000 /* the longest sleep: a lost ring costs no more (C2) */, LOCK_SPACE = 0x6F626F78 };
+
+void outbox_event(struct db *db, struct arena *a, const char *event, const char *eid, const char *trace, const char *json)
+{
+	char *id = arena_alloc(a, UUID_TEXT);
+
+	uuid_new(id);
+	DB_QUEUE(db, RPC_OUTBOX_ADD, p_text("bus"), p_text(eid), p_text(event), p_text(id), p_text(""), p_text(""), p_text(trace),
+		 p_bytes(json, strlen(json)), p_null());
+}
+
+void outbox_request(struct db *db, struct arena *a, const struct function *fn, const struct oid *to, const char *eid, const void *in,
+		    const char *ref, const char *context_id, int64_t give_up_at)
+{
+	CLEANUP(buf_free) struct buf body = { 0 };
+	const struct request_base *base = in;
+
+	bind_encode(&body, message_request(fn->id), in, BIND_PLAIN);
+	DB_QUEUE(db, RPC_OUTBOX_ADD, p_text(arena_printf(a, "peer:%s", to->text)), p_text(arena_strdup(a, eid)), p_text(fn->wire),
+		 p_text(arena_strdup(a, base->fci)), p_text(arena_strdup(a, ref)), p_text(context_id ? arena_strdup(a, context_id) : ""),
+		 p_text(""), p_bytes(arena_memdup(a, body.data, body.len), body.len), give_up_at ? p_time(a, give_up_at) : p_null());
+}
+
+static void row_read(struct arena *a, const struct rows *rows, size_t i, struct outbox_row *out)
+{
+	*out = (struct outbox_row){ .id = row_int(rows, i, 0),
+				    .lane = row_text_dup(a, rows, i, 1),
+				    .eid = row_text_dup(a, rows, i, 2),
+				    .kind = row_text_dup(a, rows, i, 3),
+				    .dedup = row_text_dup(a, rows, i, 4),
+				    .ref = row_text_dup(a, rows, i, 5),
+				    .context_id = row_text_dup(a, rows, i, 6),
+				    .trace = row_text_dup(a, rows, i, 7),
+				    .payload = row_bytes_dup(a, rows, i, 8),
+				    .attempts = row_int(rows, i, 9),
+				    .give_up = row_bool(rows, i, 12) };
+}
+
+/* Rows of a lane under probe are left but for the first. */
+static size_t rows_admit(struct outbox_worker *w, const struct rows *rows, struct outbox_row *out)
+{
+	const char *probed = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < rows_count(rows) && n < BATCH_MAX; i++) {
+		row_read(w->arena, rows, i, &out[n]);
+		if (outbox_probing(w->outbox, out[n].lane)) {
+			if (probed && !strcmp(probed, out[n].lane))
+				continue;
+			probed = out[n].lane;
+		}
+		n++;
+	}
+	return n;
+}
+
+static size_t shard_work(struct outbox_worker *w, unsigned shard)
+{
+	struct outbox_row *batch = arena_array(w->arena, BATCH_MAX, sizeof(*batch));
+	const struct rows *rows;
+	size_t n;
+
+	DB_QUEUE(w->db, RPC_OUTBOX_DUE, p_int(w->arena, shard), p_text(outbox_paused_lanes(w->outbox, w->arena)),
+		 p_int(w->arena, BATCH_MAX));
+	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
+		return 0;
+	n = rows_admit(w, rows, batch);
+	return n ? outbox_deliver(w, batch, n) : 0;
+}
+
+/* One pass over the shards that have work. */
+static size_t pass(struct outbox_worker *w)
+{
+	unsigned shards[SHARDS];
+	const struct rows *rows;
+	size_t n = 0, done = 0;
+
+	arena_reset(w->arena);
+	DB_QUEUE(w->db, RPC_OUTBOX_SHARDS, p_text(outbox_paused_lanes(w->outbox, w->arena)));
+	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
+		return 0;
+	for (size_t i = 0; i < rows_count(rows) && n < SHARDS; i++)
+		shards[n++] = (unsigned)row_int(rows, i, 0);
+	for (size_t i = 0; i < n; i++) {
+		unsigned shard = shards[(i + w->first_shard) % n];
+		int64_t key = ((int64_t)LOCK_SPACE << 32) | shard;
+
+		if (!db_try_lock(w->db, key))
+			continue;
+		done += shard_work(w, shard);
+		db_unlock(w->db, key);
+	}
+	return done;
+}
+
+/* How long nothing can become due, unless somebody rings. */
+static int64_t idle_ms(struct outbox_worker *w)
+{
+	const struct rows *rows;
+	int64_t ms = NET_MS, probe = outbox_next_probe_ms(w->outbox);
+
+	DB_QUEUE0(w->db, RPC_OUTBOX_NEXT);
+	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
+		return 1000;
+	if (!row_null(rows, 0, 0) && row_int(rows, 0, 0) > 0 && row_int(rows, 0, 0) < ms)
+		ms = row_int(rows, 0, 0) + 1;
+	if (probe >= 0 && probe < ms)
+		ms = probe + 1;
+	return ms;
+}
+
+/* Waits for a ring after `seen`, or ms. */
+static void wait_ring(struct outbox *o, uint64_t *seen, int64_t ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	while (!o->closing && o->rings == *seen)
+		if (pthread_cond_timedwait(&o->ring, &o->lock, &until))
+			break;
+	*seen = o->rings;
+}
+
+static void *worker_main(void *arg)
+{
+	struct outbox_worker *w = arg;
+	struct outbox *o = w->outbox;
+	uint64_t seen = 0;
+	bool closing;
+
+	do {
+		size_t done = pass(w);
+		int64_t ms = done ? 0 : idle_ms(w);
+
+		pthread_mutex_lock(&o->lock);
+		if (!done)
+			wait_ring(o, &seen, ms);
+		closing = o->closing;
+		pthread_mutex_unlock(&o->lock);
+	} while (!closing);
+	db_close(w->db);
+	arena_free(w->arena);
+	free(w);
+	return NULL;
+}
+
+struct outbox *outbox_open(const struct outbox_spec *spec)
+{
+	struct outbox *o = calloc(1, sizeof(*o));
+	pthread_condattr_t attr;
+
+	if (!o)
+		abort();
+	o->spec = *spec;
+	o->threads = calloc(spec->workers ? spec->workers : 1, sizeof(*o->threads));
+	pthread_mutex_init(&o->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&o->ring, &attr);
+	pthread_condattr_destroy(&attr);
+	for (unsigned i = 0; i < spec->workers; i++) {
+		struct outbox_worker *w = calloc(1, sizeof(*w));
+
+		if (!w)
+			abort();
+		*w = (struct outbox_worker){
+			.outbox = o, .db = db_open(spec->rpc->store), .arena = arena_new(), .first_shard = i * SHARDS / spec->workers
+		};
+		if (pthread_create(&o->threads[i], NULL, worker_main, w))
+			abort();
+	}
+	return o;
+}
+
+void outbox_close(struct outbox *o)
+{
+	if (!o)
+		return;
+	pthread_mutex_lock(&o->lock);
+	o->closing = true;
+	pthread_cond_broadcast(&o->ring);
+	pthread_mutex_unlock(&o->lock);
+	for (unsigned i = 0; i < o->spec.workers; i++)
+		pthread_join(o->threads[i], NULL);
+	pthread_cond_destroy(&o->ring);
+	pthread_mutex_destroy(&o->lock);
+	free(o->threads);
+	free(o);
+}
+
+void outbox_ring(struct outbox *o)
+{
+	if (!o)
+		return;
+	pthread_mutex_lock(&o->lock);
+	o->rings++;
+	pthread_cond_broadcast(&o->ring);
+	pthread_mutex_unlock(&o->lock);
+}
