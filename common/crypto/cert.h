@@ -28,6 +28,9 @@ bool cert_read(struct arena *a, const void *data, size_t n, struct cert_info *ou
 /* All certificates of a PEM file's text; returns how many (at most max). */
 size_t cert_read_all(struct arena *a, const void *data, size_t n, struct cert_info *out, size_t max);
 
+/* The first registeredID of SubjectAltName: the OID of the entity that the certificate is of (SGP.14), dotted. False: none, or longer than n. */
+bool cert_registered_id(struct bytes der, char *out, size_t n);
+
 enum cert_verdict { CERT_GOOD, CERT_UNTRUSTED, CERT_EXPIRED, CERT_REVOKED, CERT_BAD };
 /* Verifies leaf up to one of the CAs in trust (PEM), AKI/SKI matching, now; crls: PEM or empty. EXPIRED before REVOKED. Revoked is reported, the
  * caller decides (D4). */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/crypto/cert.h"
+
+#include <openssl/objects.h>
+#include <openssl/x509v3.h>
+
+/* OBJ_obj2txt cuts what does not fit and returns the length it needs. */
+static bool name_oid(const GENERAL_NAMES *names, char *out, size_t n)
+{
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+		int len;
+
+		if (name->type != GEN_RID)
+			continue;
+		len = OBJ_obj2txt(out, (int)n, name->d.registeredID, 1);
+		return len > 0 && (size_t)len < n;
+	}
+	return false;
+}
+
+bool cert_registered_id(struct bytes der, char *out, size_t n)
+{
+	const unsigned char *p = der.data;
+	X509 *cert = d2i_X509(NULL, &p, (long)der.len);
+	GENERAL_NAMES *names = cert ? X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL) : NULL;
+	bool found = names && name_oid(names, out, n);
+
+	GENERAL_NAMES_free(names);
+	X509_free(cert);
+	return found;
+}
