@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ES1: the EUM registers its eUICCs (SGP.02 5.2; procedures.md 3.1). */
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/hex.h"
+#include "common/crypto/ec.h"
+#include "common/crypto/xmldsig.h"
+#include "services/sm-sr/eis_store.h"
+#include "services/sm-sr/isdr_keys.h"
+#include "services/sm-sr/smsr.h"
+
+/* What RegisterEIS must know before it decides. */
+struct register_loaded {
+	bool eid_taken;
+	const char *iccid_taken; /* NULL: none */
+};
+
+static const char *iccids_text(struct arena *a, const struct eis *eis)
+{
+	CLEANUP(buf_free) struct buf text = { 0 };
+
+	buf_str(&text, "");
+	for (size_t i = 0; i < eis->n_profiles; i++)
+		buf_printf(&text, "%s%s", i ? " " : "", eis->profiles[i].iccid.text);
+	return arena_strdup(a, text.data);
+}
+
+static void register_queue(struct rq *rq, const void *in)
+{
+	const struct es1_register_eis_rq *request = in;
+
+	DB_QUEUE(rq->db, SMSR_EIS_EUM, p_text(request->eis.info.eid.text));
+	DB_QUEUE(rq->db, SMSR_ICCIDS_TAKEN, p_text(iccids_text(rq->arena, &request->eis)));
+}
+
+static result register_take(struct rq *rq, const void *in, const struct rows *const *rows, struct relation_facts *facts)
+{
+	struct register_loaded *loaded = ARENA_NEW(rq->arena, struct register_loaded);
+
+	loaded->eid_taken = rows_count(rows[0]) > 0;
+	if (rows_count(rows[1]) > 0)
+		loaded->iccid_taken = row_text_dup(rq->arena, rows[1], 0, 0);
+	rq->loaded = loaded;
+	return OK;
+}
+
+const struct load es1_register_eis_load = { .results = 2, .queue = register_queue, .take = register_take };
+
+static result check_parties(struct rq *rq, const struct eis *eis)
+{
+	if (!oid_equal(&eis->info.eum, &rq->caller->oid))
+		return failed(rq->arena, CODE_REQUESTER_NOT_ALLOWED, eis->info.eum.text, "Eum-id: is not the requester");
+	if (!oid_equal(&eis->smsr, &rq->rpc->self))
+		return failed(rq->arena, CODE_PARAM_INVALID, "Smsr-id", "Smsr-id: %s is not this SM-SR", eis->smsr.text);
+	return OK;
+}
+
+static result check_free(struct rq *rq, const struct eis *eis)
+{
+	const struct register_loaded *loaded = rq->loaded;
+
+	if (loaded->eid_taken)
+		return failed(rq->arena, CODE_EID_IN_USE, eis->info.eid.text, NULL);
+	if (loaded->iccid_taken)
+		return failed(rq->arena, CODE_ICCID_IN_USE, loaded->iccid_taken, NULL);
+	return OK;
+}
+
+/* D3: which canonical form was signed is found by trying; what verified is what is stored. */
+static result check_signature(struct rq *rq, struct eis *eis, struct sig_result *out)
+{
+	const struct smsr *smsr = rq->role;
+	const struct soap_node *node = eis->info_node;
+	struct bytes forms[3] = { eis->info_octets };
+	char owner[OID_MAX + 1];
+
+	*out = xml_verify_eum(rq->arena, forms, 1, eis->signature_octets, smsr->ci_pem, smsr->ci_crl_pem, rq->received_us);
+	if (out->verdict == SIG_BAD && node) {
+		forms[1] = soap_canonical(rq->arena, node, C14N_INCLUSIVE);
+		forms[2] = soap_canonical(rq->arena, node, C14N_INCLUSIVE_DETACHED);
+		*out = xml_verify_eum(rq->arena, forms, 3, eis->signature_octets, smsr->ci_pem, smsr->ci_crl_pem, rq->received_us);
+	}
+	if (out->verdict == SIG_CERT_EXPIRED)
+		return failed(rq->arena, CODE_EUM_CERT_EXPIRED, NULL, NULL);
+	if (out->verdict != SIG_GOOD)
+		return failed(rq->arena, CODE_EUM_SIGNATURE_INVALID, "EumSignature", "EumSignature: %s", out->why);
+	/* Any certificate of the CI would verify: it must be this EUM's own (SGP.14: registeredID in SubjectAltName). */
+	if (!cert_registered_id(out->cert_der, owner, sizeof(owner)) || strcmp(owner, eis->info.eum.text))
+		return failed(rq->arena, CODE_EUM_SIGNATURE_INVALID, "EumSignature", "EumSignature: the certificate is not of Eum-id");
+	eis->info_octets = forms[out->form];
+	return OK;
+}
+
+/* YYYYMMDD against the day of now; GP dates are inclusive. */
+static bool date_passed(const char *yyyymmdd, int64_t now_us)
+{
+	char now[DATETIME_MAX], day[9];
+
+	datetime_format(now_us, now);
+	memcpy(day, now, 4);
+	memcpy(day + 4, now + 5, 2);
+	memcpy(day + 6, now + 8, 2);
+	day[8] = '\0';
+	return strcmp(yyyymmdd, day) < 0;
+}
+
+static bool subject_is_eid(const struct gp_cert *cert, const struct eid *eid)
+{
+	uint8_t bcd[EID_DIGITS / 2];
+
+	return hex_decode(eid->text, EID_DIGITS, bcd) && cert->subject.len == sizeof(bcd) && !memcmp(cert->subject.data, bcd, sizeof(bcd));
+}
+
+/* CERT.ECASD.ECKA is signed by the EUM and names the EID: without it no profile and no handover will ever work on this card. */
+static result check_ecasd(struct rq *rq, const struct eis *eis, struct bytes eum_der)
+{
+	const struct smsr *smsr = rq->role;
+	uint8_t eum_point[P256_POINT];
+	struct gp_cert cert;
+
+	if (!smsr->config->check_ecasd)
+		return OK;
+	for (size_t i = 0; i < eis->info.ecasd.n_keysets; i++) {
+		const struct keyset *k = &eis->info.ecasd.keysets[i];
+
+		if (!k->n_certificates)
+			continue;
+		if (!gp_cert_parse(k->certificates[0].value, &cert) || !subject_is_eid(&cert, &eis->info.eid))
+			return failed(rq->arena, CODE_ECASD_CERT_INVALID, "Ecasd", "Ecasd/Keyset/Certificate: not a certificate of this EID");
+		if (!cert_public_point(eum_der, eum_point) || !gp_cert_verify(k->certificates[0].value, eum_point))
+			return failed(rq->arena, CODE_ECASD_CERT_INVALID, "Ecasd", "Ecasd/Keyset/Certificate: not signed by the EUM");
+		if (date_passed(cert.expires, rq->received_us))
+			return failed(rq->arena, CODE_ECASD_CERT_EXPIRED, "Ecasd", NULL);
+		return OK;
+	}
+	return failed(rq->arena, CODE_ECASD_CERT_INVALID, "Ecasd", "Ecasd: no certificate");
+}
+
+static const char *event_json(struct rq *rq, const struct eid *eid, const struct oid *eum)
+{
+	char at[DATETIME_MAX];
+
+	datetime_format(rq->received_us, at);
+	return arena_printf(rq->arena, "{\"eid\":\"%s\",\"eum\":\"%s\",\"smsr\":\"%s\",\"at\":\"%s\"}", eid->text, eum->text,
+			    rq->rpc->self.text, at);
+}
+
+result es1_register_eis(struct rq *rq, const void *in, void *out)
+{
+	const struct es1_register_eis_rq *request = in;
+	struct eis eis = request->eis;
+	struct sig_result signature;
+	struct stored_key *keys;
+	size_t n_keys;
+
+	(void)out;
+	TRY(check_parties(rq, &eis));
+	TRY(check_free(rq, &eis));
+	TRY(eis_check_registration(rq->arena, &eis));
+	TRY(check_signature(rq, &eis, &signature));
+	TRY(check_ecasd(rq, &eis, signature.cert_der));
+	TRY(isdr_keys_take(rq, &eis, &keys, &n_keys));
+	eis_insert(rq->db, rq->arena, &eis, signature.cert_der, signature.revoked, keys, n_keys);
+	rq_event(rq, "eis.registered", eis.info.eid.text, event_json(rq, &eis.info.eid, &eis.info.eum));
+	return OK;
+}
+
+static void properties_queue(struct rq *rq, const void *in)
+{
+	const struct es1_update_properties_rq *request = in;
+
+	DB_QUEUE(rq->db, SMSR_EIS_LOCK, p_text(request->eid.text));
+	DB_QUEUE(rq->db, SMSR_EIS_EUM, p_text(request->eid.text));
+}
+
+static result properties_take(struct rq *rq, const void *in, const struct rows *const *rows, struct relation_facts *facts)
+{
+	const struct es1_update_properties_rq *request = in;
+
+	facts->eid_named = true;
+	facts->eid = request->eid;
+	facts->eid_known = rows_count(rows[1]) > 0;
+	if (facts->eid_known && !oid_parse(row_text(rows[1], 0, 0), &facts->eum))
+		return internal(rq->arena, "eis %s: eum is damaged", request->eid.text);
+	return OK;
+}
+
+const struct load es1_update_properties_load = { .results = 2, .queue = properties_queue, .take = properties_take };
+
+result es1_update_eis_additional_properties(struct rq *rq, const void *in, void *out)
+{
+	const struct es1_update_properties_rq *request = in;
+
+	(void)out;
+	eis_save_properties(rq->db, rq->arena, &request->eid, &request->properties);
+	rq_event(rq, "eis.changed", request->eid.text, event_json(rq, &request->eid, &rq->caller->oid));
+	return OK;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SMSR_ISDR_KEYS_H
+#define SMSR_ISDR_KEYS_H
+
+#include "common/rpc/rq.h"
+#include "services/sm-sr/eis_store.h"
+
+/* Unwraps the ISD-R keys of a registration with the EUM's transport key, checks their KCVs and wraps them for rest (procedures.md 2.2, 5.4;
+ * B3). Clear keys never leave this file and are wiped. OK with *out in rq->arena; 8.4/6.1 naming keyset and key; 1.2/4.2 when no transport
+ * key was agreed with the EUM. */
+result isdr_keys_take(struct rq *rq, const struct eis *eis, struct stored_key **out, size_t *out_n);
+
+#endif

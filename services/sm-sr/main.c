@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/sm-sr/functions.h"
+#include "services/sm-sr/smsr.h"
+
+static const struct config_row config[] = {
+#define CONFIG(key, type, member, def, text) { key, CONFIG_##type, offsetof(struct smsr_config, member), def, text },
+#include "services/sm-sr/config.def"
+#undef CONFIG
+	{ 0 },
+};
+
+static const struct statement statements[] = {
+#define STATEMENT(name, sql) { #name, sql },
+#include "services/sm-sr/statements.def"
+#undef STATEMENT
+};
+
+extern const struct migration smsr_migrations[];
+extern const size_t smsr_migrations_count;
+
+int main(int argc, char **argv)
+{
+	const struct app_spec spec = { .name = "sm-sr",
+				       .env_prefix = "RSP_SMSR_",
+				       .role = ROLE_SM_SR,
+				       .config = config,
+				       .config_size = sizeof(struct smsr_config),
+				       .migrations = smsr_migrations,
+				       .n_migrations = &smsr_migrations_count,
+				       .statements = statements,
+				       .n_statements = LEN(statements),
+				       .served = smsr_served,
+				       .n_served = smsr_served_count,
+				       .open = smsr_open,
+				       .close = smsr_close };
+
+	return app_run(&spec, argc, argv);
+}

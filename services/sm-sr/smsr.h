@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the sm-sr's files share: its process-wide state and its handlers. */
+#ifndef SMSR_SMSR_H
+#define SMSR_SMSR_H
+
+#include "common/app/app.h"
+#include "common/base/secret.h"
+#include "services/sm-sr/statements.h"
+
+struct smsr_config {
+	struct config_common common;
+#define CONFIG(key, type, member, def, text) CONFIG_TYPE_##type member;
+#include "services/sm-sr/config.def"
+#undef CONFIG
+};
+
+/* One for the process, read-only after its start. */
+struct smsr {
+	const struct smsr_config *config;
+	struct oid self;
+	struct secret kek;
+	struct bytes ci_pem, ci_crl_pem; /* on the heap */
+	struct transport_key {
+		struct oid eum;
+		struct secret key;
+	} *transports;
+	size_t n_transports;
+};
+
+/* NULL: no key agreed with this EUM. */
+const struct secret *smsr_transport(const struct smsr *s, const struct oid *eum);
+int smsr_open(struct app *app, void **out_role, char error[256]);
+void smsr_close(void *role);
+
+/* es1.c (SGP.02 5.2) */
+extern const struct load es1_register_eis_load, es1_update_properties_load;
+result es1_register_eis(struct rq *rq, const void *in, void *out);
+result es1_update_eis_additional_properties(struct rq *rq, const void *in, void *out);
+
+/* es4_profile_management.c (SGP.02 5.5) */
+extern const struct load es4_get_eis_load;
+result es4_get_eis(struct rq *rq, const void *in, void *out);
+
+#endif
