@@ -51,7 +51,7 @@ class Ctl:
         return self._answer("--admin", admin_socket, "fault", point, action, eid)
 
     def token_create(self, admin_socket, name, role):
-        return self._answer("--admin", admin_socket, "token", "create", name, "--role", role)
+        return self._answer("--admin", admin_socket, "token", "create", name, role)
 
     # At the gateway's northbound interface.
     def eis_get(self, url, token_file, ca, eid):
@@ -60,6 +60,9 @@ class Ctl:
     # At the EUM's order interface.
     def batch_create(self, order, order_file):
         return self._answer(*order.words(), "batch", "create", "--file", order_file, timeout_s=300)
+
+    def eis_properties(self, order, eid, **properties):
+        return self._answer(*order.words(), "eis", "properties", eid, *("%s=%s" % row for row in properties.items()))
 
     def batch_status(self, order, name):
         return self._answer(*order.words(), "batch", "status", name)

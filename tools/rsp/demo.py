@@ -89,7 +89,7 @@ def show(staging):
     if views[0] & views[1]:
         raise RspError("both operators see profiles %s" % sorted(views[0] & views[1])[:3])
     print("\nmessages of one registration, from the SM-SR's journal:")
-    print(staging.ctl.text("--admin", staging.admin_socket("sm-sr"), "messages", "--eid", eids[0], "--limit", "2"))
+    print(staging.ctl.text("--admin", staging.admin_socket("sm-sr"), "messages", "--xml", "--eid", eids[0], "--limit", "2"))
     print("memory (PSS):")
     for name, kib in staging.memory().items():
         print("  %-14s %6.1f MiB" % (name, (kib or 0) / 1024))
