@@ -17,7 +17,8 @@ static const struct bind_field execution_status_fields[] = {
 	OPT_GROUP(struct execution_status, code, "StatusCodeData", status_code_group),
 	{ 0 },
 };
-const struct bind_group execution_status_group = { "ExecutionStatusType", sizeof(struct execution_status), execution_status_fields };
+const struct bind_group execution_status_group = { "ExecutionStatusType", sizeof(struct execution_status),
+						   execution_status_fields };
 
 static const struct bind_field request_fields[] = { REQUEST_ROWS, { 0 } };
 const struct bind_group request_base_group = { "BaseRequestType", sizeof(struct request_base), request_fields };

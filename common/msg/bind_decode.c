@@ -67,7 +67,8 @@ static bool matches(const struct decoder *d, const struct bind_field *f, const s
 	return n && !(f->flags & BIND_ATTR) && named(f, n) && qualified(d, n);
 }
 
-static result decode_group(struct decoder *d, const struct bind_group *g, const struct soap_node *n, const struct path *at, void *out);
+static result decode_group(struct decoder *d, const struct bind_group *g, const struct soap_node *n, const struct path *at,
+			   void *out);
 
 static result decode_octets(struct decoder *d, const struct soap_node *n, const struct path *at, struct bytes *out)
 {
@@ -80,7 +81,8 @@ static result decode_octets(struct decoder *d, const struct soap_node *n, const 
 }
 
 /* One element into item, which is where the value (not a pointer to it) lies. */
-static result decode_item(struct decoder *d, const struct bind_field *f, const struct soap_node *n, const struct path *at, void *item)
+static result decode_item(struct decoder *d, const struct bind_field *f, const struct soap_node *n, const struct path *at,
+			  void *item)
 {
 	const char *text, *why;
 
@@ -99,7 +101,8 @@ static void *slot(void *base, size_t offset)
 }
 
 /* The struct keeps what was signed beside what it means. */
-static result decode_signed(struct decoder *d, const struct bind_field *f, const struct soap_node *n, const struct path *at, void *out)
+static result decode_signed(struct decoder *d, const struct bind_field *f, const struct soap_node *n, const struct path *at,
+			    void *out)
 {
 	if (f->node_offset)
 		*(const void **)slot(out, f->node_offset) = n;
@@ -122,7 +125,8 @@ static result decode_one(struct decoder *d, const struct bind_field *f, const st
 	return f->flags & BIND_SIGNED ? decode_signed(d, f, n, &at, out) : OK;
 }
 
-/* Says why the mandatory f is not where it must be: it comes later (then c stands in its way), is in a foreign namespace, or is not there. */
+/* Says why the mandatory f is not where it must be: it comes later (then c stands in its way), is in a foreign namespace, or is not
+ * there. */
 static result not_here(struct decoder *d, const struct bind_field *f, const struct soap_node *c, const struct path *up)
 {
 	for (const struct soap_node *n = c; n; n = soap_next(n)) {
@@ -144,8 +148,8 @@ static result check_occurs(struct decoder *d, const struct bind_field *f, size_t
 }
 
 /* Rows [first, end) in any mixture from *c on: a list row alone, or a choice. */
-static result decode_list(struct decoder *d, const struct bind_field *first, const struct bind_field *end, const struct soap_node **c,
-			  const struct path *up, void *out)
+static result decode_list(struct decoder *d, const struct bind_field *first, const struct bind_field *end,
+			  const struct soap_node **c, const struct path *up, void *out)
 {
 	const struct soap_node *start = *c, *n;
 	size_t all = 0;
@@ -185,7 +189,8 @@ static result decode_list(struct decoder *d, const struct bind_field *first, con
 	return check_occurs(d, first, all, up);
 }
 
-static result decode_attribute(struct decoder *d, const struct bind_field *f, const struct soap_node *n, const struct path *up, void *out)
+static result decode_attribute(struct decoder *d, const struct bind_field *f, const struct soap_node *n, const struct path *up,
+			       void *out)
 {
 	const char *text = soap_attribute(d->a, n, f->name);
 	const char *why;
@@ -196,7 +201,8 @@ static result decode_attribute(struct decoder *d, const struct bind_field *f, co
 	return why ? refuse(d, CODE_PARAM_INVALID, up, f->name, 0, why) : OK;
 }
 
-/* What is left behind the last row: newer peers append, that is ignored (wire.md 10); a name of ours is out of order or there twice. */
+/* What is left behind the last row: newer peers append, that is ignored (wire.md 10); a name of ours is out of order or there
+ * twice. */
 static result check_rest(struct decoder *d, const struct bind_group *g, const struct soap_node *c, const struct path *at)
 {
 	for (const struct soap_node *n = c; n; n = soap_next(n))
@@ -206,7 +212,8 @@ static result check_rest(struct decoder *d, const struct bind_group *g, const st
 	return OK;
 }
 
-static result decode_group(struct decoder *d, const struct bind_group *g, const struct soap_node *n, const struct path *at, void *out)
+static result decode_group(struct decoder *d, const struct bind_group *g, const struct soap_node *n, const struct path *at,
+			   void *out)
 {
 	const struct soap_node *c = soap_first(n);
 	const struct bind_field *f = g->fields;

@@ -99,7 +99,8 @@ static void encode_content(struct encoder *e, const struct bind_group *g, const 
 	}
 }
 
-static void encode(struct buf *out, const char *name, const char *ns, const struct bind_group *g, const void *in, enum bind_mask mask)
+static void encode(struct buf *out, const char *name, const char *ns, const struct bind_group *g, const void *in,
+		   enum bind_mask mask)
 {
 	CLEANUP(buf_free) struct buf value = { 0 };
 	struct encoder e = { { out, "rps" }, out, &value, mask };

@@ -32,12 +32,15 @@ static inline const void *bind_at(const void *base, size_t offset)
 size_t bind_items(const struct bind_field *f, const void *base, const void **out_first);
 
 /* Rows. s: the struct, m: its member. */
-#define ROW(s, m, n, t, x, ...) { .name = (n), .type = (t), .offset = offsetof(s, m), .xsd_type = (x), __VA_ARGS__ }
+#define ROW(s, m, n, t, x, ...)                                                                  \
+	{                                                                                        \
+		.name = (n), .type = (t), .offset = offsetof(s, m), .xsd_type = (x), __VA_ARGS__ \
+	}
 #define SIZE_OF_ITEM(s, m) sizeof(*((s *)0)->m)
-#define OPT(s, m, n, t, x, ...)                                                                                               \
+#define OPT(s, m, n, t, x, ...) \
 	ROW(s, m, n, t, x, .flags = BIND_OPTIONAL, .size = SIZE_OF_ITEM(s, m), __VA_ARGS__) /* the member is a pointer */
-#define OPT_IN(s, m, n, t, x, ...) ROW(s, m, n, t, x, .flags = BIND_OPTIONAL, __VA_ARGS__) /* strings and hex: NULL is absent */
-#define MANY(s, m, c, n, t, x, least, most, ...)                                                                              \
+#define OPT_IN(s, m, n, t, x, ...) ROW(s, m, n, t, x, .flags = BIND_OPTIONAL, __VA_ARGS__)  /* strings and hex: NULL is absent */
+#define MANY(s, m, c, n, t, x, least, most, ...)                                                                                  \
 	ROW(s, m, n, t, x, .flags = BIND_MANY, .count_offset = offsetof(s, c), .size = SIZE_OF_ITEM(s, m), .min_occurs = (least), \
 	    .max_occurs = (most), __VA_ARGS__)
 #define GROUP(s, m, n, g) ROW(s, m, n, BIND_GROUP, NULL, .sub = &(g))
@@ -55,15 +58,15 @@ size_t bind_items(const struct bind_field *f, const void *base, const void **out
 #define BYTES_LEFT(s, m, n) ROW(s, m, n, BIND_INT, "xs:nonNegativeInteger", .max = INT64_MAX)
 
 /* What every message starts with (wire.md 4). */
-#define REQUEST_ROWS                                                                                                          \
-	ROW(struct request_base, fci, "FunctionCallIdentifier", BIND_STRING, "xs:string", .min = 1, .max = 256),              \
-	OPT(struct request_base, validity_s, "ValidityPeriod", BIND_INT, "xs:positiveInteger", .min = 1, .max = INT64_MAX)
-#define RESPONSE_ROWS                                                                                                         \
-	OPT(struct response_base, processing_start, "ProcessingStart", BIND_TIME, "xs:dateTime"),                             \
-	OPT(struct response_base, processing_end, "ProcessingEnd", BIND_TIME, "xs:dateTime"),                                 \
-	OPT(struct response_base, acceptable_validity_s, "AcceptableValidityPeriod", BIND_INT, "xs:positiveInteger",          \
-	    .min = 1, .max = INT64_MAX),                                                                                      \
-	GROUP(struct response_base, status, "FunctionExecutionStatus", execution_status_group)
+#define REQUEST_ROWS                                                                                             \
+	ROW(struct request_base, fci, "FunctionCallIdentifier", BIND_STRING, "xs:string", .min = 1, .max = 256), \
+		OPT(struct request_base, validity_s, "ValidityPeriod", BIND_INT, "xs:positiveInteger", .min = 1, .max = INT64_MAX)
+#define RESPONSE_ROWS                                                                                                        \
+	OPT(struct response_base, processing_start, "ProcessingStart", BIND_TIME, "xs:dateTime"),                            \
+		OPT(struct response_base, processing_end, "ProcessingEnd", BIND_TIME, "xs:dateTime"),                        \
+		OPT(struct response_base, acceptable_validity_s, "AcceptableValidityPeriod", BIND_INT, "xs:positiveInteger", \
+		    .min = 1, .max = INT64_MAX),                                                                             \
+		GROUP(struct response_base, status, "FunctionExecutionStatus", execution_status_group)
 
 /* The base fields alone, as types of the schema, and an answer that has nothing more. */
 extern const struct bind_group request_base_group, response_base_group, execution_status_group, plain_rs_group;

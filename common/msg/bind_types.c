@@ -122,7 +122,8 @@ static const char *parse_hex(struct arena *a, const struct bind_field *f, const 
 	if ((int64_t)(n / 2) < f->min || (f->max && (int64_t)(n / 2) > f->max)) {
 		if (f->min == f->max)
 			return arena_printf(a, "not %" PRId64 " bytes", f->max);
-		return arena_printf(a, f->max ? "not %" PRId64 " to %" PRId64 " bytes" : "fewer than %" PRId64 " bytes", f->min, f->max);
+		return arena_printf(a, f->max ? "not %" PRId64 " to %" PRId64 " bytes" : "fewer than %" PRId64 " bytes", f->min,
+				    f->max);
 	}
 	*(struct bytes *)item = (struct bytes){ data, n / 2 };
 	return NULL;

@@ -17,5 +17,7 @@ static const struct bind_field update_rq_fields[] = {
 	{ 0 },
 };
 static const struct bind_group update_rq_group = { NULL, sizeof(struct es1_update_properties_rq), update_rq_fields };
-const struct bind_message es1_update_properties_request = { "ES1-UpdateEISAdditionalPropertiesRequest", BASE_REQUEST, &update_rq_group };
-const struct bind_message es1_update_properties_response = { "ES1-UpdateEISAdditionalPropertiesResponse", BASE_RESPONSE, &plain_rs_group };
+const struct bind_message es1_update_properties_request = { "ES1-UpdateEISAdditionalPropertiesRequest", BASE_REQUEST,
+							    &update_rq_group };
+const struct bind_message es1_update_properties_response = { "ES1-UpdateEISAdditionalPropertiesResponse", BASE_RESPONSE,
+							     &plain_rs_group };

@@ -9,13 +9,25 @@
 #include "common/base/cleanup.h"
 
 static const struct function rows[] = {
-#define FN(es, nm, al, grp, reply_grp, action, prov, call, rel, pattern, txm, def, min, max, card, audit, why)                \
-	{                                                                                                             \
-		.id = FN_##es##_##nm, .iface = IF_##es, .name = #nm, .wire = #es "-" #nm, .aliases = (al),            \
-		.group = GROUP_##grp, .reply_group = GROUP_##reply_grp,                                               \
-		.action_name = sizeof(action) > 1 ? (action) : #nm, .providers = (prov), .callers = (call),           \
-		.relation = REL_##rel, .mep = MEP_##pattern, .tx = TX_##txm, .validity = { (def), (min), (max) },     \
-		.needs_card = (card), .audit_code = (audit), .not_served = (why),                                     \
+#define FN(es, nm, al, grp, reply_grp, action, prov, call, rel, pattern, txm, def, min, max, card, audit, why) \
+	{                                                                                                      \
+		.id = FN_##es##_##nm,                                                                          \
+		.iface = IF_##es,                                                                              \
+		.name = #nm,                                                                                   \
+		.wire = #es "-" #nm,                                                                           \
+		.aliases = (al),                                                                               \
+		.group = GROUP_##grp,                                                                          \
+		.reply_group = GROUP_##reply_grp,                                                              \
+		.action_name = sizeof(action) > 1 ? (action) : #nm,                                            \
+		.providers = (prov),                                                                           \
+		.callers = (call),                                                                             \
+		.relation = REL_##rel,                                                                         \
+		.mep = MEP_##pattern,                                                                          \
+		.tx = TX_##txm,                                                                                \
+		.validity = { (def), (min), (max) },                                                           \
+		.needs_card = (card),                                                                          \
+		.audit_code = (audit),                                                                         \
+		.not_served = (why),                                                                           \
 	},
 #include "proto/functions.def"
 #undef FN
@@ -28,7 +40,7 @@ static const struct {
 	enum role role;
 	const char *name;
 } roles[] = {
-	{ ROLE_EUM, "eum" },	 { ROLE_OPERATOR, "operator" }, { ROLE_M2M_SP, "m2m-sp" },
+	{ ROLE_EUM, "eum" },     { ROLE_OPERATOR, "operator" }, { ROLE_M2M_SP, "m2m-sp" },
 	{ ROLE_SM_DP, "sm-dp" }, { ROLE_SM_SR, "sm-sr" },
 };
 

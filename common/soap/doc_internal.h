@@ -29,7 +29,8 @@ static inline xmlNode *xml_mutable(const struct soap_node *n)
 	return u.out;
 }
 
-/* UTF-16 (by its mark or its first '<') becomes UTF-8 in a, all else stays: what follows sees one encoding. False: broken UTF-16. */
+/* UTF-16 (by its mark or its first '<') becomes UTF-8 in a, all else stays: what follows sees one encoding.
+ * False: broken UTF-16. */
 bool scan_utf8(struct arena *a, struct bytes in, struct bytes *out);
 /* Before the parser, whose check for double attributes is quadratic: no NUL, no markup with more than max quoted values.
  * NULL: fine; else the reason (static). */

@@ -149,8 +149,13 @@ static const struct {
 	const char *name;
 	bool (*read)(struct reading *r, const struct soap_node *n);
 } wsa_headers[] = {
-	{ "From", read_from },	   { "To", read_to },		   { "MessageID", read_message_id }, { "Action", read_action },
-	{ "ReplyTo", read_reply_to }, { "RelatesTo", read_relates_to }, { "FaultTo", read_nothing },
+	{ "From", read_from },
+	{ "To", read_to },
+	{ "MessageID", read_message_id },
+	{ "Action", read_action },
+	{ "ReplyTo", read_reply_to },
+	{ "RelatesTo", read_relates_to },
+	{ "FaultTo", read_nothing },
 };
 
 /* Marked for us: mustUnderstand true, and no role that is somebody else's. */
@@ -175,8 +180,7 @@ static bool read_header(struct reading *r, const struct soap_node *header)
 			if (!is(n, NS_WSA, wsa_headers[i].name))
 				continue;
 			if (seen & 1u << i)
-				return refuse(r->fault, "Sender",
-					      arena_printf(r->a, "wsa:%s is there twice", wsa_headers[i].name));
+				return refuse(r->fault, "Sender", arena_printf(r->a, "wsa:%s is there twice", wsa_headers[i].name));
 			seen |= 1u << i;
 			known = true;
 			if (!wsa_headers[i].read(r, n))

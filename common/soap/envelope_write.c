@@ -25,7 +25,8 @@ static void endpoint(struct xml_writer *w, const char *name, const char *address
 
 static void start(struct buf *out, const char *rps_ns)
 {
-	buf_str(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<soap:Envelope xmlns:soap=\"" NS_SOAP12 "\" xmlns:wsa=\"" NS_WSA "\"");
+	buf_str(out,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<soap:Envelope xmlns:soap=\"" NS_SOAP12 "\" xmlns:wsa=\"" NS_WSA "\"");
 	if (rps_ns) {
 		buf_str(out, " xmlns:rps=\"");
 		xml_escape(out, rps_ns);
@@ -38,7 +39,9 @@ void envelope_open(struct buf *out, const struct envelope *e, const char *rps_ns
 {
 	CLEANUP(buf_free) struct buf tmp = { 0 };
 	struct xml_writer w = { out, "wsa" };
-	const char *const from[][2] = { { "EntityId", e->from_entity }, { "EntityName", e->from_name }, { "UserName", e->user_name } };
+	const char *const from[][2] = { { "EntityId", e->from_entity },
+					{ "EntityName", e->from_name },
+					{ "UserName", e->user_name } };
 	const char *const to[][2] = { { "EntityId", e->to_entity } };
 
 	start(out, rps_ns);
@@ -88,6 +91,7 @@ const char *message_id_new(struct arena *a, const char *domain, const char *tran
 	uuid_new(id);
 	uuid_new(transaction);
 	datetime_format(clock_wall_us(), now);
-	return arena_printf(a, "//%s/%s?TransactionID=%s%s%s?MessageDate=%s", domain, id, transaction_id ? transaction_id : transaction,
-			    context_id ? "?ContextID=" : "", context_id ? context_id : "", now);
+	return arena_printf(a, "//%s/%s?TransactionID=%s%s%s?MessageDate=%s", domain, id,
+			    transaction_id ? transaction_id : transaction, context_id ? "?ContextID=" : "",
+			    context_id ? context_id : "", now);
 }

@@ -81,7 +81,8 @@ static size_t character(const unsigned char *p)
 	if (p[0] >= 0xC2 && p[0] <= 0xDF)
 		return (p[1] & 0xC0) == 0x80 ? 2 : 0;
 	if ((p[0] & 0xF0) == 0xE0) {
-		if ((p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80 || (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F))
+		if ((p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80 || (p[0] == 0xE0 && p[1] < 0xA0) ||
+		    (p[0] == 0xED && p[1] > 0x9F))
 			return 0;
 		return p[0] == 0xEF && p[1] == 0xBF && p[2] >= 0xBE ? 0 : 3; /* U+FFFE, U+FFFF */
 	}
