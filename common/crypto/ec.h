@@ -39,11 +39,13 @@ struct gp_cert {
 	uint8_t role;             /* 73/C8: 01 SM-DP, 02 SM-SR, 0: absent (eUICC) */
 	struct bytes authority;   /* 73/C9, 20 bytes; empty: absent */
 	uint8_t point[P256_POINT];
+	char dates[2][9]; /* where gp_cert_parse keeps the text of effective and expires: a copy of the struct points into the original */
 };
 enum { GP_ROLE_NONE, GP_ROLE_SM_DP, GP_ROLE_SM_SR };
-/* Builds and signs; the whole 7F21 TLV in a. */
+/* Builds and signs; the whole 7F21 TLV in a. Empty: a field's length or date is not allowed. */
 struct bytes gp_cert_build(struct arena *a, const struct gp_cert *c, const struct ec_key *issuer);
-/* Parses a 7F21 TLV; bytes point into der. False: not one (truncated, wrong order is accepted, unknown tags ignored). */
+/* Parses a 7F21 TLV; bytes point into tlv. False: not one (truncated, a tag twice or anything behind the signature); wrong order is accepted,
+ * unknown tags are ignored. */
 bool gp_cert_parse(struct bytes tlv, struct gp_cert *out);
 /* Signature over the TLVs before 5F37 by the issuer's point. */
 bool gp_cert_verify(struct bytes tlv, const uint8_t issuer_point[P256_POINT]);
