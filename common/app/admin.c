@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The admin socket: what rspctl and tests ask of a running process. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/app/app_internal.h"
+#include "common/app/json_in.h"
+#include "common/base/clock.h"
+#include "common/base/fault.h"
+#include "common/base/log.h"
+#include "common/rpc/json_out.h"
+#include "common/store/statements.h"
+
+enum { MESSAGES = 100, MESSAGES_MAX = 1000, OUTBOX = 100, OUTBOX_MAX = 10000 };
+
+/* clang-format off */
+static const struct route routes[] = {
+	{ "GET", "/admin/entities", admin_entities },
+	{ "POST", "/admin/entities", admin_entity_save },
+	{ "GET", "/admin/messages", admin_messages },
+	{ "GET", "/admin/outbox", admin_outbox },
+	{ "GET", "/admin/faults", admin_faults },
+	{ "POST", "/admin/faults", admin_fault_arm },
+	{ "POST", "/admin/log-level", admin_log_level },
+	{ NULL },
+};
+/* clang-format on */
+
+void admin_handle(void *ctx, struct http_call *call)
+{
+	struct process *p = ctx;
+	const struct route *const tables[] = { routes, p->app.spec->admin };
+
+	route_call(p, call, tables, LEN(tables));
+}
+
+unsigned query_limit(const struct http_call *call, unsigned def, unsigned max)
+{
+	const char *text = http_query(call, "limit");
+	unsigned long v;
+
+	if (!text || !*text || strspn(text, "0123456789") != strlen(text) || strlen(text) > 9)
+		return def;
+	v = strtoul(text, NULL, 10);
+	return v < max ? (unsigned)v : max;
+}
+
+void admin_messages(struct app *app, struct http_call *call)
+{
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	if (!app->rpc.journal) {
+		app_error(call, 404, "no_journal", "this process keeps no journal; set %sJOURNAL", app->spec->env_prefix);
+		return;
+	}
+	journal_read(app->rpc.journal, http_query(call, "eid"), http_query(call, "message_id"),
+		     query_limit(call, MESSAGES, MESSAGES_MAX), &b);
+	buf_char(&b, '\n');
+	http_reply(call, 200, "application/json", b.data, b.len);
+}
+
+static void time_member(struct buf *b, const char *name, const struct rows *rows, size_t row, unsigned col)
+{
+	char when[DATETIME_MAX];
+
+	if (!row_null(rows, row, col))
+		datetime_format(row_int(rows, row, col), when);
+	json_out_member(b, name, row_null(rows, row, col) ? NULL : when);
+}
+
+static void outbox_row(struct buf *b, const struct rows *rows, size_t i)
+{
+	buf_printf(b, "{\"id\":%lld,\"attempts\":%lld", (long long)row_int(rows, i, 0), (long long)row_int(rows, i, 5));
+	json_out_member(b, "lane", row_text(rows, i, 1));
+	json_out_member(b, "eid", row_text(rows, i, 2));
+	json_out_member(b, "kind", row_text(rows, i, 3));
+	json_out_member(b, "dedup", row_text(rows, i, 4));
+	time_member(b, "created_at", rows, i, 6);
+	time_member(b, "next_at", rows, i, 7);
+	time_member(b, "dead_at", rows, i, 8);
+	json_out_member(b, "error", row_text(rows, i, 9));
+	buf_char(b, '}');
+}
+
+void admin_outbox(struct app *app, struct http_call *call)
+{
+	const char *dead = http_query(call, "dead");
+	struct arena *a = app_arena(call);
+	struct db *db = app_db(call);
+	CLEANUP(buf_free) struct buf b = { 0 };
+	const struct rows *rows = NULL;
+
+	DB_QUEUE(db, RPC_OUTBOX_LIST, p_bool(dead && !strcmp(dead, "1")), p_int(a, query_limit(call, OUTBOX, OUTBOX_MAX)));
+	if (db_sync(db, a, &rows, 1, NULL) != OK) {
+		app_error(call, 503, "database", "the database does not answer");
+		return;
+	}
+	buf_char(&b, '[');
+	for (size_t i = 0; i < rows_count(rows); i++) {
+		if (i)
+			buf_str(&b, ",\n");
+		outbox_row(&b, rows, i);
+	}
+	buf_str(&b, "]\n");
+	app_json(call, 200, b.data);
+}
+
+/* A line of fault_list: NAME action=A eid=E held=N hits=N. */
+static void fault_line(struct buf *b, const char *line)
+{
+	char point[128], action[16], eid[40];
+	unsigned held, hits;
+
+	if (sscanf(line, "%127s action=%15s eid=%39s held=%u hits=%u", point, action, eid, &held, &hits) != 5)
+		return;
+	if (b->len > 1)
+		buf_str(b, ",\n");
+	buf_str(b, "{");
+	json_out_member(b, "point", point);
+	json_out_member(b, "action", action);
+	json_out_member(b, "eid", strcmp(eid, "-") ? eid : NULL);
+	buf_printf(b, ",\"held\":%u,\"hits\":%u}", held, hits);
+}
+
+void admin_faults(struct app *app, struct http_call *call)
+{
+	CLEANUP(buf_free) struct buf lines = { 0 };
+	CLEANUP(buf_free) struct buf b = { 0 };
+	char *save = NULL;
+
+	fault_list(&lines);
+	buf_char(&b, '[');
+	for (char *line = lines.data ? strtok_r(lines.data, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save))
+		fault_line(&b, line);
+	buf_str(&b, "]\n");
+	app_json(call, 200, b.data);
+}
+
+static bool eid_or_any(const char *text)
+{
+	return !strcmp(text, "*") || (strlen(text) == EID_DIGITS && strspn(text, "0123456789") == EID_DIGITS);
+}
+
+static void answer_armed(struct http_call *call, int rc, const char *point)
+{
+	switch (rc) {
+	case 0:
+		app_json(call, 200, "{}\n");
+		break;
+	case -ENOENT:
+		app_error(call, 404, "no_such_point", "there is no fault point %s; GET /admin/faults lists them", point);
+		break;
+	case -ENOTSUP:
+		app_error(call, 501, "no_faults", "this process was built without fault points");
+		break;
+	default:
+		app_error(call, 409, "too_many", "too many fault points are armed; turn some off");
+		break;
+	}
+}
+
+void admin_fault_arm(struct app *app, struct http_call *call)
+{
+	CLEANUP(json_freep) json_t *j = json_body(call);
+	const char *point, *action_text, *eid;
+	enum fault_action action;
+
+	if (!j)
+		return;
+	point = json_string_value(json_object_get(j, "point"));
+	action_text = json_string_value(json_object_get(j, "action"));
+	eid = json_object_get(j, "eid") ? json_string_value(json_object_get(j, "eid")) : "*";
+	if (!point || !action_text || !fault_action_parse(action_text, &action)) {
+		app_error(call, 400, "bad_fault", "give point and action (off, pause, kill or drop)");
+		return;
+	}
+	if (!eid || !eid_or_any(eid)) {
+		app_error(call, 400, "bad_fault", "eid is 32 digits or *");
+		return;
+	}
+	log_msg(LOG_INFO, "admin", "fault %s %s for %s", point, action_text, eid);
+	answer_armed(call, fault_arm(point, action, eid), point);
+}
+
+void admin_log_level(struct app *app, struct http_call *call)
+{
+	CLEANUP(json_freep) json_t *j = json_body(call);
+	const char *text;
+	enum log_level level;
+
+	if (!j)
+		return;
+	text = json_string_value(json_object_get(j, "level"));
+	if (!text || !log_level_parse(text, &level)) {
+		app_error(call, 400, "bad_level", "give level: debug, info, warn or error");
+		return;
+	}
+	log_open(app->spec->name, level);
+	app_json(call, 200, "{}\n");
+}

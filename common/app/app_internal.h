@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef APP_APP_INTERNAL_H
+#define APP_APP_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "common/app/app.h"
+
+enum { SELF_URL_MAX = 300, ERROR_MAX = 600 };
+
+extern const char app_version[]; /* of the project: version.c.in */
+
+/* config.c, config_check.c */
+extern const struct config_row config_common_rows[];                                               /* ends with key NULL */
+unsigned config_check(const char *prefix, const struct config_common *config, struct buf *errors); /* number of faults */
+
+/* A running process: what roles see, and what only app/ sees. */
+struct process {
+	struct app app; /* first: a struct app * of ours is a struct process * */
+	void *config;   /* of spec->config_size */
+	struct statement *statements;
+	struct migration *migrations;
+	char self_url[SELF_URL_MAX];
+	/* The bus rings from a thread of its own while the outbox comes and goes. */
+	pthread_mutex_t bell_lock;
+	struct outbox *bell;
+	int reserved_fd; /* holds the partner port until its listener has it; -1 */
+	uint16_t partner_port;
+	bool in_service;        /* spec->ready has run */
+	atomic_bool listening;  /* every listener is up */
+	int64_t drain_until_ms; /* clock_ms() by when running calls must have ended */
+};
+
+/* One thing that a process opens at its start and closes at its end. */
+struct step {
+	const char *name;
+	int (*open)(struct process *p, char error[ERROR_MAX]); /* 0, or -1 with error filled */
+	void (*close)(struct process *p);                      /* NULL: nothing to close */
+};
+
+/* steps.c: from the bottom to the outbox. listeners.c: what is reached from outside. */
+int libraries_open(struct process *p, char error[ERROR_MAX]);
+void libraries_close(struct process *p);
+int database_open(struct process *p, char error[ERROR_MAX]);
+void database_close(struct process *p);
+int log_journal_open(struct process *p, char error[ERROR_MAX]);
+void log_journal_close(struct process *p);
+int client_open(struct process *p, char error[ERROR_MAX]);
+void client_close(struct process *p);
+int bus_step_open(struct process *p, char error[ERROR_MAX]);
+void bus_step_close(struct process *p);
+int role_open(struct process *p, char error[ERROR_MAX]);
+void role_close(struct process *p);
+int workers_open(struct process *p, char error[ERROR_MAX]);
+void workers_close(struct process *p);
+
+int address_open(struct process *p, char error[ERROR_MAX]); /* the partner port, and with it self_url */
+void address_close(struct process *p);
+int admin_open(struct process *p, char error[ERROR_MAX]);
+void admin_close(struct process *p);
+int management_open(struct process *p, char error[ERROR_MAX]);
+void management_close(struct process *p);
+int northbound_open(struct process *p, char error[ERROR_MAX]);
+void northbound_close(struct process *p);
+int partner_open(struct process *p, char error[ERROR_MAX]);
+void partner_close(struct process *p);
+int port_file_open(struct process *p, char error[ERROR_MAX]);
+void port_file_close(struct process *p);
+
+/* routes.c: what a pool thread of the admin, management and northbound listeners has. */
+struct pool_thread {
+	struct db *db;
+	struct arena *arena;
+};
+void *pool_thread_open(void *ctx);
+void pool_thread_close(void *ctx, void *thread);
+/* Finds the route in the tables (each ends with method NULL or is NULL) and runs it, or answers 404 or 405. */
+void route_call(struct process *p, struct http_call *call, const struct route *const *tables, size_t n);
+
+/* management.c, admin.c, admin_entity.c, admin_state.c */
+void management_handle(void *ctx, struct http_call *call);
+void admin_handle(void *ctx, struct http_call *call);
+void northbound_handle(void *ctx, struct http_call *call);
+void admin_entities(struct app *app, struct http_call *call);
+void admin_entity_save(struct app *app, struct http_call *call);
+void admin_messages(struct app *app, struct http_call *call);
+void admin_outbox(struct app *app, struct http_call *call);
+void admin_faults(struct app *app, struct http_call *call);
+void admin_fault_arm(struct app *app, struct http_call *call);
+void admin_log_level(struct app *app, struct http_call *call);
+/* The value of ?limit=, at most max; def when it is absent or no number. */
+unsigned query_limit(const struct http_call *call, unsigned def, unsigned max);
+
+/* maintain.c: what must be done every hour. stop_soon tells that a signal waits. */
+void maintain(struct process *p, bool (*stop_soon)(void));
+
+#endif

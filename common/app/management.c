@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What supervisors ask: is it alive, may it have traffic, how is it doing. */
+#include <string.h>
+
+#include "common/app/app_internal.h"
+#include "common/base/metrics.h"
+#include "common/store/statements.h"
+
+static const char *yes(bool b)
+{
+	return b ? "true" : "false";
+}
+
+static void healthz(struct app *app, struct http_call *call)
+{
+	http_reply(call, 200, "text/plain", "ok\n", 3);
+}
+
+/* The bus does not count: events wait in the outbox, and SOAP goes on (decisions.md B2). */
+static void readyz(struct app *app, struct http_call *call)
+{
+	struct process *p = (struct process *)app;
+	CLEANUP(buf_free) struct buf b = { 0 };
+	bool listening = atomic_load(&p->listening), draining = app->draining;
+	bool database = listening && !draining && store_ping(app_db(call));
+	bool ready = listening && database && !draining;
+
+	buf_printf(&b, "{\"ready\":%s,\"listening\":%s,\"draining\":%s,", yes(ready), yes(listening), yes(draining));
+	if (listening && !draining)
+		buf_printf(&b, "\"database\":%s,", yes(database));
+	buf_printf(&b, "\"bus_configured\":%s,\"bus\":%s}\n", yes(app->rpc.bus), yes(app->rpc.bus && bus_connected(app->rpc.bus)));
+	app_json(call, ready ? 200 : 503, b.data);
+}
+
+static void gauge(struct buf *b, const char *name, const char *labels, int64_t value)
+{
+	buf_printf(b, "# TYPE %s gauge\n%s%s %lld\n", name, name, labels, (long long)value);
+}
+
+/* Left out when the database is away: an old number would be a lie. */
+static void outbox_gauges(struct http_call *call, struct buf *b)
+{
+	struct db *db = app_db(call);
+	const struct rows *rows = NULL;
+
+	DB_QUEUE0(db, RPC_OUTBOX_NEXT);
+	if (db_sync(db, app_arena(call), &rows, 1, NULL) != OK || rows_count(rows) != 1)
+		return;
+	gauge(b, "rsp_outbox_rows", "", row_int(rows, 0, 1));
+	gauge(b, "rsp_outbox_bus_rows", "", row_int(rows, 0, 2));
+}
+
+static void parked_gauges(const struct app *app, struct buf *b)
+{
+	buf_str(b, "# TYPE rsp_http_parked gauge\n");
+	if (app->partner)
+		buf_printf(b, "rsp_http_parked{listener=\"partner\"} %u\n", http_parked(app->partner));
+	if (app->northbound)
+		buf_printf(b, "rsp_http_parked{listener=\"northbound\"} %u\n", http_parked(app->northbound));
+}
+
+static void metrics(struct app *app, struct http_call *call)
+{
+	struct process *p = (struct process *)app;
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	metrics_write(&b);
+	buf_printf(&b, "# TYPE rsp_build_info gauge\nrsp_build_info{role=\"%s\",version=\"%s\"} 1\n", app->spec->name, app_version);
+	if (app->rpc.bus)
+		gauge(&b, "rsp_bus_connected", "", bus_connected(app->rpc.bus));
+	outbox_gauges(call, &b);
+	/* The other listeners come and go on the main thread: only looked at while they stand. */
+	if (atomic_load(&p->listening))
+		parked_gauges(app, &b);
+	http_reply(call, 200, "text/plain; version=0.0.4; charset=utf-8", b.data, b.len);
+}
+
+static const struct route routes[] = {
+	{ "GET", "/healthz", healthz },
+	{ "GET", "/readyz", readyz },
+	{ "GET", "/metrics", metrics },
+	{ NULL },
+};
+
+void management_handle(void *ctx, struct http_call *call)
+{
+	const struct route *const table = routes;
+
+	route_call(ctx, call, &table, 1);
+}
