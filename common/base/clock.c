@@ -38,7 +38,9 @@ void datetime_format(int64_t wall_us, char out[DATETIME_MAX])
 	size_t n;
 
 	gmtime_r(&s, &tm);
-	n = strftime(out, DATETIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+	/* not strftime: its %Y gives an early year fewer than the four digits that xs:dateTime needs */
+	n = (size_t)snprintf(out, DATETIME_MAX, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+			     tm.tm_min, tm.tm_sec);
 	if (ms)
 		n += (size_t)snprintf(out + n, DATETIME_MAX - n, ".%03ld", ms);
 	(void)snprintf(out + n, DATETIME_MAX - n, "Z");
@@ -66,12 +68,15 @@ static bool literal(const char **p, char c)
 	return true;
 }
 
+/* -1: a dot without digits. */
 static int64_t fraction_us(const char **p)
 {
 	int64_t us = 0, unit = 100000;
 
 	if (**p != '.')
 		return 0;
+	if (!isdigit((unsigned char)(*p)[1]))
+		return -1;
 	for ((*p)++; isdigit((unsigned char)**p); (*p)++, unit /= 10)
 		us += (**p - '0') * unit;
 	return us;
@@ -131,7 +136,7 @@ bool datetime_parse(const char *text, int64_t *out_wall_us)
 	if (tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 59)
 		return false;
 	us = fraction_us(&p);
-	if (!zone_minutes(p, &zone))
+	if (us < 0 || !zone_minutes(p, &zone))
 		return false;
 	*out_wall_us = ((int64_t)timegm(&tm) - zone * 60) * 1000000 + us;
 	return true;
