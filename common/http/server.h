@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP listeners on libmicrohttpd (recipes.md 1, measured.md 2). One struct http_server per listener: partner (mTLS), northbound (TLS),
- * management (plain TCP on loopback or as configured), admin (unix socket). http/ knows nothing of SOAP or entities. */
+/* HTTP listeners on libmicrohttpd (recipes.md 1, measured.md 2). One struct http_server per listener: partner (mTLS), northbound
+ * (TLS), management (plain TCP on loopback or as configured), admin (unix socket). http/ knows nothing of SOAP or entities. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
@@ -21,11 +21,11 @@ struct http_peer {
 };
 
 struct http_handlers {
-	/* Once per connection, at its first request, after the handshake and before a body is read. *out_peer is handed to later calls of this
-	 * connection and released with peer_free. False: the connection is closed without an HTTP answer (D5). May be NULL. */
+	/* Once per connection, at its first request, after the handshake and before a body is read. *out_peer is handed to later
+	 * calls of this connection and released with peer_free. False: the connection is closed without an HTTP answer (D5). May be
+	 * NULL. */
 	bool (*peer_accept)(void *ctx, const struct http_peer *peer, void **out_peer);
 	void (*peer_free)(void *ctx, void *peer);
-	/* Bytes of body allowed; called before the body is read, with Content-Length when given (else -1). NULL: max_body. */
 	/* The complete request; runs on a pool thread; must end with exactly one http_reply or http_park before it returns. */
 	void (*handle)(void *ctx, struct http_call *call);
 };
@@ -36,7 +36,7 @@ struct http_spec {
 	const char *bind_address; /* "127.0.0.1", "0.0.0.0", "::" */
 	uint16_t port;           /* 0: any free one, see http_server_port */
 	const char *unix_path;   /* instead of address and port: a socket made with mode 0600; NULL: none */
-	const char *cert_file, *key_file; /* PEM; server certificate chain and key (key file must not be readable by group or others) */
+	const char *cert_file, *key_file; /* PEM; certificate chain and key (its file must be private: 0600) */
 	const char *trust_file;  /* PEM: CAs of client certificates (HTTP_MUTUAL_TLS) */
 	const char *crl_file;    /* PEM CRL of those CAs; NULL: none. Read again when its mtime changed, at the next connection */
 	unsigned threads;        /* pool size */
@@ -45,7 +45,8 @@ struct http_spec {
 	unsigned request_s;      /* seconds for a whole request from its first byte (slow senders); default 30 */
 	unsigned lifetime_s;     /* kept-alive connections are closed after this (A5: 300); 0: never */
 	size_t max_body;         /* bytes; more is 413 and the connection closed */
-	/* Per-thread state for handlers (a database connection, an arena): made when a pool thread first handles a call. May be NULL. */
+	/* Per-thread state for handlers (a database connection, an arena): made when a pool thread first handles a call. May be
+	 * NULL. */
 	void *(*thread_open)(void *ctx);
 	void (*thread_close)(void *ctx, void *thread);
 	struct http_handlers handlers;
@@ -55,7 +56,8 @@ struct http_spec {
 /* Starts listening. NULL: errno-like text in error (256 bytes): which file or address, what is wrong. */
 struct http_server *http_server_open(const struct http_spec *spec, char error[256]);
 uint16_t http_server_port(const struct http_server *s);
-/* Ends it: stop accepting, wait up to grace_s for running calls, answer parked ones with 503, close (recipes.md 1 b). NULL allowed. */
+/* Ends it: stop accepting, wait up to grace_s for running calls, answer parked ones with 503, close (recipes.md 1 b). NULL
+ * allowed. */
 void http_server_close(struct http_server *s, unsigned grace_s);
 /* Stops accepting new connections and answers on existing ones with Connection: close; part one of a drain. */
 void http_server_quiesce(struct http_server *s);
@@ -82,15 +84,21 @@ void http_reply_headers(struct http_call *c, unsigned status, const char *conten
 /* Closes the connection without an answer. */
 void http_drop(struct http_call *c);
 
-/* Parks the call: the connection stays suspended until http_resume or until deadline_ms (clock_ms()), when expired() of the caller runs on
- * the listener's own thread and must resume. gone() runs when the peer hung up (recipes.md 1 c); the call is then released by the server and
- * must not be touched after gone() returns. Request data (body, headers) is freed at once. user is handed to both. */
+/* Parks the call: the connection stays suspended until http_resume or until deadline_ms (clock_ms()), when expired() of the
+ * caller runs on the listener's own thread and must resume. gone() runs when the peer hung up (recipes.md 1 c); the call is then
+ * released by the server and must not be touched after gone() returns. Request data (body, headers) is freed at once. user is
+ * handed to both. Exactly one of these ends a parked call: an http_resume that returns true, expired() (if it did not resume, 503
+ * is sent and gone() runs), or gone(), which also runs when the server closes and answers 503 itself. So a caller keeps parked
+ * calls in a table of its own, calls http_resume with the table's lock held, and takes the call out of the table under that lock in
+ * both hooks: they run without any lock of the server. http_resume may come before http_park: the call is then answered at once and
+ * no hook runs. */
 struct http_parked_hooks {
 	void (*expired)(void *user, struct http_call *c);
 	void (*gone)(void *user);
 };
 void http_park(struct http_call *c, int64_t deadline_ms, const struct http_parked_hooks *hooks, void *user);
-/* From any thread, once per parked call; returns false when the call is gone already (gone() ran or runs). After it c must not be touched. */
+/* From any thread, once per parked call; returns false when the call is gone already (gone() ran or runs). After it c must not be
+ * touched. */
 bool http_resume(struct http_call *c, unsigned status, const char *content_type, const void *body, size_t n);
 unsigned http_parked(const struct http_server *s);
 
