@@ -45,17 +45,20 @@ struct http_outgoing {
 	const void *body;
 	size_t n;
 	const char *const *headers; /* further "Name: value" lines; NULL-terminated or NULL */
-	/* Base64 SHA-256 of the SubjectPublicKeyInfo of the certificates the peer may show: "sha256//...;sha256//..." (A3, D5); NULL: any trusted. */
+	/* Base64 SHA-256 of the SubjectPublicKeyInfo of the certificates the peer may show: "sha256//...;sha256//..." (A3, D5);
+	 * NULL: any trusted. */
 	const char *pinned_keys;
-	unsigned timeout_ms;
+	unsigned timeout_ms;    /* for all of it, waiting for a free connection included; 0: 30000 */
 	size_t max_answer;      /* bytes */
+	const char *unix_path;  /* connect to this socket; of the URL only the path counts (http://localhost/...). NULL: none */
 };
 
 struct http_client *http_client_open(const struct http_client_spec *spec, char error[256]);
 /* Ends running transfers with HTTP_BROKEN after grace_ms. NULL allowed. */
 void http_client_close(struct http_client *c, unsigned grace_ms);
 /* Starts a transfer; everything is copied. done runs once on the client's thread and must be short. */
-void http_client_send(struct http_client *c, const struct http_outgoing *out, void (*done)(void *user, const struct http_answer *answer), void *user);
+void http_client_send(struct http_client *c, const struct http_outgoing *out,
+		      void (*done)(void *user, const struct http_answer *answer), void *user);
 /* The same, waiting: for workers and command-line tools. body is copied into a. */
 void http_client_call(struct http_client *c, struct arena *a, const struct http_outgoing *out, struct http_answer *out_answer);
 
