@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the operator gateway share. */
+#ifndef OPERATOR_GATEWAY_GATEWAY_H
+#define OPERATOR_GATEWAY_GATEWAY_H
+
+#include <stdatomic.h>
+
+#include "common/app/app.h"
+#include "common/app/worker.h"
+
+struct gateway_config {
+	struct config_common common; /* first: app_run reads it there */
+#define CONFIG(key, type, member, def, text) CONFIG_TYPE_##type member;
+#include "services/operator-gateway/config.def"
+#undef CONFIG
+};
+
+enum gateway_statement {
+	GW_BEFORE_FIRST = RPC_STATEMENTS - 1,
+#define STATEMENT(name, sql) name,
+#include "services/operator-gateway/statements.def"
+#undef STATEMENT
+	GW_END
+};
+enum { GW_STATEMENTS = GW_END - RPC_STATEMENTS };
+
+/* An EID whose SM-SR answered for the first time; waits for a thread that has a database connection. */
+struct learned {
+	struct learned *next;
+	struct eid eid;
+	struct oid smsr;
+};
+
+struct gateway {
+	const struct gateway_config *config;
+	struct oid default_smsr; /* text empty: none */
+	_Atomic(struct learned *) learned;
+	atomic_uint n_learned;
+	struct worker *writer; /* writes what was learned; its connection: */
+	struct db *writer_db;
+};
+
+/* functions.c, the embedded sql/, gateway_store.c */
+extern const struct served gateway_served[];
+extern const size_t gateway_n_served;
+extern const struct migration gateway_migrations[];
+extern const size_t gateway_migrations_count;
+extern const struct statement gateway_statements[GW_STATEMENTS];
+
+/* gateway_store.c: rows of the gateway. All may be used on any thread that owns db. */
+enum api_role { API_NONE, API_READER, API_OPERATOR }; /* each may do what those before it may */
+bool api_role_parse(const char *text, enum api_role *out);
+
+struct api_user {
+	const char *name; /* NULL: no such token */
+	enum api_role role;
+};
+result token_find(struct db *db, struct arena *a, const uint8_t sha256[32], struct api_user *out);
+/* *out_made false: the name is taken. */
+result token_add(struct db *db, struct arena *a, const char *name, const char *role, const uint8_t sha256[32], bool *out_made);
+result token_delete(struct db *db, struct arena *a, const char *name, bool *out_gone);
+/* JSON text: [{"name","role","created"}]. */
+result token_list(struct db *db, struct arena *a, const char **out_json);
+/* *out_known false: no row. */
+result euicc_find(struct db *db, struct arena *a, const struct eid *eid, struct oid *out_smsr, bool *out_known);
+result euicc_set(struct db *db, struct arena *a, const struct eid *eid, const struct oid *smsr);
+/* Has the writer keep that smsr manages eid; from any thread, never waits. Forgets beyond 1024 in wait: they are learned again. */
+void euicc_learn(struct gateway *g, const struct eid *eid, const struct oid *smsr);
+/* Writes what was learned. A failure loses it, which costs nothing but the default's next use. db NULL: only forgets. */
+void euicc_flush(struct gateway *g, struct db *db);
+
+/* northbound_auth.c */
+extern const struct route gateway_admin[];
+/* True: the caller's token has at least this role; *out_name is its name. False: the call is answered (401, 403, 503). */
+bool northbound_allow(struct http_call *call, enum api_role least, const char **out_name);
+
+/* northbound_eis.c */
+extern const struct route gateway_northbound[];
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /v1/euiccs/{eid}: asks the SM-SR that manages the card. The caller is parked meanwhile; no thread waits. */
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/random.h"
+#include "services/operator-gateway/api.h"
+#include "services/operator-gateway/gateway.h"
+
+enum { PARK_SPARE_MS = 5000, TRACEPARENT = 55 };
+
+/* Who may touch the parked call: ours until it is answered; gone() and expired() take it away, but never amid an answer. */
+enum parked { PARKED_OPEN, PARKED_ANSWERING, PARKED_CLOSED };
+
+/* One question on its way. Two hold it: the SOAP call until done() ran, the parked connection until it is answered or gone. */
+struct question {
+	atomic_uint holders;
+	atomic_int parked;   /* enum parked */
+	struct arena *arena; /* all below */
+	/* To be touched only while PARKED_ANSWERING: a process that ends closes listeners before its role, and its client last. */
+	struct gateway *gateway;
+	struct http_call *call;
+	struct eid eid;
+	struct oid smsr;
+	bool learn;	  /* asked because of the default */
+	const char *user; /* name of the token */
+	int64_t started_us;
+	struct call_request rq;
+};
+
+static void question_release(struct question *q)
+{
+	struct arena *a = q->arena;
+
+	if (atomic_fetch_sub(&q->holders, 1) == 1)
+		arena_free(a);
+}
+
+static bool question_move(struct question *q, int from, int to)
+{
+	return atomic_compare_exchange_strong(&q->parked, &from, to);
+}
+
+static void log_answer(const struct question *q, unsigned status, const char *why)
+{
+	struct log_line l;
+
+	log_begin(&l, status >= 500 ? LOG_WARN : LOG_INFO, "northbound");
+	log_str(&l, "function", q->rq.fn->wire);
+	log_str(&l, "user", q->user);
+	log_str(&l, "eid", q->eid.text);
+	log_str(&l, "smsr", q->smsr.text);
+	log_int(&l, "status", status);
+	log_int(&l, "ms", (clock_us() - q->started_us) / 1000);
+	log_str(&l, "why", why);
+	log_end(&l);
+}
+
+static void question_done(void *user, struct arena *a, const struct call_answer *answer)
+{
+	struct question *q = user;
+	struct api_reply reply;
+
+	api_eis_reply(a, &q->eid, answer, &reply);
+	if (question_move(q, PARKED_OPEN, PARKED_ANSWERING)) {
+		if (reply.status == 200 && q->learn)
+			euicc_learn(q->gateway, &q->eid, &q->smsr);
+		if (http_resume(q->call, reply.status, "application/json", reply.body, strlen(reply.body))) {
+			log_answer(q, reply.status, reply.status == 200 ? NULL : answer->why);
+			question_release(q); /* the connection's hold: neither gone() nor expired() comes after this */
+		} else {
+			atomic_store(&q->parked, PARKED_OPEN); /* one of them waits for us to get out of its way */
+		}
+	}
+	question_release(q);
+}
+
+/* An answer under way lasts microseconds, and this is the rare case that meets one. */
+static void question_close(struct question *q)
+{
+	while (!question_move(q, PARKED_OPEN, PARKED_CLOSED))
+		sched_yield();
+}
+
+static void question_expired(void *user, struct http_call *call)
+{
+	static const char body[] =
+		"{\"error\":{\"code\":\"no_answer\",\"message\":\"the SM-SR did not answer in time; try again\"}}";
+	struct question *q = user;
+
+	question_close(q);
+	if (!http_resume(call, 504, "application/json", body, strlen(body))) {
+		atomic_store(&q->parked, PARKED_OPEN); /* gone() comes */
+		return;
+	}
+	log_answer(q, 504, "no answer in time");
+	question_release(q);
+}
+
+static void question_gone(void *user)
+{
+	struct question *q = user;
+
+	question_close(q);
+	log_answer(q, 0, "the caller hung up, or we end");
+	question_release(q);
+}
+
+/* A traceparent of W3C goes on as it came; anything else is dropped. */
+static const char *trace_of(struct arena *a, const struct http_call *call)
+{
+	const char *trace = http_header(call, "traceparent");
+
+	if (!trace || strlen(trace) != TRACEPARENT || strspn(trace, "0123456789abcdef-") != TRACEPARENT)
+		return "";
+	return arena_strdup(a, trace);
+}
+
+static void encode(struct question *q)
+{
+	CLEANUP(buf_free) struct buf body = { 0 };
+	struct es4_get_eis_rq rq = { .eid = q->eid };
+	int64_t validity = q->gateway->config->call_s;
+	char uuid[UUID_TEXT];
+
+	uuid_new(uuid);
+	rq.base.fci = arena_printf(q->arena, "%s.1", uuid);
+	rq.base.validity_s = &validity;
+	bind_encode(&body, message_request(FN_ES4_GetEIS), &rq, BIND_PLAIN);
+	q->rq.body = arena_memdup(q->arena, body.data, body.len);
+	q->rq.body_n = body.len;
+}
+
+static void answer_internal(struct http_call *call, result failure)
+{
+	log_msg(LOG_ERROR, "northbound.database", "%s", failure->cause ? failure->cause : status_code(failure->code)->text);
+	app_error(call, 503, "unavailable", "the gateway's database does not answer; try again later");
+}
+
+/* The SM-SR's registry entry and address into q; false: the call is answered. */
+static bool find_smsr(struct http_call *call, struct question *q)
+{
+	struct db *db = app_db(call);
+	bool known = false;
+	result r = euicc_find(db, q->arena, &q->eid, &q->smsr, &known);
+
+	if (r == OK && !known) {
+		q->smsr = q->gateway->default_smsr;
+		q->learn = true;
+	}
+	if (r == OK && !*q->smsr.text) {
+		app_error(call, 404, "smsr_unknown", "no SM-SR is known for this EID: PUT /v1/euiccs/%s {\"smsr\":OID}, or set %s",
+			  q->eid.text, "RSP_GATEWAY_DEFAULT_SMSR");
+		return false;
+	}
+	if (r == OK)
+		r = registry_by_oid(db, q->arena, &q->smsr, &q->rq.to);
+	if (r == OK && q->rq.to)
+		r = registry_endpoint(db, q->arena, &q->smsr, IF_ES4, &q->rq.endpoint);
+	if (r != OK) {
+		answer_internal(call, r);
+		return false;
+	}
+	if (!q->rq.to || !q->rq.endpoint.n) {
+		app_error(call, 502, "smsr_unknown", "the registry has no %s for SM-SR %s: rspctl entity import",
+			  q->rq.to ? "ES4 address" : "entity", q->smsr.text);
+		return false;
+	}
+	return true;
+}
+
+static struct question *question_new(struct app *app, struct http_call *call, const struct eid *eid, const char *user)
+{
+	struct arena *a = arena_new();
+	struct question *q = ARENA_NEW(a, struct question);
+
+	atomic_init(&q->holders, 1);
+	q->arena = a;
+	q->gateway = app->rpc.role_state;
+	q->call = call;
+	q->eid = *eid;
+	q->user = arena_strdup(a, user);
+	q->started_us = http_started_us(call);
+	q->rq.fn = function_by_id(FN_ES4_GetEIS);
+	q->rq.eid = q->eid.text;
+	q->rq.trace = trace_of(a, call);
+	q->rq.timeout_ms = q->gateway->config->call_s * 1000;
+	return q;
+}
+
+static void euicc_get(struct app *app, struct http_call *call, const struct eid *eid, const char *user)
+{
+	static const struct http_parked_hooks hooks = { question_expired, question_gone };
+	struct question *q = question_new(app, call, eid, user);
+
+	if (!find_smsr(call, q)) {
+		question_release(q);
+		return;
+	}
+	encode(q);
+	atomic_store(&q->holders, 2);
+	http_park(call, clock_ms() + q->rq.timeout_ms * (int64_t)q->rq.endpoint.n + PARK_SPARE_MS, &hooks, q);
+	call_start(&app->rpc, &q->rq, question_done, q);
+}
+
+/* {"smsr":OID}: for cards that the default SM-SR does not manage. */
+static void euicc_put(struct http_call *call, const struct eid *eid)
+{
+	struct bytes in = http_body(call);
+	CLEANUP(json_freep) json_t *body = json_loadb((const char *)in.data, in.len, JSON_REJECT_DUPLICATES, NULL);
+	const char *text = json_string_value(json_object_get(body, "smsr"));
+	const struct entity *entity = NULL;
+	struct oid smsr;
+	result r;
+
+	if (!text || !oid_parse(text, &smsr)) {
+		app_error(call, 400, "invalid_parameter", "smsr: an OID like 1.3.6.1.4.1.99999.1 in {\"smsr\":\"...\"}");
+		return;
+	}
+	r = registry_by_oid(app_db(call), app_arena(call), &smsr, &entity);
+	if (r == OK && (!entity || !(entity->roles & ROLE_SM_SR))) {
+		app_error(call, 400, "invalid_parameter", "smsr: the registry has no SM-SR %s: rspctl entity list", smsr.text);
+		return;
+	}
+	if (r == OK)
+		r = euicc_set(app_db(call), app_arena(call), eid, &smsr);
+	if (r != OK)
+		answer_internal(call, r);
+	else
+		app_json(call, 200, "{}");
+}
+
+/* The {eid} of the path; false: the call is answered. */
+static bool path_eid(const struct route *route, struct http_call *call, struct eid *out)
+{
+	const char *rest = route_rest(route, call);
+
+	if (strchr(rest, '/'))
+		app_error(call, 404, "not_found", "there is nothing below /v1/euiccs/{eid}");
+	else if (!eid_parse(rest, out))
+		app_error(call, 400, "invalid_parameter", "eid: 32 decimal digits whose check digits hold (MOD 97 is 1)");
+	else
+		return true;
+	return false;
+}
+
+static void route_get(struct app *app, struct http_call *call)
+{
+	struct eid eid;
+	const char *user;
+
+	if (northbound_allow(call, API_READER, &user) && path_eid(&gateway_northbound[0], call, &eid))
+		euicc_get(app, call, &eid, user);
+}
+
+static void route_put(struct app *app, struct http_call *call)
+{
+	struct eid eid;
+	const char *user;
+
+	(void)app;
+	if (northbound_allow(call, API_OPERATOR, &user) && path_eid(&gateway_northbound[1], call, &eid))
+		euicc_put(call, &eid);
+}
+
+const struct route gateway_northbound[] = {
+	{ "GET", "/v1/euiccs/", route_get },
+	{ "PUT", "/v1/euiccs/", route_put },
+	{ 0 },
+};
