@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests on the admin socket of a process. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/http/client.h"
+#include "services/operator-gateway/rspctl/rspctl.h"
+
+enum { ANSWER_MAX = 64 * 1024 * 1024, TIMEOUT_MS = 60 * 1000 };
+
+static void client_close(struct http_client **client)
+{
+	http_client_close(*client, 0);
+}
+
+static int send_request(struct ctl *c, const char *method, const char *path, const char *body, struct http_answer *out)
+{
+	const struct http_client_spec spec = { 0 };
+	const char *socket = c->option[OPT_ADMIN];
+	const struct http_outgoing rq = {
+		.method = method,
+		.url = arena_printf(c->arena, "http://localhost%s", path),
+		.plain_allowed = true,
+		.content_type = body ? "application/json" : NULL,
+		.body = body,
+		.n = body ? strlen(body) : 0,
+		.timeout_ms = TIMEOUT_MS,
+		.max_answer = ANSWER_MAX,
+		.unix_path = socket,
+	};
+	char error[256] = "";
+	CLEANUP(client_close) struct http_client *client = http_client_open(&spec, error);
+
+	if (!client)
+		return ctl_fail(c, EXIT_INTERNAL, "%s", error);
+	http_client_call(client, c->arena, &rq, out);
+	if (out->error == HTTP_ANSWERED)
+		return EXIT_OK;
+	if (out->error == HTTP_TOO_LARGE)
+		return ctl_fail(c, EXIT_INTERNAL, "--admin %s: the answer is larger than %d bytes", socket, ANSWER_MAX);
+	return ctl_fail(c, EXIT_UNREACHABLE, "--admin %s: %s; is the process running, with this ADMIN_SOCKET, as this user?",
+			socket, out->reason && *out->reason ? out->reason : http_error_name(out->error));
+}
+
+int admin_call(struct ctl *c, const char *method, const char *path, const json_t *body, unsigned *out_status,
+	       struct bytes *out_body)
+{
+	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	struct http_answer answer;
+	int code = send_request(c, method, path, text, &answer);
+
+	free(text);
+	if (code != EXIT_OK)
+		return code;
+	*out_status = answer.status;
+	*out_body = answer.body;
+	return EXIT_OK;
+}
+
+int admin_json(struct ctl *c, const char *method, const char *path, const json_t *body, json_t **out)
+{
+	struct bytes text;
+	unsigned status;
+	json_t *answer;
+	int code = admin_call(c, method, path, body, &status, &text);
+
+	if (code != EXIT_OK)
+		return code;
+	if (status / 100 != 2)
+		return ctl_http_fail(c, path, status, text);
+	answer = text.len ? json_loadb((const char *)text.data, text.len, JSON_ALLOW_NUL, NULL) : json_object();
+	if (!answer)
+		return ctl_fail(c, EXIT_INTERNAL, "%s: the answer is not JSON; are rspctl and the process of the same version?",
+				path);
+	*out = answer;
+	return EXIT_OK;
+}

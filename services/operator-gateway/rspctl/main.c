@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "services/operator-gateway/rspctl/rspctl.h"
+
+#define ORDERING (OPT(ORDER) | OPT(CERT) | OPT(KEY) | OPT(CA) | OPT(FROM))
+
+/* clang-format off */
+static const struct command commands[] = {
+	{ "entity import", "DIR", 1, 1, OPT(ADMIN), 0,
+	  "puts every DIR/*.json into the registry of partners, replacing what was there", cmd_entity_import },
+	{ "entity list", "", 0, 0, OPT(ADMIN), 0, "shows the registry of partners", cmd_entity_list },
+	{ "messages", "", 0, 0, OPT(ADMIN), OPT(EID) | OPT(MESSAGE_ID) | OPT(LIMIT) | OPT(XML),
+	  "shows the last messages in and out, secrets cut", cmd_messages },
+	{ "fault", "[list | POINT pause|kill|drop|off EID]", 0, 3, OPT(ADMIN), 0,
+	  "lists or arms fault points (test builds only)", cmd_fault },
+	{ "outbox", "", 0, 0, OPT(ADMIN), OPT(DEAD), "shows what waits to leave the process", cmd_outbox },
+	{ "token create", "NAME reader|operator", 2, 2, OPT(ADMIN), 0,
+	  "makes a northbound token and shows it this once", cmd_token_create },
+	{ "token list", "", 0, 0, OPT(ADMIN), 0, "shows the northbound tokens' names and roles", cmd_token_list },
+	{ "token delete", "NAME", 1, 1, OPT(ADMIN), 0, "makes a northbound token void at once", cmd_token_delete },
+	{ "eis get", "EID", 1, 1, OPT(GATEWAY) | OPT(TOKEN_FILE) | OPT(CA), OPT(OCTETS),
+	  "shows a card as its SM-SR knows it", cmd_eis_get },
+	{ "eis properties", "EID KEY=VALUE...", 2, 65, ORDERING, 0,
+	  "has the EUM change additional properties of a card", cmd_eis_properties },
+	{ "batch create", "", 0, 0, ORDERING | OPT(FILE), 0, "orders a batch of cards from an EUM", cmd_batch_create },
+	{ "batch status", "NAME", 1, 1, ORDERING, OPT(WAIT), "shows how far a batch is", cmd_batch_status },
+	{ 0 },
+};
+/* clang-format on */
+
+int main(int argc, char **argv, char **env)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	CLEANUP(buf_free) struct buf help = { 0 };
+	struct ctl c = { .arena = a };
+	const struct command *command = NULL;
+	char error[256];
+	const char *const *words = (const char *const *)argv, *const *variables = (const char *const *)env;
+	bool asked = false;
+
+	if (command_parse(commands, (unsigned)argc, words, variables, &c, &command, &asked, error) != EXIT_OK)
+		return ctl_fail(&c, EXIT_USAGE, "%s", error);
+	if (asked) {
+		command_help(commands, &help);
+		fputs(help.data, stdout);
+		return EXIT_OK;
+	}
+	return command->run(&c);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rspctl: the operator's command line. What its files share. */
+#ifndef RSPCTL_RSPCTL_H
+#define RSPCTL_RSPCTL_H
+
+#include <stdbool.h>
+
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/msg/messages.h"
+#include "services/operator-gateway/json.h"
+
+/* Exit codes: docs/rspctl.md and --help say the same. */
+enum exit_code { EXIT_OK, EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_NOT_FOUND, EXIT_INTERNAL };
+
+enum option {
+#define OPTION(id, name, value, env, text) OPT_##id,
+#include "services/operator-gateway/rspctl/options.def"
+#undef OPTION
+	OPT_COUNT
+};
+
+struct ctl {
+	const char *option[OPT_COUNT]; /* NULL: not given, also not by the environment; flags: "yes" */
+	const char *const *args;       /* behind the command's words */
+	unsigned n_args;
+	bool json;
+	struct arena *arena;
+};
+
+struct command {
+	const char *words;   /* "entity import" */
+	const char *args;    /* "DIR", for --help */
+	unsigned min, max;   /* how many arguments */
+	uint32_t needs, may; /* enum option bits: must be given, may be given besides */
+	const char *help;
+	int (*run)(struct ctl *c);
+};
+#define OPT(id) (1u << OPT_##id)
+
+/* Fills *out_command and c from the command line; the environment fills options that are not given. EXIT_OK, or EXIT_USAGE when
+ * error (256 bytes) says what to mend. *out_help: asked for. Pure. */
+int command_parse(const struct command *commands, unsigned argc, const char *const *argv, const char *const *env, struct ctl *c,
+		  const struct command **out_command, bool *out_help, char error[256]);
+void command_help(const struct command *commands, struct buf *out);
+
+/* output.c. */
+/* Prints "rspctl: ..." to stderr, or with --json {"error":{"code","message"}} to stdout; its value is code. */
+int ctl_fail(const struct ctl *c, enum exit_code code, const char *fmt, ...) PRINTF(3, 4);
+/* The same for an HTTP answer that is not 2xx: says the other side's error, chooses the code. */
+int ctl_http_fail(const struct ctl *c, const char *what, unsigned status, struct bytes body);
+/* The code of a function execution status FAILED or EXPIRED; says it. */
+int ctl_status_fail(const struct ctl *c, const char *function, const struct execution_status *status);
+void ctl_print_json(const json_t *j);
+/* A table in columns: cells row by row, the first row is the head. */
+void ctl_print_table(const char *const *cells, unsigned columns, unsigned rows);
+/* Text of a member for a table: strings, numbers, booleans; "-" when absent. */
+const char *ctl_cell(struct arena *a, const json_t *o, const char *name);
+/* xml.c: one element per line, children indented by two blanks; text is left as it is. What is not XML comes out as it went in. */
+void xml_indent(struct buf *out, const char *text, size_t n);
+/* Percent-encodes a query value or path part. */
+void url_escape(struct buf *out, const char *text);
+
+/* admin.c: one request on the admin socket. EXIT_OK with status and body (in the arena) filled, or said and coded. */
+int admin_call(struct ctl *c, const char *method, const char *path, const json_t *body, unsigned *out_status,
+	       struct bytes *out_body);
+/* The same; wants 2xx and JSON. */
+int admin_json(struct ctl *c, const char *method, const char *path, const json_t *body, json_t **out);
+
+/* soap.c: calls fn at --order; in, *out_response are the structs of its tables. EXIT_OK only with an executed answer. */
+int soap_call(struct ctl *c, const struct function *fn, const void *in, const void **out_response);
+
+/* entity_file.c. One registry file as the body of POST /admin/entities; NULL: error says file and field. Reads files, calls nobody. */
+json_t *entity_read(struct arena *a, const char *file, char error[512]);
+/* order.c. False: error says which field and what it should be. Everything lives in a. */
+bool order_parse(struct arena *a, const json_t *order, struct eum_create_batch_rq *out, char error[256]);
+
+/* The commands. */
+int cmd_entity_import(struct ctl *c);
+int cmd_entity_list(struct ctl *c);
+int cmd_messages(struct ctl *c);
+int cmd_fault(struct ctl *c);
+int cmd_outbox(struct ctl *c);
+int cmd_token_create(struct ctl *c);
+int cmd_token_list(struct ctl *c);
+int cmd_token_delete(struct ctl *c);
+int cmd_eis_get(struct ctl *c);
+int cmd_eis_properties(struct ctl *c);
+int cmd_batch_create(struct ctl *c);
+int cmd_batch_status(struct ctl *c);
+
+#endif
