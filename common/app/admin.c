@@ -92,7 +92,8 @@ void admin_outbox(struct app *app, struct http_call *call)
 	CLEANUP(buf_free) struct buf b = { 0 };
 	const struct rows *rows = NULL;
 
-	DB_QUEUE(db, RPC_OUTBOX_LIST, p_bool(dead && !strcmp(dead, "1")), p_int(a, query_limit(call, OUTBOX, OUTBOX_MAX)));
+	DB_QUEUE(db, RPC_OUTBOX_LIST, p_bool(dead && (!strcmp(dead, "1") || !strcmp(dead, "yes"))),
+		 p_int(a, query_limit(call, OUTBOX, OUTBOX_MAX)));
 	if (db_sync(db, a, &rows, 1, NULL) != OK) {
 		app_error(call, 503, "database", "the database does not answer");
 		return;
@@ -163,7 +164,7 @@ static void answer_armed(struct http_call *call, int rc, const char *point)
 
 void admin_fault_arm(struct app *app, struct http_call *call)
 {
-	CLEANUP(json_freep) json_t *j = json_body(call);
+	CLEANUP(json_body_free) json_t *j = json_body(call);
 	const char *point, *action_text, *eid;
 	enum fault_action action;
 
@@ -186,7 +187,7 @@ void admin_fault_arm(struct app *app, struct http_call *call)
 
 void admin_log_level(struct app *app, struct http_call *call)
 {
-	CLEANUP(json_freep) json_t *j = json_body(call);
+	CLEANUP(json_body_free) json_t *j = json_body(call);
 	const char *text;
 	enum log_level level;
 

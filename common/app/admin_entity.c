@@ -332,7 +332,7 @@ static void answer_saved(struct http_call *call, result r, const struct entity_r
 
 void admin_entity_save(struct app *app, struct http_call *call)
 {
-	CLEANUP(json_freep) json_t *j = json_body(call);
+	CLEANUP(json_body_free) json_t *j = json_body(call);
 	struct entity_record record = { 0 };
 	struct arena *a = app_arena(call);
 	const char *wrong;

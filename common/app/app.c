@@ -159,8 +159,10 @@ static void one_line(char *text)
 static int run(struct process *p)
 {
 	char error[ERROR_MAX] = "";
-	size_t up = start(p, error);
+	size_t up;
 
+	port_file_close(p); /* of a killed process: its ports are not ours */
+	up = start(p, error);
 	if (up < LEN(steps)) {
 		one_line(error);
 		(void)fprintf(stderr, "%s: cannot start: %s: %s\n", p->app.spec->name, steps[up].name, error);
@@ -176,7 +178,7 @@ static int run(struct process *p)
 
 static void process_free(struct process *p)
 {
-	(void)pthread_mutex_destroy(&p->bell_lock);
+	(void)pthread_mutex_destroy(&p->lock);
 	free(p->statements);
 	free(p->migrations);
 	free(p->config);
@@ -207,7 +209,7 @@ static int run_or_check(const struct app_spec *spec, enum action action)
 	CLEANUP(process_free) struct process p = { .app = { .spec = spec }, .reserved_fd = -1 };
 	enum log_level level = LOG_INFO;
 
-	(void)pthread_mutex_init(&p.bell_lock, NULL);
+	(void)pthread_mutex_init(&p.lock, NULL);
 	p.config = calloc(1, spec->config_size);
 	if (!p.config)
 		abort();

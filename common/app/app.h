@@ -44,7 +44,8 @@ struct app {
 	volatile int draining;
 };
 
-/* Runs the process until SIGTERM or SIGINT. The value is main's: 0 clean, 1 a start that failed (printed: what, where, how to mend), 2 usage. */
+/* Runs the process until SIGTERM or SIGINT. The value is main's: 0 clean, 1 a start that failed (printed: what, where, how to
+ * mend), 2 usage. */
 int app_run(const struct app_spec *spec, int argc, char **argv);
 
 /* For routes: this pool thread's database connection and a fresh arena that is freed when the handler returns. */

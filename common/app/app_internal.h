@@ -22,8 +22,8 @@ struct process {
 	struct statement *statements;
 	struct migration *migrations;
 	char self_url[SELF_URL_MAX];
-	/* The bus rings from a thread of its own while the outbox comes and goes. */
-	pthread_mutex_t bell_lock;
+	/* Guards what the main thread makes and ends while others look: the outbox (bus thread), the listeners (/metrics). */
+	pthread_mutex_t lock;
 	struct outbox *bell;
 	int reserved_fd; /* holds the partner port until its listener has it; -1 */
 	uint16_t partner_port;

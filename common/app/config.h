@@ -43,8 +43,8 @@ struct config_common {
 #undef CONFIG
 };
 
-/* Reads the environment into out (a struct that begins with config_common; size bytes). 0; -1: errors says, one line per fault, which
- * variable, what is wrong with it and what it should be; unknown variables with the prefix are faults. Strings point into environ_. */
+/* Reads the environment into out (a struct that begins with config_common). 0; -1: errors says, one line per fault, which variable,
+ * what is wrong with it and what it should be; unknown variables with the prefix are faults. Strings point into environ_. */
 int config_read(const char *prefix, const struct config_row *own, char **environ_, void *out, struct buf *errors);
 void config_help(const char *name, const char *prefix, const struct config_row *own, struct buf *out);
 /* The same rows as a Markdown table, for docs/operate.md. */

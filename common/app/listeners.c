@@ -35,16 +35,27 @@ static unsigned grace_s(const struct process *p)
 	return p->drain_until_ms && left > 0 ? (unsigned)((left + 999) / 1000) : 0;
 }
 
-static int opened(struct http_server *server, struct http_server **out)
+static void listener_set(struct process *p, struct http_server **place, struct http_server *server)
 {
-	*out = server;
+	pthread_mutex_lock(&p->lock);
+	*place = server;
+	pthread_mutex_unlock(&p->lock);
+}
+
+static int listener_open(struct process *p, const struct http_spec *spec, struct http_server **place, char error[ERROR_MAX])
+{
+	struct http_server *server = http_server_open(spec, error);
+
+	listener_set(p, place, server);
 	return server ? 0 : -1;
 }
 
-static void closed(struct process *p, struct http_server **server)
+static void listener_close(struct process *p, struct http_server **place)
 {
-	http_server_close(*server, grace_s(p));
-	*server = NULL;
+	struct http_server *server = *place;
+
+	listener_set(p, place, NULL);
+	http_server_close(server, grace_s(p));
 }
 
 static void address_free(struct addrinfo **list)
@@ -136,7 +147,7 @@ int partner_open(struct process *p, char error[ERROR_MAX])
 		.handlers = pipeline_handlers,
 		.ctx = &p->app.rpc,
 	};
-	int rc = opened(http_server_open(&spec, error), &p->app.partner);
+	int rc = listener_open(p, &spec, &p->app.partner, error);
 
 	address_close(p); /* the listener holds the port now */
 	return rc;
@@ -144,7 +155,7 @@ int partner_open(struct process *p, char error[ERROR_MAX])
 
 void partner_close(struct process *p)
 {
-	closed(p, &p->app.partner);
+	listener_close(p, &p->app.partner);
 }
 
 static struct http_spec pool_spec(struct process *p, const char *name, void (*handle)(void *ctx, struct http_call *call))
@@ -179,12 +190,12 @@ int northbound_open(struct process *p, char error[ERROR_MAX])
 	spec.request_s = config->request_s;
 	spec.lifetime_s = config->lifetime_s;
 	spec.max_body = NORTHBOUND_BODY_MAX;
-	return opened(http_server_open(&spec, error), &p->app.northbound);
+	return listener_open(p, &spec, &p->app.northbound, error);
 }
 
 void northbound_close(struct process *p)
 {
-	closed(p, &p->app.northbound);
+	listener_close(p, &p->app.northbound);
 }
 
 int management_open(struct process *p, char error[ERROR_MAX])
@@ -194,12 +205,12 @@ int management_open(struct process *p, char error[ERROR_MAX])
 	spec.bind_address = p->app.config->management_listen;
 	spec.port = (uint16_t)p->app.config->management_port;
 	spec.max_body = MANAGEMENT_BODY_MAX;
-	return opened(http_server_open(&spec, error), &p->app.management);
+	return listener_open(p, &spec, &p->app.management, error);
 }
 
 void management_close(struct process *p)
 {
-	closed(p, &p->app.management);
+	listener_close(p, &p->app.management);
 }
 
 int admin_open(struct process *p, char error[ERROR_MAX])
@@ -210,12 +221,12 @@ int admin_open(struct process *p, char error[ERROR_MAX])
 		return 0;
 	spec.unix_path = p->app.config->admin_socket;
 	spec.max_body = ADMIN_BODY_MAX;
-	return opened(http_server_open(&spec, error), &p->app.admin);
+	return listener_open(p, &spec, &p->app.admin, error);
 }
 
 void admin_close(struct process *p)
 {
-	closed(p, &p->app.admin);
+	listener_close(p, &p->app.admin);
 }
 
 static void file_closep(FILE **f)

@@ -50,18 +50,21 @@ static void outbox_gauges(struct http_call *call, struct buf *b)
 	gauge(b, "rsp_outbox_bus_rows", "", row_int(rows, 0, 2));
 }
 
-static void parked_gauges(const struct app *app, struct buf *b)
+static void parked_gauges(struct process *p, struct buf *b)
 {
+	const struct app *app = &p->app;
+
 	buf_str(b, "# TYPE rsp_http_parked gauge\n");
+	pthread_mutex_lock(&p->lock);
 	if (app->partner)
 		buf_printf(b, "rsp_http_parked{listener=\"partner\"} %u\n", http_parked(app->partner));
 	if (app->northbound)
 		buf_printf(b, "rsp_http_parked{listener=\"northbound\"} %u\n", http_parked(app->northbound));
+	pthread_mutex_unlock(&p->lock);
 }
 
 static void metrics(struct app *app, struct http_call *call)
 {
-	struct process *p = (struct process *)app;
 	CLEANUP(buf_free) struct buf b = { 0 };
 
 	metrics_write(&b);
@@ -69,9 +72,7 @@ static void metrics(struct app *app, struct http_call *call)
 	if (app->rpc.bus)
 		gauge(&b, "rsp_bus_connected", "", bus_connected(app->rpc.bus));
 	outbox_gauges(call, &b);
-	/* The other listeners come and go on the main thread: only looked at while they stand. */
-	if (atomic_load(&p->listening))
-		parked_gauges(app, &b);
+	parked_gauges((struct process *)app, &b);
 	http_reply(call, 200, "text/plain; version=0.0.4; charset=utf-8", b.data, b.len);
 }
 

@@ -149,7 +149,7 @@ void app_error(struct http_call *call, unsigned status, const char *code, const 
 	app_json(call, status, b.data);
 }
 
-void json_freep(json_t **j)
+void json_body_free(json_t **j)
 {
 	json_decref(*j);
 }

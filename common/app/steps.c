@@ -127,17 +127,17 @@ static void bus_wake_taken(void *ctx, const char *payload, size_t n)
 {
 	struct process *p = ctx;
 
-	pthread_mutex_lock(&p->bell_lock);
+	pthread_mutex_lock(&p->lock);
 	if (p->bell)
 		outbox_ring(p->bell);
-	pthread_mutex_unlock(&p->bell_lock);
+	pthread_mutex_unlock(&p->lock);
 }
 
 static void bell_set(struct process *p, struct outbox *outbox)
 {
-	pthread_mutex_lock(&p->bell_lock);
+	pthread_mutex_lock(&p->lock);
 	p->bell = outbox;
-	pthread_mutex_unlock(&p->bell_lock);
+	pthread_mutex_unlock(&p->lock);
 }
 
 int bus_step_open(struct process *p, char error[ERROR_MAX])
