@@ -13,8 +13,8 @@ static bool is_hex(char c)
 
 static bool is_base64(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '+' || c == '/' || c == '=' || c == '-' ||
-	       c == '_';
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '+' || c == '/' || c == '=' ||
+	       c == '-' || c == '_';
 }
 
 struct run {
@@ -47,7 +47,7 @@ static void mask_hex(struct buf *out, const char *text, size_t from, size_t to)
 	while (from < to) {
 		struct run r;
 
-		if (!is_hex(text[from])) { /* a run is only looked for at its first member: else line breaks would be read again and again */
+		if (!is_hex(text[from])) { /* a search from each line break would take quadratic time */
 			buf_char(out, text[from++]);
 			continue;
 		}

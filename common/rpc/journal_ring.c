@@ -30,14 +30,14 @@ struct record {
 	uint32_t magic, size; /* size: head, data and padding */
 	uint64_t sum;
 	uint64_t sequence;
-	uint32_t n;           /* octets of data */
+	uint32_t n; /* octets of data */
 	uint32_t reserved;
 };
 enum { FILLER_SIZE = 16 };
 
 static const char file_magic[8] = "RSPJRNL1";
 
-/* Tells whole records from torn ones; the key makes it unknown to who writes texts. Eight octets a step: a full ring is read at start. */
+/* Tells whole records from torn ones; the key makes it unknown to who writes texts. By eights: a full ring is read at start. */
 static uint64_t mix(uint64_t h, const void *data, size_t n)
 {
 	const uint8_t *p = data;

@@ -12,11 +12,11 @@
 /* Records stand behind one another up to head; used octets before it, around the end of the ring. */
 struct ring {
 	int fd;
-	uint8_t *map;      /* the whole file: a page of header, then the ring */
+	uint8_t *map; /* the whole file: a page of header, then the ring */
 	size_t map_size;
-	uint8_t *base;     /* first octet of the ring */
+	uint8_t *base; /* first octet of the ring */
 	size_t size;
-	uint64_t key;      /* random, of this file: a peer's text cannot look like a record */
+	uint64_t key; /* random, of this file: a peer's text cannot look like a record */
 	size_t head, used;
 	uint64_t sequence; /* of the newest record */
 };

@@ -42,8 +42,15 @@ static struct journal *opened(void)
 
 static void put(struct journal *j, const char *eid, const char *id, const char *text, size_t n)
 {
-	journal_write(j, &(struct journal_entry){ .at = 1700000000000000, .kind = JOURNAL_ANSWER_OUT, .peer = "1.2.3", .eid = eid,
-						  .function = "ES4-GetEIS", .message_id = id, .status = 200, .text = text, .n = n });
+	journal_write(j, &(struct journal_entry){ .at = 1700000000000000,
+						  .kind = JOURNAL_ANSWER_OUT,
+						  .peer = "1.2.3",
+						  .eid = eid,
+						  .function = "ES4-GetEIS",
+						  .message_id = id,
+						  .status = 200,
+						  .text = text,
+						  .n = n });
 }
 
 static json_t *entries(struct journal *j, const char *eid, const char *id, unsigned limit)
