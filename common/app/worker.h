@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One background thread of a role with a bell and a net (decisions.md C2): rung after a commit, and never asleep longer than its period,
- * so that a bell lost with a process costs time, not work. */
+/* One background thread of a role with a bell and a net (decisions.md C2): rung after a commit, and never asleep longer than its
+ * period, so that a bell lost with a process costs time, not work. */
 #ifndef APP_WORKER_H
 #define APP_WORKER_H
 
@@ -8,8 +8,9 @@
 
 struct worker;
 
-/* Calls pass(ctx) again and again: at once while it returns true (more is due), else after a ring or period_ms. What a pass needs (its database
- * connection) is its own, made and closed by who starts the worker. Aborts when the system gives no thread: only called at start. */
+/* Calls pass(ctx) again and again: at once while it returns true (more is due), else after a ring or period_ms. What a pass needs
+ * (its database connection) is made and closed by who starts the worker. Aborts when the system gives no thread: only called at
+ * start. */
 struct worker *worker_start(unsigned period_ms, bool (*pass)(void *ctx), void *ctx);
 /* Wakes it; a ring during a pass is kept. Safe from any thread; NULL allowed. */
 void worker_ring(struct worker *w);
