@@ -5,20 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "nats_server.h"
+
+/* Whoever waited for the bus would wait at least 2 s (a connect) or 5 s (a publish); a busy machine may take long for nothing. */
+enum { NO_WAIT_MS = 1500, SOON_MS = 15000 };
 
 #define EID "89001012012341234012345678901224"
 
 static struct bus *opened(const struct bus_spec *spec)
 {
 	char error[256] = "";
-	int64_t began = clock_ms();
 	struct bus *b = bus_open(spec, error);
 
 	cr_assert(b, "%s", error);
-	cr_assert(clock_ms() - began < 500, "open never waits");
 	return b;
 }
 
@@ -33,7 +35,7 @@ static bool becomes(const struct bus *b, bool connected, int64_t within_ms)
 
 static bool publish(struct bus *b, const char *id)
 {
-	return bus_publish(b, "eis.changed", EID, id, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "{}", 2, 3000);
+	return bus_publish(b, "eis.changed", EID, id, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "{}", 2, 5000);
 }
 
 static uint64_t stream_messages(natsConnection *nc)
@@ -85,7 +87,7 @@ static void many(struct bus *b, natsConnection *nc)
 		snprintf(ids[i], sizeof(ids[i]), "many-%d", i);
 		events[i] = (struct bus_event){ "profile.enabled", i == BAD ? "*" : EID, ids[i], NULL, "{}", 2 };
 	}
-	bus_publish_many(b, events, N, 5000, acked);
+	bus_publish_many(b, events, N, 10000, acked);
 	for (int i = 0; i < N; i++)
 		cr_assert_eq(acked[i], i != BAD, "event %d", i);
 	cr_assert_eq(stream_messages(nc), before + N - 1);
@@ -116,7 +118,7 @@ Test(bus_publish, is_acknowledged_by_the_stream)
 	struct bus *b = opened(&spec);
 	natsConnection *nc = nats_server_connect(&s, "admin");
 
-	cr_assert(becomes(b, true, 3000));
+	cr_assert(becomes(b, true, SOON_MS));
 	cr_assert(publish(b, "id-1"));
 	last_message_is_ours(nc);
 	cr_assert(publish(b, "id-1"), "a repetition is acknowledged");
@@ -136,7 +138,7 @@ static void refused_then_accepted(struct nats_server *s, struct bus *b)
 	cr_assert(!publish(b, "refused"));
 	nats_server_stop(s);
 	nats_server_start(s, "sm-sr");
-	cr_assert(becomes(b, true, 8000));
+	cr_assert(becomes(b, true, SOON_MS));
 }
 
 Test(bus_open, needs_no_server)
@@ -145,21 +147,23 @@ Test(bus_open, needs_no_server)
 		cr_skip_test("nats-server is not installed");
 	struct nats_server s = nats_server_new();
 	struct bus_spec spec = nats_server_spec(&s, 0, "sm-sr", "sm-sr", "r1");
-	struct bus *b = opened(&spec);
+	int silent = nats_server_silent(&s); /* takes connections and never answers */
 	int64_t began = clock_ms();
+	struct bus *b = opened(&spec);
 
 	cr_assert(!publish(b, "early") && !bus_connected(b));
 	bus_wake(b, "r1", "nobody hears");
-	cr_assert(clock_ms() - began < 100, "nothing waits for the bus");
+	cr_assert(clock_ms() - began < NO_WAIT_MS, "nothing waits for the bus");
+	close(silent);
 	refused_then_accepted(&s, b);
 	cr_assert(publish(b, "late"));
 	nats_server_stop(&s);
-	cr_assert(becomes(b, false, 3000));
+	cr_assert(becomes(b, false, SOON_MS));
 	began = clock_ms();
 	cr_assert(!publish(b, "gone"));
-	cr_assert(clock_ms() - began < 100);
+	cr_assert(clock_ms() - began < NO_WAIT_MS);
 	nats_server_start(&s, "sm-sr");
-	cr_assert(becomes(b, true, 5000));
+	cr_assert(becomes(b, true, SOON_MS));
 	cr_assert(publish(b, "gone"));
 	bus_close(b);
 	nats_server_free(&s);
@@ -183,8 +187,8 @@ static void bell_rings(const struct nats_server *s, struct bus *ringer)
 	spec.wake = on_wake;
 	spec.ctx = &rings;
 	b = opened(&spec);
-	cr_assert(becomes(b, true, 3000) && becomes(ringer, true, 3000));
-	for (int i = 0; i < 100 && atomic_load(&rings) == 0; i++) {
+	cr_assert(becomes(b, true, SOON_MS) && becomes(ringer, true, SOON_MS));
+	for (int i = 0; i < 500 && atomic_load(&rings) == 0; i++) {
 		bus_wake(ringer, "r2", "another one's");
 		bus_wake(ringer, "r1", EID);
 		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
@@ -199,14 +203,14 @@ static void bell_rings(const struct nats_server *s, struct bus *ringer)
 	cr_assert_eq(atomic_load(&rings), heard, "silent after close");
 }
 
-static bool request_arrives(natsConnection *from, natsSubscription *at)
+static bool request_arrives(natsConnection *from, natsSubscription *at, int within_ms)
 {
 	natsMsg *msg = NULL;
 	bool arrived;
 
 	cr_assert_eq(natsConnection_PublishString(from, "rq.a.sm-sr.export", "x"), NATS_OK);
 	natsConnection_Flush(from);
-	arrived = natsSubscription_NextMsg(&msg, at, 500) == NATS_OK;
+	arrived = natsSubscription_NextMsg(&msg, at, within_ms) == NATS_OK;
 	natsMsg_Destroy(msg);
 	return arrived;
 }
@@ -222,8 +226,8 @@ static void requests_are_for_two(const struct nats_server *s)
 	cr_assert_eq(natsConnection_SubscribeSync(&spy, sm_dp, "rq.a.>"), NATS_OK);
 	natsConnection_Flush(sm_sr);
 	natsConnection_Flush(sm_dp);
-	cr_assert(request_arrives(handover, sub));
-	cr_assert(!request_arrives(sm_dp, sub), "sm-dp's user cannot publish rq.*");
+	cr_assert(request_arrives(handover, sub, SOON_MS));
+	cr_assert(!request_arrives(sm_dp, sub, 300), "sm-dp's user cannot publish rq.*");
 	cr_assert_neq(natsSubscription_NextMsg(&msg, spy, 50), NATS_OK, "nor hear it");
 	natsSubscription_Destroy(sub);
 	natsSubscription_Destroy(spy);
@@ -252,7 +256,7 @@ Test(bus_identity, is_the_certificate)
 	specs[2].url = s.url;
 	specs[2].trust_file = other;
 	foreign = opened(&specs[2]);
-	cr_assert(becomes(dp, true, 3000) && becomes(liar, true, 3000));
+	cr_assert(becomes(dp, true, SOON_MS) && becomes(liar, true, SOON_MS));
 	cr_assert(publish(dp, "dp-1"));
 	cr_assert(!bus_publish(liar, "eis.changed", EID, "lie", NULL, "{}", 2, 500));
 	requests_are_for_two(&s);

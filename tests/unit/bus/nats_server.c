@@ -171,7 +171,7 @@ void nats_server_start(struct nats_server *s, const char *sm_sr)
 		close(fd);
 		if (up)
 			return;
-		cr_assert(i < 200, "nats-server did not start: see %s/log", s->dir);
+		cr_assert(i < 1000, "nats-server did not start: see %s/log", s->dir);
 		nanosleep(&(struct timespec){ .tv_nsec = 25000000 }, NULL);
 	}
 }
@@ -183,6 +183,18 @@ void nats_server_stop(struct nats_server *s)
 	kill(s->pid, SIGKILL);
 	status_of(s->pid);
 	s->pid = 0;
+}
+
+int nats_server_silent(const struct nats_server *s)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				 .sin_port = htons((uint16_t)s->port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	cr_assert_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	cr_assert_eq(listen(fd, 8), 0);
+	return fd;
 }
 
 void nats_server_free(struct nats_server *s)

@@ -22,6 +22,8 @@ struct nats_server nats_server_new(void);
 /* sm_sr: the certificate name that is the sm-sr user. */
 void nats_server_start(struct nats_server *s, const char *sm_sr);
 void nats_server_stop(struct nats_server *s);
+/* A listener on the server's port that takes connections and never says anything; close() ends it. */
+int nats_server_silent(const struct nats_server *s);
 void nats_server_free(struct nats_server *s);
 
 /* Client credentials of that certificate; the texts live until the next call with the same slot. */

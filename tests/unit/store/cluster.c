@@ -85,7 +85,7 @@ void cluster_start(struct cluster *c)
 	snprintf(data, sizeof(data), "%s/data", c->dir);
 	c->pid = spawn(c, "postgres", args);
 	for (int i = 0; PQping(c->conninfo) != PQPING_OK; i++) {
-		cr_assert(i < 300, "PostgreSQL did not start: see %s/log", c->dir);
+		cr_assert(i < 1000, "PostgreSQL did not start: see %s/log", c->dir);
 		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
 	}
 }

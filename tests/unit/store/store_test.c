@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cluster.h"
 #include "common/store/store.h"
@@ -364,8 +365,8 @@ Test(store_sync, waits_for_locks_only_so_long)
 	cr_assert(db_try_lock(other, 77));
 	db_closep(&other);
 	/* The server takes a moment to notice that the holder is gone. */
-	for (int i = 0; i < 100 && !db_try_lock(d, 77); i++)
-		store_ping(d);
+	for (int i = 0; i < 500 && !db_try_lock(d, 77); i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 	cr_assert(db_try_lock(d, 77));
 	db_closep(&d);
 	store_close(s);
