@@ -74,6 +74,8 @@ static struct trust *trust_parse(struct bytes trust_pem, struct bytes crls_pem, 
 	if (!t->store || !t->cas)
 		abort();
 	while ((x = x509_next_pem(cas))) {
+		/* OpenSSL decodes the extensions at first use: here, before other threads see the certificate. */
+		(void)X509_check_purpose(x, -1, 0);
 		if (X509_STORE_add_cert(t->store, x) != 1 || sk_X509_push(t->cas, x) <= 0)
 			X509_free(x);
 	}
