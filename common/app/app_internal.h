@@ -10,6 +10,8 @@
 enum { SELF_URL_MAX = 300, ERROR_MAX = 600 };
 
 extern const char app_version[]; /* of the project: version.c.in */
+extern const struct migration common_migrations[]; /* made of common/store/sql by tools/embed-sql.py */
+extern const size_t common_migrations_count;
 
 /* config.c, config_check.c */
 extern const struct config_row config_common_rows[];                                               /* ends with key NULL */

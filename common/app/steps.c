@@ -13,9 +13,6 @@
 
 enum { CLIENT_GRACE_MS = 1000 };
 
-extern const struct migration common_migrations[];
-extern const size_t common_migrations_count;
-
 static const char *or_null(const char *text)
 {
 	return *text ? text : NULL;

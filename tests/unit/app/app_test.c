@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/app/app_internal.h"
 #include "common/store/statements.h"
 #include "tests/unit/app/staged.h"
 
@@ -52,7 +53,7 @@ static const struct route northbound[] = { { "GET", "/v1/hello", hello }, { "GET
 
 static int role_object;
 
-static int role_open(struct app *app, void **out_role, char error[256])
+static int tiny_open(struct app *app, void **out_role, char error[256])
 {
 	if (*app->config->entity_name == '!') {
 		(void)snprintf(error, 256, "the name begins with !");
@@ -89,7 +90,7 @@ static const struct app_spec spec = {
 	.n_statements = LEN(statements),
 	.admin = admin,
 	.northbound = northbound,
-	.open = role_open,
+	.open = tiny_open,
 	.ready = role_ready,
 	.stop = role_stop,
 };
@@ -368,4 +369,49 @@ Test(app, says_why_it_does_not_start)
 	}
 	cr_assert_eq(staged_end(&s, SIGTERM), 0);
 	staged_close(&s);
+}
+
+static bool go_on(void)
+{
+	return false;
+}
+
+Test(app, maintenance_deletes_old_calls_alone)
+{
+	enum { CALLS_MAKE = RPC_STATEMENTS, CALLS_COUNT };
+	struct statement all[RPC_STATEMENTS + 2] = {
+		[CALLS_MAKE] = { "CALLS_MAKE",
+				 "insert into call (caller, function, fci, digest, at) select '1.2', 'f', i::text, '',"
+				 " now() - case when i <= 2500 then interval '8 days' else interval '6 days' end"
+				 " from generate_series(1, 2507) i" },
+		[CALLS_COUNT] = { "CALLS_COUNT", "select count(*) from call" },
+	};
+	struct config_common config = { .keep_days = 7 };
+	struct process p = { .app = { .config = &config } };
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct cluster cluster;
+	struct store_spec store = { .statements = all,
+				    .n_statements = LEN(all),
+				    .migrations = common_migrations,
+				    .n_migrations = common_migrations_count };
+	const struct rows *rows[2];
+	char error[512];
+	struct db *db;
+
+	if (!cluster_installed())
+		cr_skip_test("no PostgreSQL");
+	cluster = cluster_new();
+	memcpy(all, rpc_statements, sizeof(rpc_statements));
+	store.conninfo = cluster.conninfo;
+	cr_assert_eq(store_open(&store, 5, &p.app.rpc.store, error), 0, "%s", error);
+	db = db_open(p.app.rpc.store);
+	DB_QUEUE0(db, CALLS_MAKE);
+	cr_assert_eq(db_sync(db, a, NULL, 0, NULL), OK);
+	maintain(&p, go_on); /* three batches */
+	DB_QUEUE0(db, CALLS_COUNT);
+	cr_assert_eq(db_sync(db, a, rows, 1, NULL), OK);
+	cr_assert_eq(row_int(rows[0], 0, 0), 7);
+	db_close(db);
+	store_close(p.app.rpc.store);
+	cluster_free(&cluster);
 }
