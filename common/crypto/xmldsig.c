@@ -3,6 +3,7 @@
  * xmlsec never chooses a key, loads a URI or reads KeyInfo. */
 #include "common/crypto/xmldsig.h"
 
+#include <libxml/c14n.h>
 #include <libxml/parser.h>
 #include <string.h>
 #include <xmlsec/xmlsec.h> /* first: the others use its types */
@@ -30,18 +31,25 @@ static void quiet_xml(void *user, xmlErrorPtr error)
 {
 }
 
-void xmldsig_quiet_end(const struct xml_handler *old)
+/* libxml's handler is per thread and others use it too: taken for the length of a call, then given back. */
+struct xml_handler {
+	xmlStructuredErrorFunc fn;
+	void *user;
+};
+
+static void quiet_end(const struct xml_handler *old)
 {
 	xmlSetStructuredErrorFunc(old->user, old->fn);
 }
 
-struct xml_handler xmldsig_quiet_begin(void)
+static struct xml_handler quiet_begin(void)
 {
 	struct xml_handler old = { xmlStructuredError, xmlStructuredErrorContext };
 
 	xmlSetStructuredErrorFunc(NULL, quiet_xml);
 	return old;
 }
+#define QUIET_SCOPE CLEANUP(quiet_end) const struct xml_handler quiet_ __attribute__((unused)) = quiet_begin()
 
 bool xmldsig_open(void)
 {
@@ -73,8 +81,18 @@ static void xml_freep(xmlChar **p)
 		xmlFree(*p);
 }
 
-/* UTF-8 is forced, so that a declaration of another encoding cannot hide a document type from the search. */
-xmlDoc *xmldsig_parse(struct bytes xml)
+static void doc_freep(xmlDoc **p)
+{
+	xmlFreeDoc(*p);
+}
+
+static bool named(const xmlNode *n, const char *name)
+{
+	return n && n->type == XML_ELEMENT_NODE && strcmp((const char *)n->name, name) == 0;
+}
+
+/* NULL: not XML, too large, or with a document type. UTF-8 is forced, so that a declaration of another encoding cannot hide a document type from the search. */
+static xmlDoc *doc_parse(struct bytes xml)
 {
 	xmlDoc *doc;
 
@@ -87,6 +105,31 @@ xmlDoc *xmldsig_parse(struct bytes xml)
 		return NULL;
 	}
 	return doc;
+}
+
+/* A namespace that needs escaping is none of SGP.02's, and libxml keeps such names half escaped. */
+static bool namespace_plain(const xmlNs *ns)
+{
+	return !ns || !ns->href || !strpbrk((const char *)ns->href, "&<>\"'\t\n\r");
+}
+
+bool xmldsig_canonical(struct arena *a, struct bytes info, struct signed_info *out)
+{
+	QUIET_SCOPE;
+	CLEANUP(doc_freep) xmlDoc *doc = doc_parse(info);
+	CLEANUP(xml_freep) xmlChar *text = NULL;
+	const xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+	int n;
+
+	if (!named(root, "EumSignedInfo") || !namespace_plain(root->ns))
+		return false;
+	n = xmlC14NDocDumpMemory(doc, NULL, XML_C14N_EXCLUSIVE_1_0, NULL, 0, &text);
+	if (n <= 0)
+		return false;
+	out->octets = (struct bytes){ arena_memdup(a, text, (size_t)n), (size_t)n };
+	out->prefix = root->ns && root->ns->prefix ? arena_strdup(a, (const char *)root->ns->prefix) : "";
+	out->ns = root->ns && root->ns->href ? arena_strdup(a, (const char *)root->ns->href) : NULL;
+	return true;
 }
 
 static bool is_ds(const xmlNode *n, const char *name)
@@ -305,7 +348,7 @@ static bool xmlsec_verify(xmlNode *signature, EVP_PKEY *pkey)
  * has an empty canonical SignedInfo in libxml: xmlsec would then sign and verify nothing.) */
 static bool form_verifies(struct bytes info, xmlNode *signature, EVP_PKEY *pkey)
 {
-	CLEANUP(doc_freep) xmlDoc *doc = xmldsig_parse(info);
+	CLEANUP(doc_freep) xmlDoc *doc = doc_parse(info);
 	xmlNode *reference = ds_only(ds_only(signature, "SignedInfo"), "Reference");
 	bool good;
 
@@ -334,7 +377,7 @@ struct sig_result xml_verify_eum(struct arena *a, const struct bytes *infos, siz
 {
 	QUIET_SCOPE;
 	OPENSSL_ERRORS_SCOPE;
-	CLEANUP(doc_freep) xmlDoc *doc = xmldsig_parse(signature);
+	CLEANUP(doc_freep) xmlDoc *doc = doc_parse(signature);
 	CLEANUP(certs_free) struct certs certs = { 0 };
 	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
 	const char *why = doc ? shape_error(root) : "the signature is not XML";
