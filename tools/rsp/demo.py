@@ -27,7 +27,7 @@ def order(staging):
         return {"mno": staging.entities[owner]["oid"], "profile_type": "bootstrap" if enabled else "local", "iccid_prefix": iccid,
                 "imsi_prefix": imsi, "msisdn_prefix": "88390" + iccid[-2:], "enabled": enabled, "memory": 32768}
     return {"name": BATCH, "quantity": CARDS, "smsr": staging.entities["sm-sr"]["oid"], "eid_prefix": "890019990100000001",
-            "platform_type": "demo", "platform_version": "1.0", "memory": 262144, "http_support": True,
+            "platform_type": "demo", "platform_version": "1.0.0", "memory": 262144, "http_support": True,
             "profiles": [profile("operator-a", True, "8988211", "90170"), profile("operator-b", False, "8988212", "90171")]}
 
 

@@ -81,7 +81,7 @@ def _background(build_folder, wipe, log, pipe):
     install_signals()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     try:
-        _supervise(Staging(build_folder, NAME, fresh=wipe), pipe)
+        _supervise(Staging(build_folder, NAME, fresh=wipe, keep=True), pipe)
     except Interrupted:
         return 0
     except Exception as e:

@@ -8,6 +8,7 @@ import shutil
 from .paths import ROOT, RspError
 from .proc import Child
 
+DOMAIN = "a"
 TEMPLATE = os.path.join(ROOT, "tools", "nats.conf.in")
 
 
@@ -23,11 +24,21 @@ class Bus:
 
     def _configure(self):
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        server = os.path.join(self.pki, "nats-server")
         values = {
-            "port": str(self.port),
-            "store_dir": os.path.join(self.folder, "jetstream"),
-            "ports_dir": self.folder,
-            "pki": self.pki,
+            "LISTEN": "127.0.0.1:%d" % self.port,
+            "MONITOR": "127.0.0.1:-1",
+            "STORE_DIR": self.folder,
+            "CERT": os.path.join(server, "tls-server.pem"),
+            "KEY": os.path.join(server, "tls-server.key"),
+            "CA": os.path.join(self.pki, "tls-ca", "tls-ca.pem"),
+            "DOMAIN": DOMAIN,
+            "DOMAIN_UPPER": DOMAIN.upper(),
+            "SM_SR": "sm-sr",
+            "SM_SR_HANDOVER": "sm-sr-handover",
+            "SM_DP": "sm-dp",
+            "EUM": "eum",
+            "OPERATOR_GATEWAY": "operator-gateway",
         }
         with open(TEMPLATE) as f:
             text = f.read()
@@ -54,7 +65,10 @@ class Bus:
         program = shutil.which("nats-server", path="/usr/sbin:/usr/bin:" + self.env.get("PATH", ""))
         if program is None:
             raise RspError("nats-server is not installed")
-        argv = [program, "-c", self._configure()]
+        argv = [program, "-c", self._configure(), "--ports_file_dir", self.folder]
+        for name in os.listdir(self.folder):  # a killed server leaves its own behind
+            if name.endswith(".ports"):
+                os.unlink(os.path.join(self.folder, name))
         if self.child is None:
             self.child = Child("nats-server", argv, self.env, self.log)
         self.child.argv = argv

@@ -50,7 +50,10 @@ def spawn(argv, user=None, deathsig=signal.SIGKILL, **keywords):
     """A child in a session of its own (the terminal's Ctrl-C reaches ./rsp alone), tied to our life. user: passwd entry."""
     if user is not None:
         keywords.update(user=user.pw_uid, group=user.pw_gid, extra_groups=[])
-    return subprocess.Popen(argv, start_new_session=True, preexec_fn=_tie_to_parent(deathsig, os.getpid()), **keywords)
+    try:
+        return subprocess.Popen(argv, start_new_session=True, preexec_fn=_tie_to_parent(deathsig, os.getpid()), **keywords)
+    except (FileNotFoundError, PermissionError) as e:
+        raise RspError("cannot run %s: %s" % (argv[0], e.strerror)) from None
 
 
 def end(proc, first, timeout_s=10.0):

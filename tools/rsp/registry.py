@@ -2,7 +2,6 @@
 """The registry folder of a staging: one JSON file per entity, as `rspctl entity import` takes it (docs/integrate.md)."""
 import json
 import os
-from urllib.parse import urlsplit
 
 
 def read_registry(pki):
@@ -16,14 +15,17 @@ def read_registry(pki):
     return entities
 
 
-def as_list(value):
-    return [value] if isinstance(value, str) else value
+# Under which interfaces others reach an entity, by role.
+INTERFACES = {
+    "eum": ["EUM", "ES1"],
+    "sm-sr": ["ES1", "ES3", "ES4", "ES4A", "ES7"],
+    "operator": ["ES2", "ES4"],
+}
 
 
-def placed(addresses, bases):
-    """The addresses of an entity at the base URLs its processes have, in the order they are to be tried."""
-    return {interface: [base + path for path in dict.fromkeys(urlsplit(url).path for url in as_list(urls)) for base in bases]
-            for interface, urls in addresses.items()}
+def addresses(record, bases):
+    """URLs in the order they are to be tried: one per replica."""
+    return {name: ["%s/%s" % (base, name.lower()) for base in bases] for role in record["roles"] for name in INTERFACES.get(role, [])}
 
 
 def write_registry(staging, folder):
@@ -35,6 +37,6 @@ def write_registry(staging, folder):
         record = dict(record, certificates=files)
         bases = [i.url() for i in staging.instances.values() if i.entity == entity]
         if bases:
-            record["addresses"] = placed(record.get("addresses", {}), bases)
+            record["addresses"] = addresses(record, bases)
         with open(os.path.join(folder, entity + ".json"), "w") as f:
             json.dump(record, f, indent=1)

@@ -4,10 +4,10 @@ import os
 
 
 class Role:
-    """One kind of process. own(staging, instance): the variables beyond the common ones, without prefix."""
+    """One kind of process. own(staging, instance): the variables beyond the common ones, without prefix. bus: its domain has NATS."""
 
-    def __init__(self, folder, prefix, own=None, northbound=False):
-        self.folder, self.prefix, self.own, self.northbound = folder, prefix, own or (lambda staging, instance: {}), northbound
+    def __init__(self, folder, prefix, own, northbound=False, bus=False):
+        self.folder, self.prefix, self.own, self.northbound, self.bus = folder, prefix, own, northbound, bus
 
     @property
     def program(self):
@@ -52,7 +52,7 @@ def gateway(staging, instance):
 
 ROLES = {
     "eum": Role("eum", "RSP_EUM_", eum),
-    "sm-sr": Role("sm-sr", "RSP_SMSR_", sm_sr),
+    "sm-sr": Role("sm-sr", "RSP_SMSR_", sm_sr, bus=True),
     "operator-gateway": Role("operator-gateway", "RSP_GATEWAY_", gateway, northbound=True),
 }
 
@@ -69,7 +69,7 @@ def instances(replicas=1, only=None):
 def environment(staging, instance):
     """All variables of one process."""
     pki = os.path.join(staging.pki, instance.entity)
-    bus = staging.bus is not None and os.path.exists(os.path.join(pki, "nats.pem"))
+    bus = staging.bus is not None and instance.role.bus
     values = {
         "ENTITY_OID": staging.entities[instance.entity]["oid"],
         "ENTITY_NAME": staging.entities[instance.entity]["name"],

@@ -28,12 +28,13 @@ def sanitizer_env(folder):
 
 
 class Staging:
-    """name: its folder in the state folder; one at a time may run. fresh: begins with nothing.
+    """name: its folder in the state folder; one at a time may run. fresh: begins with nothing. keep: will be started again.
     services: entities to start (None: all). settings: {process or role: {KEY: value}} over the table of roles.py.
     findings: the folder of sanitizer reports."""
 
-    def __init__(self, build_folder, name, replicas=1, services=None, settings=None, fresh=True, findings=None, bus=True):
-        self.build, self.name, self.fresh = build_folder, name, fresh
+    def __init__(self, build_folder, name, replicas=1, services=None, settings=None, fresh=True, keep=False, findings=None,
+                 bus=True):
+        self.build, self.name, self.fresh, self.keep = build_folder, name, fresh, keep
         self.folder = os.path.join(state_dir(), name)
         self.log_folder = os.path.join(self.folder, "log")
         self.pki = os.path.join(self.folder, "pki")
@@ -84,7 +85,8 @@ class Staging:
     def _start(self):
         self._take_folder()
         self._make_pki()
-        self.cluster = Cluster(os.path.join(self.folder, "pg"), os.path.join(self.folder, "passwords"), self.log("postgres"), self.env)
+        self.cluster = Cluster(os.path.join(self.folder, "pg"), os.path.join(self.folder, "passwords"), self.log("postgres"), self.env,
+                               keep=self.keep)
         self.cluster.prepare()
         self.cluster.start(self.supervisor)
         for database in sorted({i.database for i in self.instances.values()}):
