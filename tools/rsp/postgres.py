@@ -2,6 +2,7 @@
 """A private PostgreSQL 15 cluster: unix socket only, one database and one login role per service (design.md 1)."""
 import os
 import pwd
+import re
 import secrets
 import signal
 
@@ -33,10 +34,10 @@ def bindir():
 
 
 class Cluster:
-    """folder: holds data/ and the socket; secrets_folder: a pass file (0600) per role."""
+    """folder: holds data/ and the socket; secrets_folder: a pass file (0600) per role. keep: its data will be wanted again."""
 
-    def __init__(self, folder, secrets_folder, log, env):
-        self.folder, self.secrets, self.log, self.env = folder, secrets_folder, log, env
+    def __init__(self, folder, secrets_folder, log, env, keep=True):
+        self.folder, self.secrets, self.log, self.env, self.keep = folder, secrets_folder, log, env, keep
         self.data = os.path.join(folder, "data")
         self.bin = bindir()
         # The server refuses to run as root.
@@ -76,9 +77,9 @@ class Cluster:
 
     def start(self, supervisor):
         if self.child is None:
-            # SIGINT is its fast stop; SIGQUIT, when ./rsp dies, its immediate one.
+            # SIGINT is its fast stop, with a checkpoint that may take seconds; SIGQUIT its immediate one.
             self.child = Child("postgres", [os.path.join(self.bin, "postgres"), "-D", self.data, "-k", self.folder], self.env, self.log,
-                               user=self.user, stop=signal.SIGINT, deathsig=signal.SIGQUIT, stop_s=30)
+                               user=self.user, stop=signal.SIGINT if self.keep else signal.SIGQUIT, deathsig=signal.SIGQUIT, stop_s=60)
         supervisor.start(self.child)
         ready = [os.path.join(self.bin, "pg_isready"), "-q", "-h", self.folder, "-U", "postgres"]
         supervisor.wait_until(self.child, lambda: run(ready, check=False, env=self.env)[0] == 0, 60, "ready")
@@ -88,6 +89,12 @@ class Cluster:
         argv = [os.path.join(self.bin, "psql"), "-X", "-q", "-w", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-U", "postgres",
                 "-d", database, *options, "-f", "-"]
         return run(argv, env=self.env, input_text=sql)[1].rstrip("\n")
+
+    def pgbench(self, database, script, clients, seconds):
+        """Transactions per second of a pgbench script."""
+        argv = [os.path.join(self.bin, "pgbench"), "-n", "-M", "prepared", "-h", self.folder, "-U", "postgres", "-c", str(clients), "-j", "2",
+                "-T", str(seconds), "-f", script, database]
+        return float(re.search(r"^tps = ([0-9.]+)", run(argv, env=self.env)[1], re.M).group(1))
 
     def passfile(self, role):
         return os.path.join(self.secrets, role + ".pgpass")
