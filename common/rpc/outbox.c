@@ -17,8 +17,8 @@ void outbox_event(struct db *db, struct arena *a, const char *event, const char 
 	char *id = arena_alloc(a, UUID_TEXT);
 
 	uuid_new(id);
-	DB_QUEUE(db, RPC_OUTBOX_ADD, p_text("bus"), p_text(eid), p_text(event), p_text(id), p_text(""), p_text(""), p_text(trace),
-		 p_bytes(json, strlen(json)), p_null());
+	DB_QUEUE(db, RPC_OUTBOX_ADD, p_text("bus"), p_text(arena_strdup(a, eid)), p_text(event), p_text(id), p_text(""), p_text(""),
+		 p_text(arena_strdup(a, trace)), p_bytes(arena_strdup(a, json), strlen(json)), p_null());
 }
 
 void outbox_request(struct db *db, struct arena *a, const struct function *fn, const struct oid *to, const char *eid, const void *in,

@@ -150,20 +150,21 @@ static const char *event_json(struct rq *rq, const struct eid *eid, const struct
 result es1_register_eis(struct rq *rq, const void *in, void *out)
 {
 	const struct es1_register_eis_rq *request = in;
-	struct eis eis = request->eis;
+	/* In the arena: what is queued is read when the transaction is sent, after this function. */
+	struct eis *eis = arena_memdup(rq->arena, &request->eis, sizeof(*eis));
 	struct sig_result signature;
 	struct stored_key *keys;
 	size_t n_keys;
 
 	(void)out;
-	TRY(check_parties(rq, &eis));
-	TRY(check_free(rq, &eis));
-	TRY(eis_check_registration(rq->arena, &eis));
-	TRY(check_signature(rq, &eis, &signature));
-	TRY(check_ecasd(rq, &eis, signature.cert_der));
-	TRY(isdr_keys_take(rq, &eis, &keys, &n_keys));
-	eis_insert(rq->db, rq->arena, &eis, signature.cert_der, signature.revoked, keys, n_keys);
-	rq_event(rq, "eis.registered", eis.info.eid.text, event_json(rq, &eis.info.eid, &eis.info.eum));
+	TRY(check_parties(rq, eis));
+	TRY(check_free(rq, eis));
+	TRY(eis_check_registration(rq->arena, eis));
+	TRY(check_signature(rq, eis, &signature));
+	TRY(check_ecasd(rq, eis, signature.cert_der));
+	TRY(isdr_keys_take(rq, eis, &keys, &n_keys));
+	eis_insert(rq->db, rq->arena, eis, signature.cert_der, signature.revoked, keys, n_keys);
+	rq_event(rq, "eis.registered", eis->info.eid.text, event_json(rq, &eis->info.eid, &eis->info.eum));
 	return OK;
 }
 
