@@ -90,7 +90,9 @@ static size_t deliver_events(struct outbox_worker *w, const struct outbox_row *c
 						.payload = rows[i]->payload.data,
 						.n = rows[i]->payload.len };
 	}
-	if (w->outbox->spec.rpc->bus && bus_connected(w->outbox->spec.rpc->bus))
+	if (!w->outbox->spec.rpc->bus)
+		memset(acked, true, n * sizeof(*acked)); /* no bus is configured: there is nobody to tell */
+	else if (bus_connected(w->outbox->spec.rpc->bus))
 		bus_publish_many(w->outbox->spec.rpc->bus, events, n, PUBLISH_MS, acked);
 	for (size_t i = 0; i < n; i++) {
 		if (!acked[i])
