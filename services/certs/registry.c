@@ -34,6 +34,6 @@ bool registry_make(const struct order *o, const struct entity *e)
 		   "  \"addresses\": {},\n  \"customers\": [",
 		   e->oid, e->name, e->role, e->name, e->name);
 	add_customers(&b, e);
-	buf_str(&b, "],\n  \"dialect\": {}\n}\n");
+	buf_str(&b, "],\n  \"dialect\": \"\"\n}\n");
 	return file_write(path, b.data, b.len);
 }
