@@ -128,6 +128,31 @@ static bool check_addresses(const char *file, json_t *addresses, char error[512]
 	return true;
 }
 
+/* {"fci":"weak"} becomes "fci=weak", the form of the registry; a text stays. */
+static bool resolve_dialect(const char *file, json_t *entity, char error[512])
+{
+	json_t *dialect = json_object_get(entity, "dialect"), *value;
+	CLEANUP(buf_free) struct buf text = { 0 };
+	const char *key;
+
+	if (!dialect || json_is_string(dialect))
+		return true;
+	if (!json_is_object(dialect)) {
+		snprintf(error, 512, "%s: dialect: should be an object like {\"fci\":\"weak\"}", file);
+		return false;
+	}
+	json_object_foreach(dialect, key, value)
+	{
+		if (!json_string_value(value) || strpbrk(key, " =") || strchr(json_string_value(value), ' ')) {
+			snprintf(error, 512, "%s: dialect.%.40s: should be a text without blanks", file, key);
+			return false;
+		}
+		buf_printf(&text, "%s%s=%s", text.len ? " " : "", key, json_string_value(value));
+	}
+	json_object_set_new(entity, "dialect", json_string(text.len ? text.data : ""));
+	return true;
+}
+
 static bool check_entity(const char *file, json_t *entity, char error[512])
 {
 	const json_t *customers = json_object_get(entity, "customers"), *item;
@@ -154,7 +179,8 @@ json_t *entity_read(struct arena *a, const char *file, char error[512])
 		snprintf(error, 512, "%s: line %d: %s", file, fault.line, fault.text);
 		return NULL;
 	}
-	if (!check_entity(file, entity, error) || !resolve_certificates(a, file, entity, error))
+	if (!check_entity(file, entity, error) || !resolve_dialect(file, entity, error) ||
+	    !resolve_certificates(a, file, entity, error))
 		return NULL;
 	return json_incref(entity);
 }

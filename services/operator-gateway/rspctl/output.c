@@ -73,6 +73,9 @@ int ctl_status_fail(const struct ctl *c, const char *function, const struct exec
 {
 	static const struct status_code_data none = { "?", "?", NULL, NULL };
 	const struct status_code_data *code = status->code ? status->code : &none;
+	const char *message = code->message ? code->message : "no message was given";
+	/* Many messages begin with what they are about. */
+	bool named = !code->subject_id || !strncmp(message, code->subject_id, strlen(code->subject_id));
 	enum exit_code exit_code = EXIT_REFUSED;
 	json_t *error = json_object();
 
@@ -82,8 +85,7 @@ int ctl_status_fail(const struct ctl *c, const char *function, const struct exec
 	json_object_set_new(error, "code", json_sprintf("%s/%s", code->subject, code->reason));
 	json_object_set_new(error, "message",
 			    json_sprintf("%s: %s %s/%s: %s%s%s", function, status_name(status->status), code->subject, code->reason,
-					 code->subject_id ? code->subject_id : "", code->subject_id ? ": " : "",
-					 code->message ? code->message : "no message was given"));
+					 named ? "" : code->subject_id, named ? "" : ": ", message));
 	json_object_set_new(error, "status", json_string(status_name(status->status)));
 	json_object_set_new(error, "function", json_string(function));
 	if (code->subject_id)

@@ -44,6 +44,15 @@ static void query(struct buf *path, const char *name, const char *value)
 	url_escape(path, value);
 }
 
+/* Requests have no HTTP status. */
+static void blank_status(json_t *list)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(list, i, row) if (!json_integer_value(json_object_get(row, "status"))) json_object_del(row, "status");
+}
+
 static void print_messages(struct ctl *c, const json_t *list)
 {
 	CLEANUP(buf_free) struct buf out = { 0 };
@@ -88,6 +97,8 @@ int cmd_messages(struct ctl *c)
 	code = admin_json(c, "GET", path.data, NULL, &list);
 	if (code != EXIT_OK)
 		return code;
+	if (!c->json)
+		blank_status(list);
 	if (!c->option[OPT_XML] || c->json)
 		return print_list(c, list, names, heads, LEN(names));
 	print_messages(c, list);
