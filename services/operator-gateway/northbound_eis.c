@@ -25,7 +25,7 @@ struct question {
 	struct http_call *call;
 	struct eid eid;
 	struct oid smsr;
-	bool learn;	  /* asked because of the default */
+	bool learn;       /* asked because of the default */
 	const char *user; /* name of the token */
 	int64_t started_us;
 	struct call_request rq;
@@ -69,7 +69,7 @@ static void question_done(void *user, struct arena *a, const struct call_answer 
 		if (reply.status == 200 && q->learn)
 			euicc_learn(q->gateway, &q->eid, &q->smsr);
 		if (http_resume(q->call, reply.status, "application/json", reply.body, strlen(reply.body))) {
-			log_answer(q, reply.status, reply.status == 200 ? NULL : answer->why);
+			log_answer(q, reply.status, answer->outcome == CALL_RESPONSE ? NULL : answer->why);
 			question_release(q); /* the connection's hold: neither gone() nor expired() comes after this */
 		} else {
 			atomic_store(&q->parked, PARKED_OPEN); /* one of them waits for us to get out of its way */
