@@ -54,8 +54,8 @@ class Ctl:
         return self._answer("--admin", admin_socket, "token", "create", name, role)
 
     # At the gateway's northbound interface.
-    def eis_get(self, url, token_file, ca, eid):
-        return self._answer("--gateway", url, "--token-file", token_file, "--ca", ca, "eis", "get", eid)
+    def eis_get(self, gateway_words, eid):
+        return self._answer(*gateway_words, "eis", "get", eid)
 
     # At the EUM's order interface.
     def batch_create(self, order, order_file):

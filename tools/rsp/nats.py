@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 
 from .paths import ROOT, RspError
 from .proc import Child
@@ -70,7 +71,7 @@ class Bus:
             if name.endswith(".ports"):
                 os.unlink(os.path.join(self.folder, name))
         if self.child is None:
-            self.child = Child("nats-server", argv, self.env, self.log)
+            self.child = Child("nats-server", argv, self.env, self.log, stop=signal.SIGINT)  # SIGTERM ends it with code 1
         self.child.argv = argv
         supervisor.start(self.child)
         supervisor.wait_until(self.child, self._bound, 30, "listening")

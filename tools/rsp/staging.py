@@ -205,10 +205,14 @@ class Staging:
     def start_bus(self):
         self.bus.start(self.supervisor)
 
+    def gateway_words(self, operator):
+        """What rspctl needs to talk to a gateway's northbound API."""
+        return ["--gateway", self.instances[operator].url("northbound"), "--token-file", self.token_file(operator),
+                "--ca", os.path.join(self.pki, "tls-ca", "tls-ca.pem")]
+
     def eis_get(self, operator, eid):
         """A card as one of the operators sees it at its gateway."""
-        return self.ctl.eis_get(self.instances[operator].url("northbound"), self.token_file(operator),
-                                os.path.join(self.pki, "tls-ca", "tls-ca.pem"), eid)
+        return self.ctl.eis_get(self.gateway_words(operator), eid)
 
     def psql(self, database, sql, *options):
         return self.cluster.psql(database, sql, *options)
