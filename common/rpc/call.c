@@ -251,7 +251,7 @@ static void flight_log(const struct flight *f, const struct http_answer *h)
 /* True: the next address is to be tried. */
 static bool flight_land(struct flight *f, const struct http_answer *h)
 {
-	f->answer = (struct call_answer){ 0 };
+	f->answer = (struct call_answer){ .message_id = f->message_id };
 	f->answer.outcome = outcome_of(f, h);
 	flight_journal(f, JOURNAL_ANSWER_IN, h->status, h->body.data ? (const void *)h->body.data : "", h->body.len);
 	flight_log(f, h);
