@@ -73,6 +73,31 @@ Test(messages, every_table_survives_the_wire_and_its_schema)
 	}
 }
 
+/* Two rows on one member would survive every round trip. */
+static void check_members(const struct bind_group *g)
+{
+	for (const struct bind_field *f = g->fields; f->name; f++) {
+		cr_assert_lt(f->offset, g->size, "%s", f->name);
+		cr_assert(!(f->flags & BIND_MANY) || f->count_offset == f->offset + sizeof(void *), "%s: its count is another's",
+			  f->name);
+		for (const struct bind_field *h = g->fields; h < f; h++)
+			cr_assert(h->offset < f->offset && strcmp(h->name, f->name) != 0,
+				  "%s and %s share a member or are out of order", h->name, f->name);
+		if (f->sub)
+			check_members(f->sub);
+	}
+}
+
+Test(messages, every_row_has_a_member_of_its_own_in_the_order_of_the_struct)
+{
+	for (enum function_id id = 0; id < FN_COUNT; id++) {
+		if (message_request(id))
+			check_members(message_request(id)->group);
+		if (message_response(id))
+			check_members(message_response(id)->group);
+	}
+}
+
 Test(messages, a_bare_answer_of_any_function_is_written)
 {
 	CLEANUP(arena_freep) struct arena *a = arena_new();
