@@ -42,6 +42,7 @@ def sm_sr(staging, instance):
     return {
         "KEK_FILE": os.path.join(staging.pki, "sm-sr", "kek.key"),
         "CI_CA": os.path.join(staging.pki, "ci", "ci.pem"),
+        "CI_CRL": os.path.join(staging.pki, "ci", "ci.crl"),
         "TRANSPORT_KEYS": os.path.join(staging.pki, "transport"),
     }
 
