@@ -8,6 +8,7 @@
 #include "common/app/app.h"
 #include "common/app/worker.h"
 #include "common/crypto/ec.h"
+#include "common/crypto/key_file.h"
 #include "common/crypto/xmldsig.h"
 #include "services/eum/batch.h"
 
@@ -18,16 +19,10 @@ struct eum_config {
 #undef CONFIG
 };
 
-struct eum_transport_key {
-	struct oid smsr;
-	struct secret key;
-};
-
 struct eum {
 	const struct eum_config *config;
 	struct eum_issuer issuer;
-	struct eum_transport_key *transport_keys;
-	size_t n_transport_keys;
+	struct transport_keys transport_keys; /* by SM-SR */
 	struct arena *arena;               /* what lives as long as the process */
 	_Atomic(struct eum_maker *) maker; /* from ready to stop */
 };
@@ -35,8 +30,6 @@ struct eum {
 /* Reads keys, certificates and folders; -1: error says what, where and how to mend. */
 int eum_open(const struct eum_config *config, struct eum **out, char error[256]);
 void eum_close(struct eum *eum);
-/* NULL: none agreed. */
-const struct secret *eum_transport_key(const struct eum *eum, const struct oid *smsr);
 
 extern const struct migration eum_migrations[]; /* sql/, embedded by the build */
 extern const size_t eum_migrations_count;

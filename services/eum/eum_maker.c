@@ -46,8 +46,8 @@ static const char *smsrs(const struct eum_maker *m)
 {
 	const char *text = "";
 
-	for (size_t i = 0; i < m->eum->n_transport_keys; i++)
-		text = arena_printf(m->arena, "%s%s%s", text, i ? " " : "", m->eum->transport_keys[i].smsr.text);
+	for (size_t i = 0; i < m->eum->transport_keys.n; i++)
+		text = arena_printf(m->arena, "%s%s%s", text, i ? " " : "", m->eum->transport_keys.items[i].peer.text);
 	return text;
 }
 
@@ -81,7 +81,7 @@ static result chunk_make(struct eum_maker *m, const struct eum_batch *batch, str
 {
 	int64_t left = batch->quantity - batch->made, at_most = (int64_t)m->eum->config->maker_cards;
 	size_t n = (size_t)(left < at_most ? left : at_most);
-	const struct secret *transport = eum_transport_key(m->eum, &batch->smsr);
+	const struct secret *transport = transport_key_of(&m->eum->transport_keys, &batch->smsr);
 	const char *why;
 
 	chunk->cards = arena_array(m->arena, n, sizeof(*chunk->cards));

@@ -61,7 +61,7 @@ static result create_take(struct rq *rq, const void *in, const struct rows *cons
 	found->known = ranges_known(rq->arena, rows[ORDER_RANGES], &found->n_known);
 	found->smsr_known = rows_count(smsr) > 0 && (row_int(smsr, 0, 2) & ROLE_SM_SR);
 	found->smsr_reachable = rows_count(rows[ORDER_URLS]) > 0;
-	found->transport_key = eum_transport_key(rq->role, &order->smsr) != NULL;
+	found->transport_key = transport_key_of(&((const struct eum *)rq->role)->transport_keys, &order->smsr) != NULL;
 	rq->loaded = found;
 	return OK;
 }

@@ -54,7 +54,8 @@ static result key_take(struct rq *rq, const struct secret *transport, const stru
 
 result isdr_keys_take(struct rq *rq, const struct eis *eis, struct stored_key **out, size_t *out_n)
 {
-	const struct secret *transport = smsr_transport(rq->role, &eis->info.eum);
+	const struct smsr *smsr = rq->role;
+	const struct secret *transport = transport_key_of(&smsr->transports, &eis->info.eum);
 	struct stored_key *keys;
 	size_t n = 0;
 

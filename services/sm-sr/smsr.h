@@ -4,7 +4,7 @@
 #define SMSR_SMSR_H
 
 #include "common/app/app.h"
-#include "common/base/secret.h"
+#include "common/crypto/key_file.h"
 #include "services/sm-sr/statements.h"
 
 struct smsr_config {
@@ -17,19 +17,13 @@ struct smsr_config {
 /* One for the process, read-only after its start. */
 struct smsr {
 	const struct smsr_config *config;
-	struct oid self;
+	struct arena *arena;              /* what lives as long as the process */
 	struct secret kek;
-	struct bytes ci_pem, ci_crl_pem; /* on the heap */
-	struct transport_key {
-		struct oid eum;
-		struct secret key;
-	} *transports;
-	size_t n_transports;
+	struct bytes ci_pem, ci_crl_pem;
+	struct transport_keys transports; /* by EUM */
 };
 
-/* NULL: no key agreed with this EUM. */
-const struct secret *smsr_transport(const struct smsr *s, const struct oid *eum);
-int smsr_open(struct app *app, void **out_role, char error[256]);
+int smsr_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR]);
 void smsr_close(void *role);
 
 /* es1.c (SGP.02 5.2) */

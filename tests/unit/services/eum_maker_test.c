@@ -45,7 +45,7 @@ struct stage {
 	struct store *store;
 	struct db *db;
 	struct eum_config config;
-	struct eum_transport_key transport;
+	struct transport_key transport;
 	struct eum eum;
 	struct app app;
 	struct entity orderer;
@@ -89,11 +89,10 @@ static struct stage *stage_make(void)
 	cr_assert_not_null(mkdtemp(s->dir));
 	s->config.batch_dir = s->dir;
 	s->config.maker_cards = 2;
-	s->transport = (struct eum_transport_key){ s->f.order.smsr, s->f.transport };
+	s->transport = (struct transport_key){ s->f.order.smsr, s->f.transport };
 	s->eum.config = &s->config;
 	s->eum.issuer = s->f.issuer;
-	s->eum.transport_keys = &s->transport;
-	s->eum.n_transport_keys = 1;
+	s->eum.transport_keys = (struct transport_keys){ &s->transport, 1 };
 	s->app.rpc.store = s->store;
 	s->app.rpc.role_state = &s->eum;
 	s->orderer = (struct entity){ .oid = oid_of("1.3.6.1.4.1.99999.5"), .name = "Operator", .roles = ROLE_OPERATOR };
