@@ -2,6 +2,7 @@
 #include "common/base/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,14 +10,14 @@
 #include "common/base/clock.h"
 
 static const char *log_role = "?";
-static enum log_level log_least = LOG_INFO;
+static atomic_int log_least = LOG_INFO; /* changed at run time by /admin/log-level */
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 
 void log_open(const char *role, enum log_level level)
 {
 	log_role = role;
-	log_least = level;
+	atomic_store_explicit(&log_least, (int)level, memory_order_relaxed);
 }
 
 bool log_level_parse(const char *text, enum log_level *out)
@@ -97,7 +98,7 @@ void log_begin(struct log_line *l, enum log_level level, const char *event)
 	char when[DATETIME_MAX];
 
 	l->level = level;
-	l->on = level >= log_least;
+	l->on = (int)level >= atomic_load_explicit(&log_least, memory_order_relaxed);
 	l->len = 0;
 	if (!l->on)
 		return;
