@@ -137,6 +137,20 @@ static bool worth_again(const struct db_failure *failure)
 	return failure->rerun || failure->unique_constraint;
 }
 
+/* The handler said yes: commit, or find out that it has to be asked again. */
+static enum attempt conclude(struct run *r)
+{
+	struct db_failure failure = { 0 };
+
+	r->outcome = commit(r, &failure);
+	if (r->outcome == OK) {
+		run_fault_point(r, "committed");
+		return ATTEMPT_DONE;
+	}
+	r->encoded = false; /* it said success */
+	return worth_again(&failure) ? ATTEMPT_AGAIN : ATTEMPT_DONE;
+}
+
 static enum attempt attempt(struct run *r)
 {
 	struct relation_facts facts = { 0 };
@@ -147,25 +161,19 @@ static enum attempt attempt(struct run *r)
 	if (r->outcome != OK && worth_again(&failure))
 		return ATTEMPT_AGAIN;
 	run_fault_point(r, "begun");
-	if (r->outcome == OK && go) {
-		r->outcome = decide(r, &facts);
-		run_fault_point(r, "handled");
-		if (r->outcome == OK && out_of_time(r))
-			r->outcome = expired(r);
-		if (r->outcome == OK) {
-			r->outcome = commit(r, &failure);
-			if (r->outcome != OK && worth_again(&failure))
-				return ATTEMPT_AGAIN;
-			if (r->outcome == OK)
-				run_fault_point(r, "committed");
-			return ATTEMPT_DONE;
-		}
+	if (r->outcome != OK || !go) {
 		if (writes(r))
-			remember_refusal(r);
+			db_rollback(r->rq.db);
 		return ATTEMPT_DONE;
 	}
+	r->outcome = decide(r, &facts);
+	run_fault_point(r, "handled");
+	if (r->outcome == OK && out_of_time(r))
+		r->outcome = expired(r);
+	if (r->outcome == OK)
+		return conclude(r);
 	if (writes(r))
-		db_rollback(r->rq.db);
+		remember_refusal(r);
 	return ATTEMPT_DONE;
 }
 

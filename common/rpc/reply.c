@@ -45,6 +45,7 @@ void run_encode_answer(struct run *r)
 	status_fill(rq->arena, r->outcome != OK ? r->outcome : rq->warning, &base->status);
 	buf_clear(&r->w->answer);
 	bind_encode(&r->w->answer, m, base, BIND_PLAIN);
+	r->encoded = true;
 }
 
 static const char *response_namespace(const struct run *r)
@@ -173,7 +174,7 @@ static unsigned compose(struct run *r, const char **out_message_id)
 	if (r->stored.len) {
 		buf_clear(&r->w->answer);
 		buf_add(&r->w->answer, r->stored.data, r->stored.len);
-	} else if (r->outcome != OK || !r->w->answer.len) {
+	} else if (!r->encoded) { /* what was stored for a repetition is what is sent */
 		run_encode_answer(r);
 	}
 	*out_message_id = wrap_answer(r);

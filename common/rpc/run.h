@@ -42,6 +42,7 @@ struct run {
 	result outcome;               /* else: the answer's execution status */
 	struct bytes stored;          /* a repeated call's stored answer; empty: none */
 	bool replayed;
+	bool encoded;                 /* w->answer holds the answer to this outcome */
 };
 
 /* Steps. False: the run has ended, reply. */
