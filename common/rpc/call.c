@@ -14,7 +14,7 @@
 
 enum { ANSWER_MAX = BODY_MAX };
 
-/* One call on its way. Lives in its own arena. */
+/* One call on its way; lives in its arena: the caller's when it waits, else its own. */
 struct flight {
 	struct arena *arena;
 	struct rpc *rpc;
@@ -83,9 +83,8 @@ static void flight_headers(struct flight *f)
 		f->headers[0] = arena_printf(f->arena, "traceparent: %s", f->rq.trace);
 }
 
-static struct flight *flight_new(struct rpc *rpc, const struct call_request *rq)
+static struct flight *flight_new(struct rpc *rpc, struct arena *a, const struct call_request *rq)
 {
-	struct arena *a = arena_new();
 	struct flight *f = ARENA_NEW(a, struct flight);
 
 	f->arena = a;
@@ -101,12 +100,6 @@ static struct flight *flight_new(struct rpc *rpc, const struct call_request *rq)
 	flight_compose(f);
 	flight_headers(f);
 	return f;
-}
-
-static void flight_free(struct flight *f)
-{
-	buf_free(&f->message);
-	arena_free(f->arena);
 }
 
 static void flight_journal(struct flight *f, enum journal_kind kind, unsigned status, const void *text, size_t n)
@@ -269,14 +262,10 @@ static void no_address(struct flight *f)
 
 void call_send(struct rpc *rpc, struct arena *a, const struct call_request *rq, struct call_answer *out)
 {
-	struct flight *f = flight_new(rpc, rq);
+	struct flight *f = flight_new(rpc, a, rq);
 	struct http_outgoing outgoing;
 	struct http_answer h;
 
-	/* The flight lives in the caller's arena in the end: decoded structs outlive it. */
-	struct arena *own = f->arena;
-
-	f->arena = a;
 	flight_journal(f, JOURNAL_OUT, 0, f->message.data, f->message.len);
 	if (!f->rq.endpoint.n) {
 		no_address(f);
@@ -287,8 +276,7 @@ void call_send(struct rpc *rpc, struct arena *a, const struct call_request *rq, 
 		} while (flight_land(f, &h));
 	}
 	*out = f->answer;
-	f->arena = own;
-	flight_free(f);
+	buf_free(&f->message);
 }
 
 static void flight_start(struct flight *f);
@@ -337,13 +325,13 @@ static void flight_launch(struct flight *f, void (*done)(void *user, struct aren
 void call_start(struct rpc *rpc, const struct call_request *rq, void (*done)(void *user, struct arena *a, const struct call_answer *answer),
 		void *user)
 {
-	flight_launch(flight_new(rpc, rq), done, user);
+	flight_launch(flight_new(rpc, arena_new(), rq), done, user);
 }
 
 void call_start_keep(struct rpc *rpc, const struct call_request *rq,
 		     void (*done)(void *user, struct arena *a, const struct call_answer *answer), void *user)
 {
-	struct flight *f = flight_new(rpc, rq);
+	struct flight *f = flight_new(rpc, arena_new(), rq);
 
 	f->keep = true;
 	flight_launch(f, done, user);
