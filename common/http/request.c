@@ -125,6 +125,7 @@ static enum MHD_Result refuse(struct http_call *c, unsigned status)
 	static const struct http_header headers[] = { { "Connection", "close" }, { "Allow", "GET, POST, PUT, DELETE" } };
 
 	c->state = CALL_ANSWERED;
+	c->conn->linger = true;
 	return response_queue(c, status, response_new(c, NULL, NULL, 0, headers, status == MHD_HTTP_METHOD_NOT_ALLOWED ? 2 : 1));
 }
 

@@ -65,6 +65,8 @@ static void connection_closed(struct http_server *s, struct conn *conn)
 	struct tls_creds *creds = conn->creds;
 
 	pthread_mutex_lock(&s->lock);
+	if (conn->linger)
+		linger_take(s, conn->fd);
 	watch_unlink(conn);
 	pthread_mutex_unlock(&s->lock);
 	if (creds)
@@ -153,6 +155,7 @@ static void server_free(struct http_server *s)
 		free(t);
 	}
 	watch_reap(s);
+	linger_end_all(s);
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
 	if (s->event_fd >= 0)
@@ -195,6 +198,7 @@ struct http_server *http_server_open(const struct http_spec *spec, char error[25
 		abort();
 	s->arena = arena_new();
 	s->listen_fd = s->epoll_fd = s->event_fd = -1;
+	linger_init(s);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -24,6 +24,7 @@ struct conn {
 	bool accepted;           /* peer_accept has said yes */
 	void *peer;
 	char remote[64];
+	bool linger; /* refused with its body unread */
 	/* --- */
 	struct conn *prev, *next; /* server->conns; next also in server->dead */
 	int64_t deadline_ms;      /* shut down then; 0: no limit at present */
@@ -72,6 +73,13 @@ struct pool_thread {
 	void *user;
 };
 
+/* A descriptor that is only drained (linger.c); under server->lock. */
+struct lingering {
+	int fd; /* -1: free */
+	size_t left;
+	int64_t until_ms;
+};
+
 struct http_server {
 	struct http_spec spec; /* strings copied into arena */
 	struct arena *arena;
@@ -96,6 +104,7 @@ struct http_server {
 	int64_t wake_ms; /* when the watcher wakes by itself */
 	bool stop_watcher, unparkable;
 	struct pool_thread *threads;
+	struct lingering lingers[32];
 };
 
 /* listen.c: the listening socket, -1 with error set. Fills port, unix_dev, unix_ino. */
@@ -139,5 +148,15 @@ void watch_wake_by(struct http_server *s, int64_t at_ms);
 /* Whether the peer hangs up. */
 void watch_hangup(struct conn *conn, bool on);
 void watch_reap(struct http_server *s);
+
+/* linger.c; with server->lock held. */
+void linger_init(struct http_server *s);
+/* fd's owner may close it after this. When all places are taken nothing happens: the answer is then perhaps lost. */
+void linger_take(struct http_server *s, int fd);
+/* False: ptr, from an epoll event, is none of ours. */
+bool linger_event(struct http_server *s, void *ptr);
+/* Returns the next deadline, INT64_MAX: none. */
+int64_t linger_expire(struct http_server *s);
+void linger_end_all(struct http_server *s);
 
 #endif

@@ -132,22 +132,28 @@ static void *watch_main(void *arg)
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop_watcher) {
-		int64_t parked = park_expire(s), open = cut_overdue(s), next = parked < open ? parked : open;
+		int64_t parked = park_expire(s), open = cut_overdue(s), linger = linger_expire(s);
+		int64_t next = parked < open ? parked : open;
 		int64_t soonest = clock_ms() + ROUND_MS;
 		uint64_t count;
 		int n;
 
 		watch_reap(s); /* no event of an earlier round is left */
+		if (linger < next)
+			next = linger;
 		s->wake_ms = next < soonest ? soonest : next;
 		next = s->wake_ms;
 		pthread_mutex_unlock(&s->lock);
 		n = epoll_wait(s->epoll_fd, events, EVENTS, sleep_ms(next));
 		pthread_mutex_lock(&s->lock);
 		for (int i = 0; i < n; i++) {
-			if (events[i].data.ptr)
-				hung_up(events[i].data.ptr);
-			else if (read(s->event_fd, &count, sizeof(count)) < 0)
-				continue;
+			void *ptr = events[i].data.ptr;
+
+			if (!ptr)
+				while (read(s->event_fd, &count, sizeof(count)) > 0)
+					;
+			else if (!linger_event(s, ptr))
+				hung_up(ptr);
 		}
 	}
 	pthread_mutex_unlock(&s->lock);
