@@ -97,8 +97,8 @@ static void end_rest(struct http_client *c)
 	}
 }
 
-/* Takes what was queued. False: it is time to end. */
-static bool take(struct http_client *c, struct transfer **out, int *out_poll_ms)
+/* Takes what was queued. False: it is time to end. *out_poll_ms: how long the loop may sleep while transfers run. */
+static bool take(struct http_client *c, struct transfer **out, int *out_poll_ms, bool *out_stopping)
 {
 	int64_t left = POLL_MS;
 	bool go = true;
@@ -111,6 +111,7 @@ static bool take(struct http_client *c, struct transfer **out, int *out_poll_ms)
 		left = c->stop_by_ms - clock_ms();
 		go = *out || (c->running && left > 0);
 	}
+	*out_stopping = c->stop;
 	pthread_mutex_unlock(&c->lock);
 	*out_poll_ms = left < 0 ? 0 : left > POLL_MS ? POLL_MS : (int)left;
 	return go;
@@ -120,10 +121,11 @@ static bool take(struct http_client *c, struct transfer **out, int *out_poll_ms)
 static void end_queued(struct http_client *c)
 {
 	struct transfer *queued;
+	bool stopping;
 	int poll_ms;
 
 	do {
-		take(c, &queued, &poll_ms);
+		take(c, &queued, &poll_ms, &stopping);
 		for (struct transfer *t = queued; t;) {
 			struct transfer *next = t->next;
 
@@ -138,13 +140,15 @@ static void *client_main(void *arg)
 	struct http_client *c = arg;
 	struct transfer *queued;
 	int running, poll_ms;
+	bool stopping;
 
-	while (take(c, &queued, &poll_ms)) {
+	while (take(c, &queued, &poll_ms, &stopping)) {
 		start_queued(c, queued);
 		curl_multi_perform(c->multi, &running);
 		end_finished(c);
-		/* Wakes early for curl's own timers and for http_client_send. */
-		curl_multi_poll(c->multi, NULL, 0, poll_ms, NULL);
+		/* Wakes early for curl's own timers and for http_client_send; when the last transfer has ended, nothing would wake it. */
+		if (c->running || !stopping)
+			curl_multi_poll(c->multi, NULL, 0, poll_ms, NULL);
 	}
 	end_rest(c);
 	end_queued(c);
