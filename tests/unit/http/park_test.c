@@ -98,7 +98,7 @@ static int post(struct fixture *f, char name)
 
 static void wait_parked(struct fixture *f, unsigned n)
 {
-	for (int i = 0; i < 200 && http_parked(f->server) != n; i++)
+	for (int i = 0; i < 500 && http_parked(f->server) != n; i++)
 		sleep_ms(10);
 	cr_assert_eq(http_parked(f->server), n);
 }
@@ -119,7 +119,7 @@ static void expect_answer(int fd, const char *status, const char *body)
 {
 	char out[1024];
 
-	raw_read_all(fd, out, sizeof(out), 300);
+	raw_read_until(fd, body[0] ? body : "\r\n\r\n", out, sizeof(out), 5000);
 	cr_expect(strstr(out, status), "%s: %s", status, out);
 	cr_expect(strstr(out, body), "%s: %s", body, out);
 }
@@ -174,7 +174,7 @@ Test(http_park, deadline)
 	fd = post(&f, 'a');
 	wait_parked(&f, 1);
 	wait_parked(&f, 0);
-	cr_expect(clock_ms() - from >= 290 && clock_ms() - from < 1000, "%ld", (long)(clock_ms() - from));
+	cr_expect(clock_ms() - from >= 290 && clock_ms() - from < 3000, "%ld", (long)(clock_ms() - from));
 	expect_answer(fd, "200 OK", "expired");
 	cr_expect_eq(f.expired, 1);
 	cr_expect_eq(f.gone, 0);
@@ -233,7 +233,7 @@ Test(http_park, close_answers_the_parked)
 	wait_parked(&f, 3);
 	from = clock_ms();
 	http_server_close(f.server, 5);
-	cr_expect_lt(clock_ms() - from, 2000, "parked calls are not waited for");
+	cr_expect_lt(clock_ms() - from, 4000, "parked calls are not waited for");
 	for (int i = 0; i < 3; i++) {
 		expect_answer(fd[i], "503", "Connection: close");
 		close(fd[i]);

@@ -29,6 +29,11 @@ void raw_send(int fd, const char *text)
 
 int64_t raw_read_all(int fd, char *out, size_t size, int ms)
 {
+	return raw_read_until(fd, NULL, out, size, ms);
+}
+
+int64_t raw_read_until(int fd, const char *needle, char *out, size_t size, int ms)
+{
 	int64_t start = clock_ms();
 	size_t at = 0;
 
@@ -45,6 +50,8 @@ int64_t raw_read_all(int fd, char *out, size_t size, int ms)
 			return clock_ms() - start;
 		at += (size_t)n;
 		out[at] = 0;
+		if (needle && strstr(out, needle))
+			return clock_ms() - start;
 	}
 }
 

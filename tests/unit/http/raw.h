@@ -12,6 +12,8 @@ void raw_send(int fd, const char *text);
 /* Reads until the peer closes or ms have passed. Returns how many milliseconds it took, -1 when the peer had not closed. out is
  * NUL-terminated. */
 int64_t raw_read_all(int fd, char *out, size_t size, int ms);
+/* The same, but returns as soon as needle has come. */
+int64_t raw_read_until(int fd, const char *needle, char *out, size_t size, int ms);
 /* Sends piece every 100 ms until the peer closes. Returns the milliseconds until then, -1 after limit_ms. */
 int64_t raw_drip(int fd, const char *piece, int limit_ms);
 void sleep_ms(int ms);

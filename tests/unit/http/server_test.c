@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,7 +124,7 @@ static struct http_answer ask(struct fixture *f, const char *method, const char 
 				     .content_type = body ? "text/x" : NULL,
 				     .body = body,
 				     .n = body ? strlen(body) : 0,
-				     .timeout_ms = 5000,
+				     .timeout_ms = 10000,
 				     .max_answer = 4096 };
 	struct http_answer answer;
 
@@ -186,7 +187,7 @@ Test(http_server, refused_peer_gets_no_answer)
 	cr_expect_eq(a.error, HTTP_BROKEN);
 	fd = raw_connect(http_server_port(f.server));
 	raw_send(fd, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"); /* the body is not waited for */
-	cr_expect_geq(raw_read_all(fd, out, sizeof(out), 1000), 0);
+	cr_expect_geq(raw_read_all(fd, out, sizeof(out), 5000), 0);
 	cr_expect_str_empty(out);
 	close(fd);
 	cr_expect_eq(f.handled, 0);
@@ -218,7 +219,7 @@ Test(http_server, bounds_the_body)
 	/* By its announcement alone: nothing of the body is sent. */
 	fd = raw_connect(http_server_port(f.server));
 	raw_send(fd, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n");
-	cr_expect_geq(raw_read_all(fd, out, sizeof(out), 1000), 0);
+	cr_expect_geq(raw_read_all(fd, out, sizeof(out), 5000), 0);
 	cr_expect(!strncmp(out, "HTTP/1.1 413", 12) || !strncmp(out, "HTTP/1.1 400", 12), "%s", out);
 	close(fd);
 	/* In chunks, without an announcement. */
@@ -227,7 +228,7 @@ Test(http_server, bounds_the_body)
 	big[8192] = 0;
 	raw_send(fd, big);
 	raw_send(fd, "\r\n0\r\n\r\n");
-	cr_expect_geq(raw_read_all(fd, out, sizeof(out), 1000), 0);
+	cr_expect_geq(raw_read_all(fd, out, sizeof(out), 5000), 0);
 	cr_expect(!strncmp(out, "HTTP/1.1 413", 12), "%s", out);
 	close(fd);
 	cr_expect_eq(f.handled, 1);
@@ -235,34 +236,47 @@ Test(http_server, bounds_the_body)
 	free(big);
 }
 
+struct slow {
+	pthread_t thread;
+	const char *first, *piece;
+	uint16_t port;
+	int64_t ms;
+};
+
+static void *slow_main(void *arg)
+{
+	struct slow *s = arg;
+	int fd = raw_connect(s->port);
+
+	raw_send(fd, s->first);
+	s->ms = raw_drip(fd, s->piece, 5000);
+	close(fd);
+	return NULL;
+}
+
 Test(http_server, cuts_slow_senders)
 {
+	struct slow slow[] = {
+		{ .first = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", .piece = "x" },
+		{ .first = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", .piece = "1\r\nx\r\n" },
+		{ .first = "POST /", .piece = "x" },
+		{ .first = "POST / HTTP/1.1\r\nX: ", .piece = "x" },
+		{ .first = "", .piece = "" },
+		/* Begins a second request on the connection and drips it. */
+		{ .first = "GET /length HTTP/1.1\r\nHost: x\r\n\r\nPOST / HTTP/1.1\r\nX: ", .piece = "x" },
+	};
 	struct fixture f = { 0 };
-	int64_t ms;
-	char out[512];
-	int fd;
 
 	start(&f, (struct http_spec){ .request_s = 1, .idle_s = 5 });
-	fd = raw_connect(http_server_port(f.server));
-	raw_send(fd, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n");
-	ms = raw_drip(fd, "x", 3000);
-	cr_expect(ms >= 800 && ms < 1500, "body: %ld", (long)ms);
-	close(fd);
-	fd = raw_connect(http_server_port(f.server));
-	raw_send(fd, "POST /");
-	ms = raw_drip(fd, "x", 3000);
-	cr_expect(ms >= 800 && ms < 1500, "request line: %ld", (long)ms);
-	close(fd);
-	fd = raw_connect(http_server_port(f.server));
-	raw_send(fd, "POST / HTTP/1.1\r\nX: ");
-	ms = raw_drip(fd, "x", 3000);
-	cr_expect(ms >= 800 && ms < 1500, "headers: %ld", (long)ms);
-	close(fd);
-	fd = raw_connect(http_server_port(f.server));
-	ms = raw_read_all(fd, out, sizeof(out), 3000);
-	cr_expect(ms >= 800 && ms < 1500, "silence: %ld", (long)ms);
-	close(fd);
-	cr_expect_eq(f.handled, 0);
+	for (size_t i = 0; i < sizeof(slow) / sizeof(slow[0]); i++) {
+		slow[i].port = http_server_port(f.server);
+		pthread_create(&slow[i].thread, NULL, slow_main, &slow[i]);
+	}
+	for (size_t i = 0; i < sizeof(slow) / sizeof(slow[0]); i++) {
+		pthread_join(slow[i].thread, NULL);
+		cr_expect(slow[i].ms >= 800 && slow[i].ms < 3500, "%s: %ld", slow[i].first, (long)slow[i].ms);
+	}
+	cr_expect_eq(f.handled, 1);
 	stop(&f);
 }
 
@@ -285,11 +299,11 @@ Test(http_server, closes_idle_and_old_connections)
 	a = ask(&f, "GET", "/", NULL);
 	second = text(&f, &a);
 	cr_expect_str_neq(strrchr(first, ' '), strrchr(second, ' '), "the connection is older than lifetime_s");
-	cr_expect_eq(f.peers, 2);
+	cr_expect_geq(f.peers, 2);
 	fd = raw_connect(http_server_port(f.server));
 	raw_send(fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
 	ms = raw_read_all(fd, out, sizeof(out), 4000);
-	cr_expect(ms >= 900 && ms < 3500, "idle: %ld", (long)ms);
+	cr_expect(ms >= 900 && ms < 5000, "idle: %ld", (long)ms);
 	cr_expect(strstr(out, "X-Test: yes"), "%s", out);
 	close(fd);
 	stop(&f);
@@ -304,12 +318,12 @@ Test(http_server, quiesce_refuses_new_and_closes_old)
 	start(&f, (struct http_spec){ 0 });
 	fd = raw_connect(http_server_port(f.server));
 	raw_send(fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-	cr_expect_eq(raw_read_all(fd, out, sizeof(out), 200), -1);
+	cr_expect_geq(raw_read_until(fd, "X-Test: yes", out, sizeof(out), 5000), 0);
 	cr_expect(strstr(out, "200 OK") && !strstr(out, "Connection: close"), "%s", out);
 	http_server_quiesce(f.server);
 	cr_expect_eq(raw_connect(http_server_port(f.server)), -1);
 	raw_send(fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-	cr_expect_geq(raw_read_all(fd, out, sizeof(out), 1000), 0);
+	cr_expect_geq(raw_read_all(fd, out, sizeof(out), 5000), 0);
 	cr_expect(strstr(out, "200 OK") && strstr(out, "Connection: close"), "%s", out);
 	close(fd);
 	stop(&f);
@@ -337,7 +351,7 @@ Test(http_server, broken_requests_are_released)
 	sleep_ms(50);
 	from = clock_ms();
 	stop(&f); /* waits up to a second for running calls: there is none */
-	cr_expect_lt(clock_ms() - from, 500);
+	cr_expect_lt(clock_ms() - from, 2500);
 	cr_expect_eq(f.handled, 0);
 }
 
