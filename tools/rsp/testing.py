@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -15,6 +16,7 @@ from .paths import ROOT, state_dir
 from .proc import run
 from .staging import sanitizer_env
 
+NOTICE = re.compile(r"==\d+==Running thread \d+ was not suspended\. False leaks are possible\.$")
 MESON_OK = ("OK", "SKIP", "EXPECTEDFAIL")
 
 
@@ -176,14 +178,22 @@ def e2e_tests(tests, findings, counts):
             say("FAIL", text)
 
 
+def is_notice(text):
+    """The leak checker looked at a process whose threads it could not stop, found nothing, and says only that."""
+    return all(NOTICE.match(line) or not line.strip() for line in text.splitlines())
+
+
 def sanitizer_verdict(findings, counts):
-    """One test: the folder of findings is empty."""
-    reports = sorted(os.listdir(findings)) if os.path.isdir(findings) else []
-    for name in reports:
+    """One test: no process left a report."""
+    reports = {}
+    for name in sorted(os.listdir(findings)) if os.path.isdir(findings) else []:
         with open(os.path.join(findings, name), errors="replace") as f:
-            say("FAIL", "sanitizer report " + name, None, f.read(6000))
-    counts.failed += bool(reports)
-    counts.passed += not reports
+            reports[name] = f.read()
+    bad = {name: text for name, text in reports.items() if not is_notice(text)}
+    for name, text in bad.items():
+        say("FAIL", "sanitizer report " + name, None, text[:6000])
+    counts.failed += bool(bad)
+    counts.passed += not bad
 
 
 def run_tests(full, pattern):

@@ -64,10 +64,14 @@ class Counting(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
             counts = testing.Counts()
             testing.sanitizer_verdict(folder, counts)
+            notice = "==7==Running thread 8 was not suspended. False leaks are possible.\n"
             with open(os.path.join(folder, "x.1"), "w") as f:
-                f.write("leak\n")
+                f.write(notice)
             testing.sanitizer_verdict(folder, counts)
-        self.assertEqual(counts.line(), "1 passed, 1 failed")
+            with open(os.path.join(folder, "x.2"), "w") as f:
+                f.write(notice + "==7==ERROR: LeakSanitizer: detected memory leaks\n")
+            testing.sanitizer_verdict(folder, counts)
+        self.assertEqual(counts.line(), "2 passed, 1 failed")
 
 
 if __name__ == "__main__":

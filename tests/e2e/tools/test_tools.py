@@ -139,7 +139,7 @@ class Databases(unittest.TestCase):
         os.makedirs(folder, exist_ok=True)
         env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
         supervisor = proc.Supervisor()
-        cluster = postgres.Cluster(os.path.join(folder, "pg"), os.path.join(folder, "pw"), os.path.join(folder, "log"), env)
+        cluster = postgres.Cluster(os.path.join(folder, "pg"), os.path.join(folder, "pw"), os.path.join(folder, "log"), env, keep=False)
         os.chmod(folder, 0o711 if os.getuid() == 0 else 0o700)
         try:
             cluster.prepare()
