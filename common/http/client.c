@@ -146,7 +146,8 @@ static void *client_main(void *arg)
 		start_queued(c, queued);
 		curl_multi_perform(c->multi, &running);
 		end_finished(c);
-		/* Wakes early for curl's own timers and for http_client_send; when the last transfer has ended, nothing would wake it. */
+		/* Wakes early for curl's own timers and for http_client_send; when the last transfer has ended, nothing would
+		 * wake it. */
 		if (c->running || !stopping)
 			curl_multi_poll(c->multi, NULL, 0, poll_ms, NULL);
 	}

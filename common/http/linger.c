@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request that is refused before its body is read: closing at once would make the kernel reset the connection, and a caller that is
- * still sending would see "broken" instead of our 413. So the descriptor is kept a little longer and what arrives is thrown away. */
+/* A request that is refused before its body is read: closing at once would make the kernel reset the connection, and a caller
+ * that is still sending would see "broken" instead of our 413. So the descriptor is kept a little longer and what arrives is thrown
+ * away. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
