@@ -35,24 +35,21 @@ static void queue_claim(struct run *r)
 }
 
 /* The call is known: answer as before, or refuse another input under the same identifier. */
-static void repeat(struct run *r, const struct rows *found)
+static result repeat(struct run *r, const struct rows *found)
 {
 	struct bytes digest = row_bytes(found, 0, 0);
 
-	if (digest.len != sizeof(r->digest) || memcmp(digest.data, r->digest, digest.len)) {
-		r->outcome = failed(r->rq.arena, CODE_PARAM_INVALID, "FunctionCallIdentifier",
-				    "FunctionCallIdentifier: used before for another input");
-		return;
-	}
+	if (digest.len != sizeof(r->digest) || memcmp(digest.data, r->digest, digest.len))
+		return failed(r->rq.arena, CODE_PARAM_INVALID, "FunctionCallIdentifier",
+			      "FunctionCallIdentifier: used before for another input");
+	if (row_null(found, 0, 1))
+		return failed(r->rq.arena, CODE_BUSY, NULL, "this call is still running");
 	r->replayed = true;
-	if (row_null(found, 0, 1)) {
-		r->outcome = failed(r->rq.arena, CODE_BUSY, NULL, "this call is still running");
-		return;
-	}
 	r->stored = row_bytes_dup(r->rq.arena, found, 0, 1);
+	return OK;
 }
 
-/* First round trip. *out_go: the handler may run; else the outcome is set (or the failure is the result). */
+/* First round trip. OK and *out_go: the handler may run; OK without it: a stored answer goes out again. */
 static result begin(struct run *r, struct relation_facts *facts, struct db_failure *failure, bool *out_go)
 {
 	const struct load *load = r->served->load;
@@ -70,9 +67,8 @@ static result begin(struct run *r, struct relation_facts *facts, struct db_failu
 	if (writes(r) && rows_count(rows[0]) == 0) {
 		if (rows_count(rows[1]) == 0) /* the other transaction rolled back between our two statements */
 			return failed(r->rq.arena, CODE_BUSY, NULL, NULL);
-		repeat(r, rows[1]);
 		*out_go = false;
-		return OK;
+		return repeat(r, rows[1]);
 	}
 	if (load)
 		TRY(load->take(&r->rq, r->in, rows + own, facts));
@@ -115,7 +111,7 @@ static void remember_refusal(struct run *r)
 	struct rq *rq = &r->rq;
 
 	db_rollback(rq->db);
-	if (r->outcome->code == CODE_BUSY || r->outcome->code == CODE_INTERNAL || r->replayed)
+	if (r->outcome->code == CODE_BUSY || r->outcome->code == CODE_INTERNAL)
 		return;
 	run_encode_answer(r);
 	DB_QUEUE(rq->db, RPC_CALL_REFUSED, p_text(rq->caller->oid.text), p_text(rq->fn->wire), p_text(claim_key(r)),
