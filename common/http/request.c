@@ -129,6 +129,27 @@ static enum MHD_Result refuse(struct http_call *c, unsigned status)
 	return response_queue(c, status, response_new(c, NULL, NULL, 0, headers, status == MHD_HTTP_METHOD_NOT_ALLOWED ? 2 : 1));
 }
 
+static void *thread_of(struct http_server *s)
+{
+	struct pool_thread *t = pthread_getspecific(s->thread_key);
+
+	if (!s->spec.thread_open)
+		return NULL;
+	if (!t) {
+		t = calloc(1, sizeof(*t));
+		if (!t)
+			abort();
+		pthread_setspecific(s->thread_key, t);
+		pthread_mutex_lock(&s->lock);
+		t->next = s->threads;
+		s->threads = t;
+		pthread_mutex_unlock(&s->lock);
+	}
+	if (!t->user) /* again after a failure: the database may be back */
+		t->user = s->spec.thread_open(s->spec.ctx);
+	return t->user;
+}
+
 static bool accept_peer(struct conn *conn)
 {
 	struct http_server *s = conn->server;
@@ -143,6 +164,7 @@ static bool accept_peer(struct conn *conn)
 		if (!peer.der.len)
 			return false; /* the handshake requires one; never hand out "nobody" */
 	}
+	(void)thread_of(s); /* what peer_accept makes for this thread has an owner who closes it */
 	conn->accepted = s->spec.handlers.peer_accept(s->spec.ctx, &peer, &conn->peer);
 	if (!conn->accepted)
 		metric_add("rsp_http_peers_refused_total", s->labels, 1);
@@ -197,27 +219,6 @@ static enum MHD_Result more_body(struct http_call *c, const char *data, size_t *
 	}
 	*n = 0;
 	return MHD_YES;
-}
-
-static void *thread_of(struct http_server *s)
-{
-	struct pool_thread *t = pthread_getspecific(s->thread_key);
-
-	if (!s->spec.thread_open)
-		return NULL;
-	if (!t) {
-		t = calloc(1, sizeof(*t));
-		if (!t)
-			abort();
-		pthread_setspecific(s->thread_key, t);
-		pthread_mutex_lock(&s->lock);
-		t->next = s->threads;
-		s->threads = t;
-		pthread_mutex_unlock(&s->lock);
-	}
-	if (!t->user) /* again after a failure: the database may be back */
-		t->user = s->spec.thread_open(s->spec.ctx);
-	return t->user;
 }
 
 static enum MHD_Result whole(struct http_call *c)
