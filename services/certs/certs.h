@@ -18,6 +18,7 @@ struct order {
 	const char *revoke; /* certificate file */
 	const char *issue;  /* name of an extra certificate */
 	const char *eku;    /* of it */
+	const char *eum;    /* it is an EUM certificate of this OID instead */
 	bool expired, foreign_ca;
 	int64_t days;
 	int64_t now_us;
@@ -60,7 +61,7 @@ bool pair_make(const struct order *o, const char *folder, const char *base, cons
 bool ca_make(const struct order *o, const char *folder, const char *base, const char *cn, struct issuer *out);
 /* Puts o->revoke on the CRL of the CA that issued it. */
 bool revoke_cert(const struct order *o);
-/* DIR/extra/NAME. */
+/* DIR/extra/NAME: a TLS certificate, or one that signs eUICCs. */
 bool issue_extra(const struct order *o);
 
 /* staging.c, registry.c */

@@ -143,22 +143,28 @@ bool revoke_cert(const struct order *o)
 	return ours || complain("not issued by a CA in --out", o->revoke, "give the --out folder whose CA issued it");
 }
 
+/* A stranger has the real CA's name: only its key tells them apart. */
+static bool issuer_of_extra(const struct order *o, struct issuer *out)
+{
+	if (o->eum)
+		return o->foreign_ca ? ca_make(o, "extra", "foreign-ci", "CI", out) : ca_make(o, "ci", "ci", "CI", out);
+	return o->foreign_ca ? ca_make(o, "extra", "foreign-ca", "TLS CA", out) : ca_make(o, "tls-ca", "tls-ca", "TLS CA", out);
+}
+
 bool issue_extra(const struct order *o)
 {
-	bool client = strcmp(o->eku, "client") == 0, server = strcmp(o->eku, "server") == 0, both = strcmp(o->eku, "both") == 0;
+	bool both = o->eku && strcmp(o->eku, "both") == 0;
 	const struct pki_cert c = {
-		.kind = PKI_END,
-		.server = server || both,
-		.client = client || both,
+		.kind = o->eum ? PKI_SUB_CA : PKI_END,
+		.server = both || (o->eku && strcmp(o->eku, "server") == 0),
+		.client = both || (o->eku && strcmp(o->eku, "client") == 0),
 		.cn = o->issue,
-		.alt_names = arena_printf(o->a, "DNS:localhost,IP:127.0.0.1,IP:::1,DNS:%s", o->issue),
+		.alt_names = o->eum ? arena_printf(o->a, "RID:%s", o->eum)
+				    : arena_printf(o->a, "DNS:localhost,IP:127.0.0.1,IP:::1,DNS:%s", o->issue),
 		.not_before = o->now_us - (o->expired ? 2 * DAY_US : DAY_US),
 		.not_after = o->expired ? o->now_us - DAY_US : o->now_us + o->days * DAY_US,
 	};
 	CLEANUP(issuer_free) struct issuer ca = { 0 };
 
-	/* The stranger has the real CA's name: only its key tells them apart. */
-	if (o->foreign_ca ? !ca_make(o, "extra", "foreign-ca", "TLS CA", &ca) : !ca_make(o, "tls-ca", "tls-ca", "TLS CA", &ca))
-		return false;
-	return pair_make(o, "extra", o->issue, &c, &ca, NULL);
+	return issuer_of_extra(o, &ca) && pair_make(o, "extra", o->issue, &c, &ca, NULL);
 }

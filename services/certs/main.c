@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "common/base/clock.h"
+#include "common/sgp02/ids.h"
 #include "services/certs/certs.h"
 
 enum { DAYS = 825, DAYS_MAX = 36500, EXIT_USAGE = 2 };
@@ -16,6 +17,7 @@ static const char help[] =
 	"  rsp-certs --out DIR [--domain a|b] [--days N] [--only NAME]\n"
 	"  rsp-certs --out DIR --revoke CERT.pem\n"
 	"  rsp-certs --out DIR --issue NAME --eku client|server|both|none [--expired] [--foreign-ca] [--days N]\n"
+	"  rsp-certs --out DIR --issue NAME --eum OID [--expired] [--foreign-ca] [--days N]\n"
 	"\n"
 	"  --out DIR          folder of the PKI; made with mode 0700, files with 0600. What exists is kept: a second\n"
 	"                     run only adds what is missing.\n"
@@ -23,10 +25,11 @@ static const char help[] =
 	"  --days N           validity of what is made now, 1 to 36500 (default 825; CAs at least 3650)\n"
 	"  --only NAME        one entity: eum sm-sr sm-sr-b sm-dp operator-a operator-b m2m-sp, or nats-server\n"
 	"  --revoke CERT.pem  puts the certificate on the CRL of the CA in DIR that issued it\n"
-	"  --issue NAME       one more TLS certificate, DIR/extra/NAME.{key,pem}, for tests\n"
-	"  --eku USE          its extended key usage\n"
+	"  --issue NAME       one more certificate, DIR/extra/NAME.{key,pem}, for tests\n"
+	"  --eku USE          it is for TLS and has this extended key usage\n"
+	"  --eum OID          it is an EUM certificate of that entity, below the CI\n"
 	"  --expired          it expired yesterday\n"
-	"  --foreign-ca       it is issued by DIR/extra/foreign-ca: the TLS CA's name, another key\n"
+	"  --foreign-ca       it is issued by DIR/extra/foreign-ca (with --eum foreign-ci): the CA's name, another key\n"
 	"\n"
 	"DIR afterwards:\n"
 	"  ci/ci.{key,pem,crl}                  CI root\n"
@@ -88,9 +91,27 @@ static bool days_parse(const char *text, int64_t *out)
 	return true;
 }
 
-static bool order_check(const struct order *o)
+static bool extra_check(const struct order *o)
 {
 	static const char *const ekus[] = { "client", "server", "both", "none", NULL };
+	struct oid oid;
+
+	if (!o->issue)
+		return !(o->eku || o->eum || o->expired || o->foreign_ca) ||
+		       usage("--eku, --eum, --expired and --foreign-ca need --issue NAME", NULL);
+	if (o->only)
+		return usage("--issue and --only exclude each other", NULL);
+	if (!name_ok(o->issue) || !strcmp(o->issue, "foreign-ca") || !strcmp(o->issue, "foreign-ci"))
+		return usage("--issue takes letters, digits, dot and hyphen, and not foreign-ca or foreign-ci", o->issue);
+	if (!o->eku == !o->eum)
+		return usage("--issue needs either --eku or --eum", NULL);
+	if (o->eku && !one_of(o->eku, ekus))
+		return usage("--issue needs --eku client|server|both|none", o->eku);
+	return !o->eum || oid_parse(o->eum, &oid) || usage("--eum is an object identifier, not", o->eum);
+}
+
+static bool order_check(const struct order *o)
+{
 	static const char *const domains[] = { "a", "b", NULL };
 
 	if (!o->out || !o->out[0])
@@ -101,15 +122,7 @@ static bool order_check(const struct order *o)
 		return usage("--domain is a or b, not", o->domain);
 	if (o->revoke && (o->issue || o->only))
 		return usage("--revoke goes with --out alone", NULL);
-	if (o->issue && o->only)
-		return usage("--issue and --only exclude each other", NULL);
-	if (o->issue && (!name_ok(o->issue) || strcmp(o->issue, "foreign-ca") == 0))
-		return usage("--issue takes letters, digits, dot and hyphen, and not foreign-ca", o->issue);
-	if (o->issue && (!o->eku || !one_of(o->eku, ekus)))
-		return usage("--issue needs --eku client|server|both|none", o->eku);
-	if (!o->issue && (o->eku || o->expired || o->foreign_ca))
-		return usage("--eku, --expired and --foreign-ca need --issue NAME", NULL);
-	return true;
+	return extra_check(o);
 }
 
 enum option_id {
@@ -120,6 +133,7 @@ enum option_id {
 	O_REVOKE = 'r',
 	O_ISSUE = 'i',
 	O_EKU = 'k',
+	O_EUM = 'u',
 	O_EXPIRED = 'x',
 	O_FOREIGN = 'f',
 	O_HELP = 'h'
@@ -148,6 +162,9 @@ static bool option_take(int id, struct order *o, bool *out_help)
 	case O_EKU:
 		o->eku = optarg;
 		return true;
+	case O_EUM:
+		o->eum = optarg;
+		return true;
 	case O_EXPIRED:
 		o->expired = true;
 		return true;
@@ -172,6 +189,7 @@ static bool order_parse(int argc, char **argv, struct order *o, bool *out_help)
 		{ "revoke", required_argument, NULL, O_REVOKE },
 		{ "issue", required_argument, NULL, O_ISSUE },
 		{ "eku", required_argument, NULL, O_EKU },
+		{ "eum", required_argument, NULL, O_EUM },
 		{ "expired", no_argument, NULL, O_EXPIRED },
 		{ "foreign-ca", no_argument, NULL, O_FOREIGN },
 		{ "help", no_argument, NULL, O_HELP },

@@ -71,6 +71,8 @@ class RspCerts(unittest.TestCase):
         self.make("--issue", "late", "--eku", "client", "--expired")
         self.make("--issue", "alien", "--eku", "both", "--foreign-ca")
         self.make("--issue", "plain", "--eku", "none")
+        self.make("--issue", "maker", "--eum", "1.3.6.1.4.1.99999.8")
+        self.make("--issue", "forger", "--eum", "1.3.6.1.4.1.99999.8", "--foreign-ca")
         ca = ["verify", "-x509_strict", "-CAfile", "tls-ca/tls-ca.pem"]
         self.assertEqual(self.openssl(*ca, "-purpose", "sslserver", "sm-sr/tls-server.pem").returncode, 0)
         self.assertEqual(self.openssl(*ca, "-purpose", "sslclient", "sm-sr/tls-client.pem", "eum/nats.pem").returncode, 0)
