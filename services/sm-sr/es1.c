@@ -5,6 +5,8 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/hex.h"
+#include "common/base/log.h"
+#include "common/base/metrics.h"
 #include "common/crypto/ec.h"
 #include "common/crypto/xmldsig.h"
 #include "services/sm-sr/eis_store.h"
@@ -15,6 +17,7 @@
 struct register_loaded {
 	bool eid_taken;
 	const char *iccid_taken; /* NULL: none */
+	bool signer_revoked;     /* found by the handler, told after the commit */
 };
 
 static const char *iccids_text(struct arena *a, const struct eis *eis)
@@ -68,20 +71,41 @@ static result check_free(struct rq *rq, const struct eis *eis)
 	return OK;
 }
 
-/* D3: which canonical form was signed is found by trying; what verified is what is stored. */
-static result check_signature(struct rq *rq, struct eis *eis, struct sig_result *out)
+/* D3: which canonical form was signed is found by trying; what verified is what is stored. Inclusive C14N depends on the place: it may have
+ * been that of the two elements in this message or in documents of their own. */
+static struct sig_result find_signed(struct rq *rq, struct eis *eis)
 {
 	const struct smsr *smsr = rq->role;
-	const struct soap_node *node = eis->info_node;
-	struct bytes forms[3] = { eis->info_octets };
+	const struct soap_node *info = eis->info_node, *signature = info ? soap_next(info) : NULL;
+	struct bytes infos[3] = { eis->info_octets }, signatures[3] = { eis->signature_octets };
+	struct sig_result r = xml_verify_eum(rq->arena, infos, 1, signatures[0], smsr->ci_pem, smsr->ci_crl_pem, rq->received_us);
+	size_t n = 0;
+
+	if (r.verdict == SIG_BAD && signature) {
+		infos[1] = soap_canonical(rq->arena, info, C14N_INCLUSIVE);
+		infos[2] = soap_canonical(rq->arena, info, C14N_INCLUSIVE_DETACHED);
+		signatures[1] = soap_canonical(rq->arena, signature, C14N_INCLUSIVE);
+		signatures[2] = soap_canonical(rq->arena, signature, C14N_INCLUSIVE_DETACHED);
+		for (; n < LEN(signatures); n++) {
+			r = xml_verify_eum(rq->arena, infos, LEN(infos), signatures[n], smsr->ci_pem, smsr->ci_crl_pem,
+					   rq->received_us);
+			if (r.verdict != SIG_BAD)
+				break;
+		}
+	}
+	if (r.verdict == SIG_GOOD) {
+		eis->info_octets = infos[r.form];
+		eis->signature_octets = signatures[n];
+	}
+	return r;
+}
+
+static result check_signature(struct rq *rq, struct eis *eis, struct sig_result *out)
+{
+	struct register_loaded *loaded = rq->loaded;
 	char owner[OID_MAX + 1];
 
-	*out = xml_verify_eum(rq->arena, forms, 1, eis->signature_octets, smsr->ci_pem, smsr->ci_crl_pem, rq->received_us);
-	if (out->verdict == SIG_BAD && node) {
-		forms[1] = soap_canonical(rq->arena, node, C14N_INCLUSIVE);
-		forms[2] = soap_canonical(rq->arena, node, C14N_INCLUSIVE_DETACHED);
-		*out = xml_verify_eum(rq->arena, forms, 3, eis->signature_octets, smsr->ci_pem, smsr->ci_crl_pem, rq->received_us);
-	}
+	*out = find_signed(rq, eis);
 	if (out->verdict == SIG_CERT_EXPIRED)
 		return failed(rq->arena, CODE_EUM_CERT_EXPIRED, NULL, NULL);
 	if (out->verdict != SIG_GOOD)
@@ -89,7 +113,7 @@ static result check_signature(struct rq *rq, struct eis *eis, struct sig_result 
 	/* Any certificate of the CI would verify: it must be this EUM's own (SGP.14: registeredID in SubjectAltName). */
 	if (!cert_registered_id(out->cert_der, owner, sizeof(owner)) || strcmp(owner, eis->info.eum.text))
 		return failed(rq->arena, CODE_EUM_SIGNATURE_INVALID, "EumSignature", "EumSignature: the certificate is not of Eum-id");
-	eis->info_octets = forms[out->form];
+	loaded->signer_revoked = out->revoked;
 	return OK;
 }
 
@@ -166,6 +190,17 @@ result es1_register_eis(struct rq *rq, const void *in, void *out)
 	eis_insert(rq->db, rq->arena, eis, signature.cert_der, signature.revoked, keys, n_keys);
 	rq_event(rq, "eis.registered", eis->info.eid.text, event_json(rq, &eis->info.eid, &eis->info.eum));
 	return OK;
+}
+
+/* D4: never refused, but nobody shall overlook it. */
+void es1_register_eis_committed(struct rq *rq)
+{
+	const struct register_loaded *loaded = rq->loaded;
+
+	if (!loaded->signer_revoked)
+		return;
+	metric_add("rsp_eis_signer_revoked_total", "", 1);
+	log_msg(LOG_WARN, "signer_revoked", "eid %s: the EUM certificate that signed it is revoked", rq->eid);
 }
 
 static void properties_queue(struct rq *rq, const void *in)

@@ -5,7 +5,7 @@
 #include "services/sm-sr/smsr.h"
 
 const struct served smsr_served[] = {
-	SERVE(ES1, RegisterEIS, &es1_register_eis_load, es1_register_eis),
+	{ FN_ES1_RegisterEIS, &es1_register_eis_load, es1_register_eis, es1_register_eis_committed },
 	SERVE(ES1, UpdateEISAdditionalProperties, &es1_update_properties_load, es1_update_eis_additional_properties),
 	SERVE(ES4, GetEIS, &es4_get_eis_load, es4_get_eis),
 };

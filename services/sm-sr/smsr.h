@@ -29,6 +29,7 @@ void smsr_close(void *role);
 /* es1.c (SGP.02 5.2) */
 extern const struct load es1_register_eis_load, es1_update_properties_load;
 result es1_register_eis(struct rq *rq, const void *in, void *out);
+void es1_register_eis_committed(struct rq *rq);
 result es1_update_eis_additional_properties(struct rq *rq, const void *in, void *out);
 
 /* es4_profile_management.c (SGP.02 5.5) */

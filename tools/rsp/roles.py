@@ -43,6 +43,7 @@ def sm_sr(staging, instance):
         "KEK_FILE": os.path.join(staging.pki, "sm-sr", "kek.key"),
         "CI_CA": os.path.join(staging.pki, "ci", "ci.pem"),
         "CI_CRL": os.path.join(staging.pki, "ci", "ci.crl"),
+        "CI_CRL": os.path.join(staging.pki, "ci", "ci.crl"),
         "TRANSPORT_KEYS": os.path.join(staging.pki, "transport"),
     }
 
