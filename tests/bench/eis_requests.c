@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ES1-RegisterEIS requests of freshly made cards, for load; and what verifying one of their signatures costs.
+/* ES1-RegisterEIS requests of freshly made cards, for load and for tests; and what verifying one of their signatures costs.
  *
- *   eis-requests --pki DIR --count N --out FILE --eid-prefix 18-DIGITS --series DIGIT
- * writes N envelopes, each behind its length (4 bytes, little endian; series keeps the ICCIDs of several runs apart), and prints {"verifies_per_s":...}: xml_verify_eum of one card's
- * signature in a loop of one second on one core. */
+ *   eis-requests --pki DIR --count N --out FILE --eid-prefix 18-DIGITS --series DIGITS
+ * writes N envelopes, each behind its length (4 bytes, little endian; series keeps the ICCIDs of several runs apart), and prints
+ * {"verifies_per_s":...}: xml_verify_eum of one card's signature in a loop of one second on one core.
+ *
+ * Of the cards that an SM-SR must refuse, all with the right transport key:
+ *   --eum NAME     signed by the key and certificate DIR/NAME.{key,pem}, not by DIR/eum/eum (extra/NAME: of rsp-certs --issue --eum)
+ *   --ecasd NAME   the eUICC certificate alone is signed by the key of DIR/NAME
+ *   --made-ago N   made N years ago; their certificates last 30
+ * With --quick or one of these nothing is measured. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +25,16 @@
 #define EUM_OID "1.3.6.1.4.1.99999.1"
 #define SMSR_OID "1.3.6.1.4.1.99999.2"
 #define ICCID_BODY "89882197"
+#define YEAR_US (INT64_C(366) * 86400 * 1000000)
 
-enum { PATH_LEN = 4096, PEM_MAX = 65536 };
+enum { PEM_MAX = 65536, CERT_YEARS = 30 };
+
+struct order {
+	const char *pki, *out, *eid_prefix, *series;
+	const char *eum, *ecasd; /* below pki, without extension */
+	int64_t count, made_ago;
+	bool quick;
+};
 
 static void die(const char *what)
 {
@@ -55,24 +69,34 @@ static struct bytes file_bytes(struct arena *a, const char *path)
 	return (struct bytes){ data, n };
 }
 
-static void issuer_open(struct arena *a, const char *pki, struct eum_issuer *out)
+static struct ec_key *key_open(struct arena *a, const struct order *o, const char *name)
 {
-	const char *key = path_in(a, pki, "eum/eum.key"), *cert = path_in(a, pki, "eum/eum.pem");
-	struct secret pem = key_file(key);
-	struct cert_info info;
+	struct secret pem = key_file(path_in(a, o->pki, arena_printf(a, "%s.key", name)));
+	struct ec_key *key = ec_key_read(&pem);
+
+	secret_free(&pem);
+	if (!key)
+		die(name);
+	return key;
+}
+
+static void issuer_open(struct arena *a, const struct order *o, struct eum_issuer *out)
+{
+	const char *key = path_in(a, o->pki, arena_printf(a, "%s.key", o->eum));
+	const char *cert = path_in(a, o->pki, arena_printf(a, "%s.pem", o->eum));
 	struct bytes text = file_bytes(a, cert);
+	struct cert_info info;
 	char error[256];
 
-	*out = (struct eum_issuer){ .cert_years = 30 };
+	*out = (struct eum_issuer){ .cert_years = CERT_YEARS };
 	if (!oid_parse(EUM_OID, &out->oid) || !cert_read(a, text.data, text.len, &info) || !cert_ski(info.der, out->key_id))
 		die(cert);
-	out->key = ec_key_read(&pem);
+	out->key = key_open(a, o, o->ecasd ? o->ecasd : o->eum);
 	out->signer = xml_signer_open(key, cert, error);
-	if (!out->key || !out->signer)
-		die(key);
+	if (!out->signer)
+		die(error);
 	out->ca_id = eum_ca_id(a, &out->oid, out->key_id);
-	out->kek = key_file(path_in(a, pki, "eum/kek.key"));
-	secret_free(&pem);
+	out->kek = key_file(path_in(a, o->pki, "eum/kek.key"));
 }
 
 static void profile_order(struct eum_batch_profile *p, const char *mno, const char *digits, bool enabled, struct arena *a)
@@ -87,13 +111,13 @@ static void profile_order(struct eum_batch_profile *p, const char *mno, const ch
 		die(mno);
 }
 
-static void batch_make(struct arena *a, const char *eid_prefix, const char *series, int64_t count, struct eum_batch *out)
+static void batch_make(struct arena *a, const struct order *o, struct eum_batch *out)
 {
 	*out = (struct eum_batch){ .id = "bench",
 				   .orderer = EUM_OID,
 				   .name = "bench",
-				   .quantity = count,
-				   .eid_prefix = eid_prefix,
+				   .quantity = o->count,
+				   .eid_prefix = o->eid_prefix,
 				   .platform_type = "bench",
 				   .platform_version = "1.0.0",
 				   .memory = 262144,
@@ -102,8 +126,8 @@ static void batch_make(struct arena *a, const char *eid_prefix, const char *seri
 	if (!oid_parse(SMSR_OID, &out->smsr))
 		die(SMSR_OID);
 	out->profiles = arena_array(a, 2, sizeof(*out->profiles));
-	profile_order(&out->profiles[0], "1.3.6.1.4.1.99999.5", arena_printf(a, "%s1", series), true, a);
-	profile_order(&out->profiles[1], "1.3.6.1.4.1.99999.6", arena_printf(a, "%s2", series), false, a);
+	profile_order(&out->profiles[0], "1.3.6.1.4.1.99999.5", arena_printf(a, "%s1", o->series), true, a);
+	profile_order(&out->profiles[1], "1.3.6.1.4.1.99999.6", arena_printf(a, "%s2", o->series), false, a);
 }
 
 static void request_write(FILE *f, struct arena *a, const struct eum_card *card)
@@ -142,38 +166,68 @@ static double verify_rate(const struct eum_card *card, struct bytes ci)
 	return (double)n * 1e6 / (double)(clock_us() - begun);
 }
 
-static void make(struct arena *keep, const char *pki, const char *out, const char *eid_prefix, const char *series, int64_t count)
+static void make(struct arena *keep, const struct order *o)
 {
 	CLEANUP(arena_freep) struct arena *a = arena_new();
-	struct secret transport = key_file(path_in(keep, pki, "transport/" EUM_OID "_" SMSR_OID ".key"));
-	struct bytes ci = file_bytes(keep, path_in(keep, pki, "ci/ci.pem"));
+	struct secret transport = key_file(path_in(keep, o->pki, "transport/" EUM_OID "_" SMSR_OID ".key"));
+	struct bytes ci = file_bytes(keep, path_in(keep, o->pki, "ci/ci.pem"));
+	const int64_t made = clock_wall_us() - o->made_ago * YEAR_US;
 	struct eum_issuer issuer;
 	struct eum_batch batch;
-	double rate = 0;
-	FILE *f = fopen(out, "we");
+	FILE *f = fopen(o->out, "we");
 
 	if (!f)
-		die(out);
-	issuer_open(keep, pki, &issuer);
-	batch_make(keep, eid_prefix, series, count, &batch);
-	for (int64_t i = 0; i < count; i++) {
+		die(o->out);
+	issuer_open(keep, o, &issuer);
+	batch_make(keep, o, &batch);
+	for (int64_t i = 0; i < o->count; i++) {
 		struct eum_card card = { 0 };
 		const char *why = "";
 
 		arena_reset(a);
-		if (!eum_card_make(a, &issuer, &transport, &batch, i, clock_wall_us(), &card, &why))
+		if (!eum_card_make(a, &issuer, &transport, &batch, i, made, &card, &why))
 			die(why);
 		request_write(f, a, &card);
-		if (i == 0)
-			rate = verify_rate(&card, ci);
+		if (i == 0 && !o->quick)
+			printf("{\"verifies_per_s\":%.1f}\n", verify_rate(&card, ci));
 		eum_card_free(&card);
 	}
-	fclose(f);
-	printf("{\"verifies_per_s\":%.1f}\n", rate);
+	if (fclose(f))
+		die(o->out);
 	xml_signer_free(issuer.signer);
 	ec_key_free(issuer.key);
 	secret_free(&issuer.kek);
 	secret_free(&transport);
+}
+
+static bool option_take(int c, struct order *o)
+{
+	switch (c) {
+	case 'p':
+		return o->pki = optarg, true;
+	case 'n':
+		return o->count = atoll(optarg), true;
+	case 'o':
+		return o->out = optarg, true;
+	case 'e':
+		return o->eid_prefix = optarg, true;
+	case 's':
+		return o->series = optarg, true;
+	case 'u':
+		o->eum = optarg;
+		break;
+	case 'c':
+		o->ecasd = optarg;
+		break;
+	case 'a':
+		o->made_ago = atoll(optarg);
+		break;
+	case 'q':
+		break;
+	default:
+		return false;
+	}
+	return o->quick = true;
 }
 
 int main(int argc, char **argv)
@@ -183,32 +237,24 @@ int main(int argc, char **argv)
 					       { "out", required_argument, NULL, 'o' },
 					       { "eid-prefix", required_argument, NULL, 'e' },
 					       { "series", required_argument, NULL, 's' },
+					       { "eum", required_argument, NULL, 'u' },
+					       { "ecasd", required_argument, NULL, 'c' },
+					       { "made-ago", required_argument, NULL, 'a' },
+					       { "quick", no_argument, NULL, 'q' },
 					       { 0 } };
 	CLEANUP(arena_freep) struct arena *keep = arena_new();
-	const char *pki = NULL, *out = NULL, *prefix = NULL, *series = NULL;
-	int64_t count = 0;
+	struct order o = { .eum = "eum/eum" };
 
-	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
-		if (c == 'p')
-			pki = optarg;
-		else if (c == 'n')
-			count = atoll(optarg);
-		else if (c == 'o')
-			out = optarg;
-		else if (c == 'e')
-			prefix = optarg;
-		else if (c == 's')
-			series = optarg;
-		else
+	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
+		if (!option_take(c, &o))
 			return 2;
-	}
-	if (!pki || !out || !prefix || !series || count < 1) {
+	if (!o.pki || !o.out || !o.eid_prefix || !o.series || o.count < 1) {
 		(void)fprintf(stderr, "eis-requests: --pki, --count, --out, --eid-prefix and --series are needed\n");
 		return 2;
 	}
 	if (!xmldsig_open())
 		die("xmlsec does not start");
-	make(keep, pki, out, prefix, series, count);
+	make(keep, &o);
 	xmldsig_close();
 	return 0;
 }

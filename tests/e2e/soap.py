@@ -83,11 +83,12 @@ class Answer:
         return (self.text("s:Code/s:Value").split(":")[-1], self.text("s:Reason/s:Text"))
 
 
-def register_requests(case, count, number):
-    """RegisterEIS envelopes of freshly made cards, as text. number (0..9999) keeps the cards of different tests apart."""
+def register_requests(case, count, number, *options):
+    """RegisterEIS envelopes of freshly made cards, as text. number (0..9999) keeps the cards of different tests apart; options of
+    tests/bench/eis_requests.c make cards that have to be refused."""
     path = os.path.join(case.staging.private_folder("requests"), "register-%d" % number)
     subprocess.run([case.staging.program("tests", "bench", "bench-eis-requests"), "--pki", case.staging.pki, "--count", str(count),
-                    "--out", path, "--eid-prefix", "89001999010099%04d" % number, "--series", "%04d" % number],
+                    "--out", path, "--eid-prefix", "89001999010099%04d" % number, "--series", "%04d" % number, "--quick", *options],
                    check=True, stdout=subprocess.DEVNULL, env=case.staging.env)
     with open(path, "rb") as f:
         data = f.read()
