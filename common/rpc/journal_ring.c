@@ -246,8 +246,11 @@ int ring_open(const char *path, size_t size, struct ring *out, char error[256])
 		start_anew(&r);
 	memcpy(&h, r.map, sizeof(h));
 	r.key = h.key;
-	if (old)
+	if (old) {
 		recover(&r);
+		/* Read once, needed again when somebody asks: the file's pages are not this process's memory. */
+		(void)madvise(r.map, r.map_size, MADV_DONTNEED);
+	}
 	*out = r;
 	return 0;
 }
