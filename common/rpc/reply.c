@@ -161,7 +161,7 @@ static unsigned compose(struct run *r, const char **out_message_id)
 	if (r->fault.code) {
 		buf_clear(&r->w->envelope);
 		envelope_fault(&r->w->envelope, &r->fault, r->envelope.message_id);
-		return strcmp(r->fault.code, "Receiver") ? 400 : 500;
+		return strcmp(r->fault.code, "Sender") ? 500 : 400; /* SOAP 1.2: 400 is for the sender's faults alone */
 	}
 	if (r->http_status) {
 		buf_clear(&r->w->envelope);

@@ -43,7 +43,8 @@ class Envelopes(Case):
         self.fault(self.good().replace("<soap:Body>", "<soap:Body><?php x?>"), "Sender", "processing instruction")
 
     def test_soap_1_1(self):
-        self.fault(self.good().replace("http://www.w3.org/2003/05/soap-envelope", "http://schemas.xmlsoap.org/soap/envelope/"), "VersionMismatch")
+        self.fault(self.good().replace("http://www.w3.org/2003/05/soap-envelope", "http://schemas.xmlsoap.org/soap/envelope/"), "VersionMismatch",
+                   http=500)
 
     def test_each_missing_header(self):
         for name in ("From", "To", "MessageID", "Action"):
@@ -54,7 +55,7 @@ class Envelopes(Case):
 
     def test_an_unknown_header_that_must_be_understood(self):
         header = self.header(None) + '<x:Y xmlns:x="urn:x" soap:mustUnderstand="true"/>'
-        self.fault(envelope(self.oid, "1", ACTION, get_eis_body(EID), header=header), "MustUnderstand")
+        self.fault(envelope(self.oid, "1", ACTION, get_eis_body(EID), header=header), "MustUnderstand", http=500)
 
     def test_the_url_against_the_body(self):
         self.fault(self.good(), "Sender", "EnableProfile", path="/es4/EnableProfile")
