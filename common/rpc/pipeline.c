@@ -12,6 +12,8 @@
 #include "common/base/metrics.h"
 #include "common/msg/wsdl.h"
 
+enum { TRACEPARENT = 55 };
+
 #define STEPS(STEP)                                                                                                                    \
 	STEP(parse)      /* hardened XML */                                                                                            \
 	STEP(addressing) /* envelope; From is the certificate's entity */                                                              \
@@ -132,6 +134,15 @@ static void describe(struct rpc *rpc, struct worker *w, struct http_call *call)
 		http_reply(call, 404, "text/plain", none, sizeof(none) - 1);
 }
 
+const char *rpc_trace(struct arena *a, const struct http_call *call)
+{
+	const char *trace = http_header(call, "traceparent");
+
+	if (!trace || strlen(trace) != TRACEPARENT || strspn(trace, "0123456789abcdef-") != TRACEPARENT)
+		return "";
+	return arena_strdup(a, trace);
+}
+
 static void run_free(struct run *r)
 {
 	soap_doc_free(r->doc);
@@ -157,7 +168,7 @@ static void handle(void *ctx, struct http_call *call)
 			    .role = rpc->role_state,
 			    .started_us = http_started_us(call),
 			    .received_us = clock_wall_us(),
-			    .trace = http_header(call, "traceparent") ? http_header(call, "traceparent") : "" };
+			    .trace = rpc_trace(w->arena, call) };
 	for (unsigned i = 0; i < LEN(steps); i++)
 		if (!steps[i](&r))
 			break;

@@ -33,6 +33,9 @@ extern const struct http_handlers pipeline_handlers;
 void *pipeline_thread_open(void *ctx);
 void pipeline_thread_close(void *ctx, void *thread);
 
+/* The call's traceparent (W3C), in a; "" when there is none or it is not one: it goes into rows, headers and logs. */
+const char *rpc_trace(struct arena *a, const struct http_call *call);
+
 /* Limits (design.md 8). */
 enum {
 	BODY_MAX = 4 * 1024 * 1024,      /* read at all */

@@ -10,7 +10,7 @@
 #include "services/operator-gateway/api.h"
 #include "services/operator-gateway/gateway.h"
 
-enum { PARK_SPARE_MS = 5000, TRACEPARENT = 55 };
+enum { PARK_SPARE_MS = 5000 };
 
 /* Who may touch the parked call: ours until it is answered; gone() and expired() take it away, but never amid an answer. */
 enum parked { PARKED_OPEN, PARKED_ANSWERING, PARKED_CLOSED };
@@ -109,16 +109,6 @@ static void question_gone(void *user)
 	question_release(q);
 }
 
-/* A traceparent of W3C goes on as it came; anything else is dropped. */
-static const char *trace_of(struct arena *a, const struct http_call *call)
-{
-	const char *trace = http_header(call, "traceparent");
-
-	if (!trace || strlen(trace) != TRACEPARENT || strspn(trace, "0123456789abcdef-") != TRACEPARENT)
-		return "";
-	return arena_strdup(a, trace);
-}
-
 static void encode(struct question *q)
 {
 	CLEANUP(buf_free) struct buf body = { 0 };
@@ -186,7 +176,7 @@ static struct question *question_new(struct app *app, struct http_call *call, co
 	q->started_us = http_started_us(call);
 	q->rq.fn = function_by_id(FN_ES4_GetEIS);
 	q->rq.eid = q->eid.text;
-	q->rq.trace = trace_of(a, call);
+	q->rq.trace = rpc_trace(a, call);
 	q->rq.timeout_ms = q->gateway->config->call_s * 1000;
 	return q;
 }

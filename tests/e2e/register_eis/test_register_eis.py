@@ -69,6 +69,13 @@ class RegisterEis(RegisterCase):
         for value in re.findall(r'KeyComponents[^>]*value="([0-9A-F]{32})"', request):
             self.assertNotIn(value, texts)
 
+    def test_a_trace_that_is_none_is_no_reason_to_fail(self):
+        url = self.staging.instances["sm-sr"].url() + "/es1"
+        for trace in ("\xff\xfe", "x" * 8000):
+            headers = {"Content-Type": "application/soap+xml", "traceparent": trace}
+            answer = Answer(self.http(url, "POST", self.request().encode(), headers, self.tls_context("eum")))
+            self.assertEqual(answer.status, "EXECUTED_SUCCESS", answer.raw)
+
     def test_the_same_call_again_is_answered_the_same(self):
         request = self.request()
         first, again = self.register(request), self.register(request)
