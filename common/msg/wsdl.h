@@ -18,8 +18,8 @@ bool wsdl_write(struct buf *out, enum iface iface, unsigned provider_roles, bool
 /* "ES4SmSrService"; NULL: there is no such side. */
 const char *wsdl_service(enum iface iface, unsigned provider_roles);
 
-/* All served messages; imports xmldsig.xsd by that relative name. */
-void xsd_write(struct buf *out);
+/* All served messages. xmldsig_location: where they import xmldsig.xsd from, relative to their own URL. */
+void xsd_write(struct buf *out, const char *xmldsig_location);
 /* Our own schema of that part of XML Signature which an EumSignature uses. */
 void xmldsig_xsd_write(struct buf *out);
 

@@ -357,8 +357,8 @@ void xsd_body(struct buf *out, const char *xmldsig_location)
 	buf_str(out, "</xs:schema>\n");
 }
 
-void xsd_write(struct buf *out)
+void xsd_write(struct buf *out, const char *xmldsig_location)
 {
 	buf_str(out, XML_DECLARATION GENERATED);
-	xsd_body(out, "xmldsig.xsd");
+	xsd_body(out, xmldsig_location);
 }

@@ -116,7 +116,7 @@ static bool describe_write(struct rpc *rpc, struct worker *w, struct http_call *
 	if (xsd && !strcmp(xsd, "xmldsig"))
 		return xmldsig_xsd_write(&w->envelope), true;
 	if (xsd && !strcmp(xsd, "rps3"))
-		return xsd_write(&w->envelope), true;
+		return xsd_write(&w->envelope, "?xsd=xmldsig"), true;
 	if (!http_has_query(call, "wsdl") || !path_interface(http_path(call), &iface))
 		return false;
 	return wsdl_write(&w->envelope, iface, rpc->self_role, form && !strcmp(form, "callback"),

@@ -127,7 +127,7 @@ static void emit_all(struct run *r)
 	CLEANUP(buf_free) struct buf dsig = { 0 };
 	CLEANUP(buf_free) struct buf docs = { 0 };
 
-	xsd_write(&xsd);
+	xsd_write(&xsd, "xmldsig.xsd");
 	emit(r, "proto/xsd", "rps3.xsd", &xsd);
 	xmldsig_xsd_write(&dsig);
 	emit(r, "proto/xsd", "xmldsig.xsd", &dsig);
