@@ -33,7 +33,7 @@ static int64_t *optional_int(struct arena *a, const struct rows *rows, size_t i,
 	return v;
 }
 
-static void pol2_from(struct arena *a, struct bytes b, struct pol2 *out)
+static bool pol2_from(struct arena *a, struct bytes b, struct pol2 *out)
 {
 	out->n_rules = b.len / POL2_RULE_LEN;
 	out->rules = arena_array(a, out->n_rules, sizeof(*out->rules));
@@ -41,7 +41,10 @@ static void pol2_from(struct arena *a, struct bytes b, struct pol2 *out)
 		const uint8_t *p = b.data + i * POL2_RULE_LEN;
 
 		out->rules[i] = (struct pol2_rule){ (enum pol2_subject)p[0], (enum pol2_action)p[1], (enum pol2_qualification)p[2] };
+		if (p[0] > POL2_PROFILE || p[1] > POL2_DELETE || p[2] > POL2_AUTO_DELETE)
+			return false;
 	}
+	return b.len % POL2_RULE_LEN == 0;
 }
 
 static struct bytes pol2_bytes(struct arena *a, const struct pol2 *pol2)
@@ -73,7 +76,8 @@ static bool head_from(struct arena *a, const struct rows *rows, size_t i, struct
 	out->isdr.sin = row_bytes_dup(a, rows, i, B5);
 	out->isdr.sdin = row_bytes_dup(a, rows, i, B6);
 	out->isdr.role = SD_ISDR;
-	return oid_parse(row_text(rows, i, T1), &out->info.eum) && aid_from(row_bytes(rows, i, B3), &out->isdr.aid);
+	return out->info_octets.len && out->signature_octets.len && oid_parse(row_text(rows, i, T1), &out->info.eum) &&
+	       aid_from(row_bytes(rows, i, B3), &out->isdr.aid);
 }
 
 static bool profile_from(struct arena *a, const struct rows *rows, size_t i, struct profile_info *p)
@@ -85,7 +89,9 @@ static bool profile_from(struct arena *a, const struct rows *rows, size_t i, str
 	p->allocated_memory = row_int(rows, i, I2);
 	p->free_memory = optional_int(a, rows, i, I3);
 	p->fallback = row_int(rows, i, I4) != 0;
-	pol2_from(a, row_bytes(rows, i, B2), &p->pol2);
+	/* The encoder knows names of these values only. */
+	if (row_int(rows, i, I1) < 0 || row_int(rows, i, I1) > PROFILE_IN_CREATION || !pol2_from(a, row_bytes(rows, i, B2), &p->pol2))
+		return false;
 	if (!row_null(rows, i, T5)) {
 		p->smdp = ARENA_NEW(a, struct oid);
 		if (!oid_parse(row_text(rows, i, T5), p->smdp))
@@ -99,6 +105,8 @@ static bool keyset_from(struct arena *a, const struct rows *rows, size_t i, stru
 {
 	k->version = row_int(rows, i, I1);
 	if (!row_null(rows, i, I2)) {
+		if (row_int(rows, i, I2) < 0 || row_int(rows, i, I2) > KEYSET_CA)
+			return false;
 		k->type = arena_alloc(a, sizeof(*k->type));
 		*k->type = (enum keyset_type)row_int(rows, i, I2);
 	}

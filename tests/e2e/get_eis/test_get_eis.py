@@ -55,6 +55,16 @@ class GetEis(Case):
         answer = Answer(self.soap_call("sm-sr", "operator-a", "/es4", envelope(self.oid(), "1", ACTION, body)))
         self.assertEqual((answer.code, answer.subject_identifier), ("1.6/2.2", "Eid"))
 
+    def test_a_damaged_row_is_an_internal_error_and_no_more(self):
+        text = register_requests(self, 1, 7100)[0]
+        self.assertEqual(Answer(self.soap_call("sm-sr", "eum", "/es1", text)).status, "EXECUTED_SUCCESS")
+        eid = eid_of(text)
+        for damage in ("update profile set state = 9", "update profile set state = 1, pol2 = '\\x000900'",
+                       "update profile set pol2 = ''; update keyset set type = 77"):
+            self.psql("sm_sr", "; ".join(part + " where eid = '%s'" % eid for part in damage.split("; ")))
+            self.assertEqual(self.get(eid=eid).code, "1.2/4.2", damage)
+        self.assertEqual(self.get().status, "EXECUTED_SUCCESS", "the process lives")
+
     def test_who_owns_nothing_sees_nothing(self):
         answer = self.get(client="m2m-sp")
         self.assertEqual((answer.status, answer.code), ("FAILED", "8.1/1.2"))
