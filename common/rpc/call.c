@@ -254,10 +254,18 @@ static bool flight_land(struct flight *f, const struct http_answer *h)
 	return true;
 }
 
-static void no_address(struct flight *f)
+/* Without an address, or without a certificate to know the peer by: any partner of the same CA could stand in for it (A3, D5). */
+static bool peer_unknown(struct flight *f)
 {
+	const char *lacks = !f->rq.endpoint.n ? "address" : !f->rq.endpoint.pins ? "certificate" : NULL;
+
+	if (!lacks)
+		return false;
 	f->answer.outcome = CALL_UNREACHABLE;
-	f->answer.why = arena_printf(f->arena, "the registry has no %s address of %s", iface_name(f->rq.fn->iface), f->rq.to->oid.text);
+	f->answer.why = arena_printf(f->arena, "the registry has no %s of %s for %s", lacks, f->rq.to->oid.text,
+				     iface_name(f->rq.fn->iface));
+	log_msg(LOG_WARN, "call_out", "%s", f->answer.why);
+	return true;
 }
 
 void call_send(struct rpc *rpc, struct arena *a, const struct call_request *rq, struct call_answer *out)
@@ -267,9 +275,7 @@ void call_send(struct rpc *rpc, struct arena *a, const struct call_request *rq, 
 	struct http_answer h;
 
 	flight_journal(f, JOURNAL_OUT, 0, f->message.data, f->message.len);
-	if (!f->rq.endpoint.n) {
-		no_address(f);
-	} else {
+	if (!peer_unknown(f)) {
 		do {
 			outgoing = flight_outgoing(f);
 			http_client_call(rpc->client, a, &outgoing, &h);
@@ -314,12 +320,10 @@ static void flight_launch(struct flight *f, void (*done)(void *user, struct aren
 	f->done = done;
 	f->user = user;
 	flight_journal(f, JOURNAL_OUT, 0, f->message.data, f->message.len);
-	if (f->rq.endpoint.n) {
+	if (peer_unknown(f))
+		flight_end(f);
+	else
 		flight_start(f);
-		return;
-	}
-	no_address(f);
-	flight_end(f);
 }
 
 void call_start(struct rpc *rpc, const struct call_request *rq, void (*done)(void *user, struct arena *a, const struct call_answer *answer),
