@@ -153,7 +153,7 @@ static const struct bind_field trail_fields[] = {
 static const struct bind_group trail_group = { NULL, sizeof(struct audit_trail), trail_fields };
 
 static const struct bind_field property_fields[] = {
-	ROW(struct property, key, "key", BIND_STRING, NULL, .flags = BIND_ATTR, .min = 1),
+	ROW(struct property, key, "key", BIND_STRING, NULL, .flags = BIND_ATTR, .min = 1, .max = 256), /* it is indexed */
 	ROW(struct property, value, "value", BIND_STRING, "xs:string", .flags = BIND_ATTR),
 	{ 0 },
 };

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ES1.RegisterEIS (SGP.02 5.2, procedures 3.9): what is accepted, what is refused and with which code, and that a refusal changes nothing."""
 import base64
+import random
 import re
 import threading
 
@@ -170,6 +171,10 @@ class RegisterEis(RegisterCase):
                                             body % (new_id(), eid, value)))
             self.assertEqual(answer.status, "EXECUTED_SUCCESS", answer.raw)
         self.assertEqual(self.psql("sm_sr", "select key, value from property where eid = '%s' order by key" % eid), "lot|2\nsite|B & C")
+        long = random.Random(1).randbytes(2000).hex()  # PostgreSQL does not index this
+        answer = self.register(envelope("1.3.6.1.4.1.99999.1", "1", "http://gsma.com/ES1/eUICCManagement/ES1-UpdateEISAdditionalPropertiesRequest",
+                                        body.replace('"lot"', '"%s"' % long) % (new_id(), eid, "3")))
+        self.assertEqual((answer.code, answer.subject_identifier), ("1.6/2.1", "key"), answer.raw)
 
 
 class TwoReplicas(RegisterCase):
