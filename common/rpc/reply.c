@@ -114,6 +114,8 @@ static const char *ending(const struct run *r)
 		return r->http_status == 202 ? "ACCEPTED" : "HTTP";
 	if (r->outcome != OK)
 		return status_name(r->outcome->status);
+	if (r->replayed)
+		return "REPEATED"; /* what was stored may have been a refusal */
 	return status_name(r->rq.warning ? STATUS_WARNING : STATUS_SUCCESS);
 }
 
@@ -138,8 +140,6 @@ static void log_call(const struct run *r, unsigned status, int64_t us)
 		log_str(&l, "cause", o->cause);
 	}
 	log_str(&l, "fault", r->fault.reason);
-	if (r->replayed)
-		log_str(&l, "repeated", "yes");
 	log_int(&l, "us", us);
 	log_end(&l);
 }
