@@ -117,24 +117,6 @@ static bool take(struct http_client *c, struct transfer **out, int *out_poll_ms,
 	return go;
 }
 
-/* What callbacks of the last transfers have queued. */
-static void end_queued(struct http_client *c)
-{
-	struct transfer *queued;
-	bool stopping;
-	int poll_ms;
-
-	do {
-		take(c, &queued, &poll_ms, &stopping);
-		for (struct transfer *t = queued; t;) {
-			struct transfer *next = t->next;
-
-			transfer_end(t, HTTP_UNREACHABLE, "the client was closed");
-			t = next;
-		}
-	} while (queued);
-}
-
 static void *client_main(void *arg)
 {
 	struct http_client *c = arg;
@@ -152,7 +134,6 @@ static void *client_main(void *arg)
 			curl_multi_poll(c->multi, NULL, 0, poll_ms, NULL);
 	}
 	end_rest(c);
-	end_queued(c);
 	return NULL;
 }
 
@@ -240,15 +221,23 @@ struct http_client *http_client_open(const struct http_client_spec *spec, char e
 	return NULL;
 }
 
-void http_client_close(struct http_client *c, unsigned grace_ms)
+void http_client_end(struct http_client *c, unsigned grace_ms)
 {
 	if (!c)
 		return;
 	pthread_mutex_lock(&c->lock);
+	if (!c->stop)
+		c->stop_by_ms = clock_ms() + grace_ms;
 	c->stop = true;
-	c->stop_by_ms = clock_ms() + grace_ms;
 	pthread_mutex_unlock(&c->lock);
 	curl_multi_wakeup(c->multi);
+}
+
+void http_client_close(struct http_client *c, unsigned grace_ms)
+{
+	if (!c)
+		return;
+	http_client_end(c, grace_ms);
 	pthread_join(c->thread, NULL);
 	client_free(c);
 }
@@ -257,14 +246,21 @@ void http_client_send(struct http_client *c, const struct http_outgoing *out,
 		      void (*done)(void *user, const struct http_answer *answer), void *user)
 {
 	struct transfer *t = transfer_new(c, out);
+	bool late;
 
 	t->done = done;
 	t->user = user;
 	pthread_mutex_lock(&c->lock);
-	*c->queue_end = t;
-	c->queue_end = &t->next;
+	late = c->stop;
+	if (!late) {
+		*c->queue_end = t;
+		c->queue_end = &t->next;
+	}
 	pthread_mutex_unlock(&c->lock);
-	curl_multi_wakeup(c->multi);
+	if (late)
+		transfer_end(t, HTTP_UNREACHABLE, "the client was closed");
+	else
+		curl_multi_wakeup(c->multi);
 }
 
 struct waiting {

@@ -54,7 +54,10 @@ struct http_outgoing {
 };
 
 struct http_client *http_client_open(const struct http_client_spec *spec, char error[256]);
-/* Ends running transfers with HTTP_BROKEN after grace_ms. NULL allowed. */
+/* Before a close, for those who wait for their transfers: what runs ends with HTTP_BROKEN after grace_ms, what is sent from now on
+ * with HTTP_UNREACHABLE at once, on the sender's thread. NULL allowed. */
+void http_client_end(struct http_client *c, unsigned grace_ms);
+/* The same, and waits for it. NULL allowed. */
 void http_client_close(struct http_client *c, unsigned grace_ms);
 /* Starts a transfer; everything is copied. done runs once on the client's thread and must be short. */
 void http_client_send(struct http_client *c, const struct http_outgoing *out,

@@ -10,7 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/random.h"
 
-enum { NET_MS = 5000 /* the longest sleep: a lost ring costs no more (C2) */, LOCK_SPACE = 0x6F626F78 };
+enum { NET_MS = 5000 /* the longest sleep: a lost ring costs no more (C2) */, LOCK_SPACE = 0x6F626F78, END_MS = 1000 };
 
 void outbox_event(struct db *db, struct arena *a, const char *event, const char *eid, const char *trace, const char *json)
 {
@@ -198,6 +198,7 @@ void outbox_close(struct outbox *o)
 	o->closing = true;
 	pthread_cond_broadcast(&o->ring);
 	pthread_mutex_unlock(&o->lock);
+	http_client_end(o->spec.rpc->client, END_MS); /* a silent peer must not hold up the end of the process */
 	for (unsigned i = 0; i < o->spec.workers; i++)
 		pthread_join(o->threads[i], NULL);
 	pthread_cond_destroy(&o->ring);

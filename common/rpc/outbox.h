@@ -41,7 +41,8 @@ struct outbox_spec {
 	outbox_answered answered; /* NULL: this role sends no requests */
 };
 struct outbox *outbox_open(const struct outbox_spec *spec);
-void outbox_close(struct outbox *o); /* finishes what is in flight; NULL allowed */
+/* What is in flight gets a second more, and the process's HTTP client sends nothing from then on. NULL allowed. */
+void outbox_close(struct outbox *o);
 /* Wakes a worker: rows were committed, or the bus came back. */
 void outbox_ring(struct outbox *o);
 

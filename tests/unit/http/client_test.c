@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -253,6 +254,17 @@ Test(http_client, close_ends_what_runs)
 	cr_expect_lt(clock_ms() - from, 900);
 	cr_expect_eq(n.done, 25);
 	cr_expect_eq(n.broken, 5);
+	client_start(&f, "good", "ca.pem", NULL);
+	http_client_send(f.client, &f.out, count, &n);
+	from = clock_ms();
+	http_client_end(f.client, 200);
+	http_client_send(f.client, &f.out, count, &n);
+	cr_expect_eq(n.done, 26, "what comes too late ends at once");
+	while (n.done < 27 && clock_ms() - from < 5000)
+		sched_yield();
+	cr_expect_eq(n.broken, 6, "what ran ends in the time given");
+	http_client_close(f.client, 10000);
+	f.client = NULL;
 	stop(&f);
 }
 
