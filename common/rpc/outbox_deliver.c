@@ -204,7 +204,10 @@ static size_t sent_end(struct outbox_worker *w, const struct sent *s)
 		outbox_lane_failed(w->outbox, s->row->lane);
 		return 0;
 	}
-	outbox_lane_reached(w->outbox, s->row->lane);
+	if (s->answer.outcome == CALL_BROKEN) /* silent or going down: row by row it would take all the workers' time */
+		outbox_lane_failed(w->outbox, s->row->lane);
+	else
+		outbox_lane_reached(w->outbox, s->row->lane);
 	switch (s->answer.outcome) {
 	case CALL_RESPONSE:
 		return settle(w, s);
