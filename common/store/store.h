@@ -67,7 +67,7 @@ void db_queue(struct db *d, unsigned statement, const struct param *params, size
 #define DB_QUEUE(d, statement, ...)                                                                                                     \
 	db_queue((d), (statement), (const struct param[]){ __VA_ARGS__ }, sizeof((const struct param[]){ __VA_ARGS__ }) / sizeof(struct param))
 #define DB_QUEUE0(d, statement) db_queue((d), (statement), NULL, 0)
-/* begin / begin read only / commit / rollback / set local synchronous_commit=off, queued as statements are. Without db_begin one db_sync is one
+/* begin / commit / set local synchronous_commit=off, queued as statements are. Without db_begin one db_sync is one
  * implicit transaction. */
 void db_begin(struct db *d);
 void db_commit(struct db *d);
@@ -79,9 +79,9 @@ bool db_in_transaction(const struct db *d);
 /* Rows of one statement; owned by the db until its next db_sync. Binary results. */
 struct rows;
 /* Sends the pipeline and reads everything. results: one entry per queued DB_QUEUE (not begin/commit), in order; may be NULL when not wanted.
- * OK; BUSY (1.2/4.4) on lock_timeout, statement_timeout, deadlock or serialization failure; INTERNAL with a cause else. On failure the
- * transaction is rolled back already and *out_conflict (may be NULL) says whether a rerun may help (deadlock 40P01, serialization 40001).
- * A unique violation (23505) is reported through *out_unique: the constraint's name (in a), result INTERNAL. */
+ * OK; BUSY (1.2/4.4) on lock_timeout, statement_timeout, deadlock, serialization failure or a lost connection; INTERNAL with a cause else.
+ * On failure the transaction is rolled back already and *out_failure (may be NULL) says more:
+ * rerun: it may help (deadlock, serialization failure). unique_constraint: whose violation (23505) it was, else NULL; both texts in a. */
 struct db_failure {
 	bool rerun;
 	const char *unique_constraint;
