@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The EUM on a real database: orders by their handlers, cards by the maker, crashes at its fault points, answers of the SM-SR. */
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -102,11 +103,27 @@ static struct stage *stage_make(void)
 	return s;
 }
 
+/* A folder of plain files. */
+static void folder_drop(const char *path)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	cr_assert(d);
+	while ((e = readdir(d)))
+		if (e->d_name[0] != '.')
+			unlink(arena_printf(a, "%s/%s", path, e->d_name));
+	closedir(d);
+	rmdir(path);
+}
+
 static void stage_drop(struct stage *s)
 {
 	db_close(s->db);
 	store_close(s->store);
 	cluster_free(&s->cluster);
+	folder_drop(s->dir); /* batch files hold card keys */
 	fixture_drop(&s->f);
 	free(s);
 }
