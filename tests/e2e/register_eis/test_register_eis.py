@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ES1.RegisterEIS (SGP.02 5.2, procedures 3.9): what is accepted, what is refused and with which code, and that a refusal changes nothing."""
 import base64
-import random
 import re
 import threading
 
@@ -157,24 +156,6 @@ class RegisterEis(RegisterCase):
         first, again = self.register(request), self.register(request)
         self.assertEqual(first.code, again.code)
         self.assertEqual(first.text("rps:ProcessingEnd"), again.text("rps:ProcessingEnd"))
-
-    def test_properties_are_replaced_by_key_and_only_by_the_eum_of_the_card(self):
-        request = self.request()
-        self.register(request)
-        eid = eid_of(request)
-        body = ("<rps:ES1-UpdateEISAdditionalPropertiesRequest><rps:FunctionCallIdentifier>%s</rps:FunctionCallIdentifier><rps:Eid>%s</rps:Eid>"
-                '<rps:AdditionalProperties><rps:Property key="lot" value="%s"/><rps:Property key="site" value="B &amp; C"/>'
-                "</rps:AdditionalProperties></rps:ES1-UpdateEISAdditionalPropertiesRequest>")
-        from tests.e2e.soap import envelope
-        for value in ("1", "2"):
-            answer = self.register(envelope("1.3.6.1.4.1.99999.1", "1", "http://gsma.com/ES1/eUICCManagement/ES1-UpdateEISAdditionalPropertiesRequest",
-                                            body % (new_id(), eid, value)))
-            self.assertEqual(answer.status, "EXECUTED_SUCCESS", answer.raw)
-        self.assertEqual(self.psql("sm_sr", "select key, value from property where eid = '%s' order by key" % eid), "lot|2\nsite|B & C")
-        long = random.Random(1).randbytes(2000).hex()  # PostgreSQL does not index this
-        answer = self.register(envelope("1.3.6.1.4.1.99999.1", "1", "http://gsma.com/ES1/eUICCManagement/ES1-UpdateEISAdditionalPropertiesRequest",
-                                        body.replace('"lot"', '"%s"' % long) % (new_id(), eid, "3")))
-        self.assertEqual((answer.code, answer.subject_identifier), ("1.6/2.1", "key"), answer.raw)
 
 
 class TwoReplicas(RegisterCase):

@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who signed the card (SGP.02 5.2; procedures.md 5.4, decisions D3 and D4): the EUM's chain, its eUICC certificates, its canonical forms."""
-import subprocess
-
 from tests.e2e import eum
+from tests.e2e.pki import Pki
 from tests.e2e.register_eis.test_register_eis import RegisterCase
 from tests.e2e.soap import Answer, eid_of, get_eis, register_requests
 
 EUM_OID = "1.3.6.1.4.1.99999.1"
 
 
-class SignersCase(RegisterCase):
-    def certs(self, *arguments):
-        subprocess.run([self.staging.program("services", "certs", "rsp-certs"), "--out", self.staging.pki, *arguments], check=True,
-                       stdout=subprocess.DEVNULL, env=self.staging.env)
-
+class SignersCase(Pki, RegisterCase):
     def signer(self, name, *options, oid=EUM_OID):
         """One more EUM certificate; what --eum takes."""
         self.certs("--issue", name, "--eum", oid, *options)

@@ -1,33 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who gets an HTTP answer at all (decisions D4, D5). A TLS 1.3 client believes its handshake succeeded: no HTTP answer is what is tested."""
-import json
-import os
 import socket
 import ssl
-import subprocess
 import time
 
 from tests.e2e.base import Case
-from tests.e2e.soap import Answer, get_eis
+from tests.e2e.pki import Pki
+from tests.e2e.soap import Answer, envelope, get_eis
 
 TESTER = "1.3.6.1.4.1.99999.77"
 EID = "89001012012341234012345678901224"
 
 
-class Certificates(Case):
-    def issue(self, name, *options):
-        """A certificate and its key, by the staging's own PKI program."""
-        subprocess.run([self.staging.program("services", "certs", "rsp-certs"), "--out", self.staging.pki, "--issue", name, *options],
-                       check=True, stdout=subprocess.DEVNULL, env=self.staging.env)
-        return self.pki("extra", name + ".pem"), self.pki("extra", name + ".key")
-
-    def introduce(self, *certificates):
-        """Puts certificates into the registry, so that nothing but TLS itself can be what refuses them."""
-        folder = self.staging.private_folder("introduced")
-        with open(os.path.join(folder, "tester.json"), "w") as f:
-            json.dump({"oid": TESTER, "name": "tester", "roles": ["operator"], "certificates": list(certificates), "addresses": {},
-                       "customers": [], "dialect": ""}, f)
-        self.rspctl.entity_import(self.admin("sm-sr"), folder)
+class Certificates(Pki, Case):
+    def introduce(self, *certificates, oid=TESTER, role="operator"):
+        """So that nothing but TLS itself can be what refuses them."""
+        super().introduce(oid, role, *certificates)
 
     def call(self, cert, key, sender=TESTER, version=None):
         context = self.tls_context(cert=cert, key=key)
@@ -55,12 +43,18 @@ class Certificates(Case):
         self.no_answer(None, None)
 
     def test_old_tls(self):
-        context = self.tls_context("operator-a")
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
-        context.set_ciphers("ALL:@SECLEVEL=0")
-        with self.assertRaises(OSError):
-            self.soap_call("sm-sr", None, "/es4", get_eis(TESTER, "1", EID), context=context)
+        """The same client with the same ciphers is answered when it may speak 1.2 as well."""
+        oid = self.staging.entities["operator-a"]["oid"]
+        for newest, answered in ((ssl.TLSVersion.TLSv1_1, False), (ssl.TLSVersion.TLSv1_2, True)):
+            context = self.tls_context("operator-a")
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = newest
+            try:
+                answer = Answer(self.soap_call("sm-sr", None, "/es4", get_eis(oid, "1", EID), context=context)).code
+            except OSError:
+                answer = None
+            self.assertEqual(answer, "8.1.1/1.1" if answered else None)
 
     def test_a_foreign_ca_of_the_same_name(self):
         cert, key = self.issue("foreign", "--eku", "client", "--foreign-ca")
@@ -85,8 +79,7 @@ class Certificates(Case):
         cert, key = self.issue("revoked", "--eku", "client")
         self.introduce(cert)
         self.assertEqual(self.call(cert, key).code, "8.1.1/1.1")
-        subprocess.run([self.staging.program("services", "certs", "rsp-certs"), "--out", self.staging.pki, "--revoke", cert], check=True,
-                       stdout=subprocess.DEVNULL, env=self.staging.env)
+        self.certs("--revoke", cert)
         self.no_answer(cert, key)
 
     def test_another_entitys_identifier_is_a_fault(self):
@@ -95,8 +88,9 @@ class Certificates(Case):
         self.assertIn("EntityId", answer.fault[1])
 
 
-class SlowPeers(Case):
-    needs = {"settings": {"sm-sr": {"REQUEST_S": "2", "IDLE_S": "2"}}}
+class Bounds(Case):
+    """Who is too slow or too fast is kept within bounds, and nobody else suffers from it."""
+    needs = {"settings": {"sm-sr": {"REQUEST_S": "2", "IDLE_S": "2", "RATE": "3"}}}
 
     def closed_within(self, connection, seconds):
         began = time.monotonic()
@@ -147,3 +141,24 @@ class SlowPeers(Case):
         finally:
             for s in held:
                 s.close()
+
+    def test_too_many_calls_are_refused_and_not_remembered(self):
+        """A1: "busy" is the one answer that a repetition need not get again."""
+        oid = self.staging.entities["eum"]["oid"]
+
+        def ask(fci):
+            body = ("<rps:ES1-UpdateEISAdditionalPropertiesRequest><rps:FunctionCallIdentifier>%s</rps:FunctionCallIdentifier><rps:Eid>%s</rps:Eid>"
+                    '<rps:AdditionalProperties><rps:Property key="a" value="b"/></rps:AdditionalProperties>'
+                    "</rps:ES1-UpdateEISAdditionalPropertiesRequest>" % (fci, EID))
+            return Answer(self.soap_call("sm-sr", "eum", "/es1", envelope(
+                oid, "1", "http://gsma.com/ES1/eUICCManagement/ES1-UpdateEISAdditionalPropertiesRequest", body)))
+        codes = []
+        while "1.2/4.4" not in codes:
+            codes.append(ask("call-%d" % len(codes)).code)
+            self.assertLess(len(codes), 300, "3 calls a second are allowed, and none was ever too many")
+        self.assertGreaterEqual(len(codes), 4)
+        self.assertEqual(set(codes[:-1]), {"8.1.1/1.1"})
+        other = Answer(self.soap_call("sm-sr", "operator-b", "/es4", get_eis(self.staging.entities["operator-b"]["oid"], "1", EID)))
+        self.assertEqual(other.code, "8.1.1/1.1", "the limit is each partner's own")
+        time.sleep(1.1)
+        self.assertEqual(ask("call-%d" % (len(codes) - 1)).code, "8.1.1/1.1")
