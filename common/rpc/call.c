@@ -14,7 +14,7 @@
 
 enum { ANSWER_MAX = BODY_MAX };
 
-/* One call on its way; lives in its arena: the caller's when it waits, else its own. */
+/* One call on its way. Lives in its own arena. */
 struct flight {
 	struct arena *arena;
 	struct rpc *rpc;
@@ -83,8 +83,9 @@ static void flight_headers(struct flight *f)
 		f->headers[0] = arena_printf(f->arena, "traceparent: %s", f->rq.trace);
 }
 
-static struct flight *flight_new(struct rpc *rpc, struct arena *a, const struct call_request *rq)
+static struct flight *flight_new(struct rpc *rpc, const struct call_request *rq)
 {
+	struct arena *a = arena_new();
 	struct flight *f = ARENA_NEW(a, struct flight);
 
 	f->arena = a;
@@ -105,7 +106,7 @@ static struct flight *flight_new(struct rpc *rpc, struct arena *a, const struct 
 static void flight_journal(struct flight *f, enum journal_kind kind, unsigned status, const void *text, size_t n)
 {
 	CLEANUP(buf_free) struct buf masked = { 0 };
-	const struct bind_message *m = message_request(f->rq.fn->id);
+	const struct bind_message *m = kind == JOURNAL_OUT ? message_request(f->rq.fn->id) : message_response(f->rq.fn->id);
 	struct journal_entry e = { .at = clock_wall_us(),
 				   .kind = kind,
 				   .peer = f->rq.to->oid.text,
@@ -116,8 +117,8 @@ static void flight_journal(struct flight *f, enum journal_kind kind, unsigned st
 				   .text = text,
 				   .n = n };
 
-	/* Our own request stands encoded in a row; where its table has secrets it is masked as text. */
-	if (f->rpc->journal && kind == JOURNAL_OUT && m && bind_has_secret(m)) {
+	/* Both are text here: where the table has secrets, or there is none to ask, they are masked as text. */
+	if (f->rpc->journal && (!m || bind_has_secret(m))) {
 		journal_mask(&masked, text, n);
 		e.text = masked.data;
 		e.n = masked.len;
@@ -268,23 +269,6 @@ static bool peer_unknown(struct flight *f)
 	return true;
 }
 
-void call_send(struct rpc *rpc, struct arena *a, const struct call_request *rq, struct call_answer *out)
-{
-	struct flight *f = flight_new(rpc, a, rq);
-	struct http_outgoing outgoing;
-	struct http_answer h;
-
-	flight_journal(f, JOURNAL_OUT, 0, f->message.data, f->message.len);
-	if (!peer_unknown(f)) {
-		do {
-			outgoing = flight_outgoing(f);
-			http_client_call(rpc->client, a, &outgoing, &h);
-		} while (flight_land(f, &h));
-	}
-	*out = f->answer;
-	buf_free(&f->message);
-}
-
 static void flight_start(struct flight *f);
 
 static void flight_end(struct flight *f)
@@ -329,13 +313,13 @@ static void flight_launch(struct flight *f, void (*done)(void *user, struct aren
 void call_start(struct rpc *rpc, const struct call_request *rq, void (*done)(void *user, struct arena *a, const struct call_answer *answer),
 		void *user)
 {
-	flight_launch(flight_new(rpc, arena_new(), rq), done, user);
+	flight_launch(flight_new(rpc, rq), done, user);
 }
 
 void call_start_keep(struct rpc *rpc, const struct call_request *rq,
 		     void (*done)(void *user, struct arena *a, const struct call_answer *answer), void *user)
 {
-	struct flight *f = flight_new(rpc, arena_new(), rq);
+	struct flight *f = flight_new(rpc, rq);
 
 	f->keep = true;
 	flight_launch(f, done, user);

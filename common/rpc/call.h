@@ -41,8 +41,6 @@ struct call_answer {
 	const char *message_id;  /* of our request, to find it in the journal; NULL when nothing was sent */
 };
 
-/* Sends and waits; for workers. Everything it returns lives in a. */
-void call_send(struct rpc *rpc, struct arena *a, const struct call_request *rq, struct call_answer *out);
 /* Sends without waiting: done runs on the client's thread with an arena of its own, which dies when done returns. */
 void call_start(struct rpc *rpc, const struct call_request *rq, void (*done)(void *user, struct arena *a, const struct call_answer *answer),
 		void *user);
