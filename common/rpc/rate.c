@@ -7,7 +7,7 @@
 
 #include "common/base/clock.h"
 
-enum { BUCKETS = 256 };
+enum { BUCKETS = 256, PROBES = 16 };
 
 static struct bucket {
 	struct oid entity;
@@ -25,19 +25,34 @@ static unsigned bucket_of(const struct oid *entity)
 	return h % BUCKETS;
 }
 
+/* Lock held. The entity's bucket of this second; a bucket of an earlier second is free. NULL: all of its places are taken by others. */
+static struct bucket *bucket_find(const struct oid *entity, int64_t now)
+{
+	struct bucket *free_one = NULL;
+
+	for (unsigned i = 0; i < PROBES; i++) {
+		struct bucket *b = &buckets[(bucket_of(entity) + i) % BUCKETS];
+
+		if (b->second == now && oid_equal(&b->entity, entity))
+			return b;
+		if (b->second != now && !free_one)
+			free_one = b;
+	}
+	if (free_one)
+		*free_one = (struct bucket){ .entity = *entity, .second = now };
+	return free_one;
+}
+
 bool rate_allow(const struct rpc *rpc, const struct oid *entity)
 {
-	struct bucket *b = &buckets[bucket_of(entity)];
-	int64_t now = clock_ms() / 1000;
+	struct bucket *b;
 	bool allowed;
 
 	if (!rpc->rate_per_s)
 		return true;
 	pthread_mutex_lock(&lock);
-	/* Two entities that share a bucket: the newcomer starts afresh, which errs on the side of serving. */
-	if (b->second != now || !oid_equal(&b->entity, entity))
-		*b = (struct bucket){ .entity = *entity, .second = now };
-	allowed = ++b->used <= rpc->rate_per_s;
+	b = bucket_find(entity, clock_ms() / 1000 + 1); /* never 0, the second of an unused bucket */
+	allowed = !b || ++b->used <= rpc->rate_per_s;
 	pthread_mutex_unlock(&lock);
 	return allowed;
 }
