@@ -2,7 +2,7 @@
 """ES4.GetEIS (SGP.02 5.5): names, visibility (decisions D2), refusals, and signed octets that stay as they were (D3)."""
 from tests.e2e import eum
 from tests.e2e.base import Case
-from tests.e2e.soap import Answer, eid_of, envelope, get_eis, get_eis_body, register_requests
+from tests.e2e.soap import Answer, eid_of, envelope, get_eis, get_eis_body, new_card
 
 ACTION = "http://gsma.com/ES4/ProfileManagement/ES4-GetEISRequest"
 
@@ -14,7 +14,7 @@ class GetEis(Case):
     def request(self):
         """One registered card for all tests here."""
         if self.staging.name not in GetEis.registered:
-            text = register_requests(self, 1, 7000)[0]
+            text = new_card(self)
             self.assertEqual(Answer(self.soap_call("sm-sr", "eum", "/es1", text)).status, "EXECUTED_SUCCESS")
             GetEis.registered[self.staging.name] = text
         return GetEis.registered[self.staging.name]
@@ -56,7 +56,7 @@ class GetEis(Case):
         self.assertEqual((answer.code, answer.subject_identifier), ("1.6/2.2", "Eid"))
 
     def test_a_damaged_row_is_an_internal_error_and_no_more(self):
-        text = register_requests(self, 1, 7100)[0]
+        text = new_card(self)
         self.assertEqual(Answer(self.soap_call("sm-sr", "eum", "/es1", text)).status, "EXECUTED_SUCCESS")
         eid = eid_of(text)
         for damage in ("update profile set state = 9", "update profile set state = 1, pol2 = '\\x000900'",
@@ -64,6 +64,16 @@ class GetEis(Case):
             self.psql("sm_sr", "; ".join(part + " where eid = '%s'" % eid for part in damage.split("; ")))
             self.assertEqual(self.get(eid=eid).code, "1.2/4.2", damage)
         self.assertEqual(self.get().status, "EXECUTED_SUCCESS", "the process lives")
+
+    def test_the_validity_period_has_bounds(self):
+        for period, acceptable in ((301, "300"), (10 ** 9, "300")):
+            answer = self.get(validity=period)
+            self.assertEqual((answer.status, answer.code, answer.text("rps:AcceptableValidityPeriod")), ("FAILED", "1.2.1/3.8", acceptable))
+        for period in (1, 300):
+            self.assertEqual(self.get(validity=period).status, "EXECUTED_SUCCESS")
+        for text in ("0", "-1", "soon", "1.5", "9" * 40):
+            answer = self.get(validity=text)
+            self.assertEqual((answer.status, answer.code, answer.subject_identifier), ("FAILED", "1.6/2.1", "ValidityPeriod"), text)
 
     def test_who_owns_nothing_sees_nothing(self):
         answer = self.get(client="m2m-sp")
@@ -99,5 +109,5 @@ class GetEis(Case):
         self.assertTrue(eum.verifies(self, info, signature))
         for old, new in (("bench", "bencg"), ("</rps:Eid>", " </rps:Eid>"), (">89", ">88"), ("<rps:PlatformType>", "<rps:PlatformType >")):
             self.assertEqual(eum.verifies(self, info.replace(old, new, 1), signature), old == "<rps:PlatformType>", new)
-        self.assertFalse(eum.verifies(self, info, eum.cut(register_requests(self, 1, 7001)[0], "EumSignature")))
+        self.assertFalse(eum.verifies(self, info, eum.cut(new_card(self), "EumSignature")))
         self.assertFalse(eum.verifies(self, info, signature, trust=self.pki("tls-ca", "tls-ca.pem")))

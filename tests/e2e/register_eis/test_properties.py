@@ -23,17 +23,17 @@ def update(eid, fci=None, sender=EUM, **properties):
 
 
 class Properties(Pki, RegisterCase):
-    eid = None
+    cards = {}  # by staging
 
     @property
     def card(self):
         """One registered card for all tests here, with a property of its own."""
-        if Properties.eid is None:
+        if self.staging.name not in Properties.cards:
             request = self.request()
             self.assertEqual(self.register(request).status, "EXECUTED_SUCCESS")
             self.assertEqual(self.register(update(eid_of(request), first="1")).status, "EXECUTED_SUCCESS")
-            Properties.eid = eid_of(request)
-        return Properties.eid
+            Properties.cards[self.staging.name] = eid_of(request)
+        return Properties.cards[self.staging.name]
 
     def stored(self, eid):
         return dict(line.split("|") for line in self.psql("sm_sr", "select key, value from property where eid = '%s'" % eid).splitlines())

@@ -5,7 +5,7 @@ import re
 import threading
 
 from tests.e2e.base import Case
-from tests.e2e.soap import Answer, eid_of, get_eis, new_id, register_requests
+from tests.e2e.soap import Answer, eid_of, get_eis, new_card, new_id
 
 TABLES = ("eis", "eis_state", "profile", "keyset", "keyset_key", "property", "iccid", "msisdn")
 
@@ -16,11 +16,8 @@ def tag(request, name, value):
 
 
 class RegisterCase(Case):
-    series = 0
-
     def request(self):
-        RegisterCase.series += 1
-        return register_requests(self, 1, RegisterCase.series)[0]
+        return new_card(self)
 
     def register(self, request, client="eum", server="sm-sr", path="/es1"):
         return Answer(self.soap_call(server, client, path, request))
@@ -82,6 +79,11 @@ class RegisterEis(RegisterCase):
         self.assertEqual(first.status, "EXECUTED_SUCCESS")
         self.assertEqual(again.status, "EXECUTED_SUCCESS")
         self.assertEqual(first.text("rps:ProcessingEnd"), again.text("rps:ProcessingEnd"))
+
+    def test_every_way_to_write_the_url(self):
+        request = self.request()
+        answers = [self.register(request, path=p) for p in ("/es1/RegisterEIS", "/ES1/RegisterEIS", "/es1/", "/", "/esim-messaging/3/ES1/ES1SmSrService")]
+        self.assertEqual({(a.status, a.text("rps:ProcessingEnd")) for a in answers}, {("EXECUTED_SUCCESS", answers[0].text("rps:ProcessingEnd"))})
 
     def test_the_same_identifier_with_another_input_is_refused(self):
         first, second = self.request(), self.request()

@@ -3,7 +3,7 @@
 from tests.e2e import eum
 from tests.e2e.pki import Pki
 from tests.e2e.register_eis.test_register_eis import RegisterCase
-from tests.e2e.soap import Answer, eid_of, get_eis, register_requests
+from tests.e2e.soap import eid_of, get_eis, new_card
 
 EUM_OID = "1.3.6.1.4.1.99999.1"
 
@@ -15,8 +15,7 @@ class SignersCase(Pki, RegisterCase):
         return "extra/" + name
 
     def card(self, *options):
-        RegisterCase.series += 1
-        return register_requests(self, 1, RegisterCase.series, *options)[0]
+        return new_card(self, *options)
 
     def registered(self, request):
         answer = self.register(request)

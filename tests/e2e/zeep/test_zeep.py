@@ -12,7 +12,7 @@ from zeep.transports import Transport
 
 from tests.e2e import eum
 from tests.e2e.base import Case
-from tests.e2e.soap import RPS, SOAP, WSA, eid_of, register_requests
+from tests.e2e.soap import RPS, SOAP, WSA, eid_of, new_card
 
 ANONYMOUS = "http://www.w3.org/2005/08/addressing/anonymous"
 
@@ -74,7 +74,7 @@ class Zeep(Case):
         return client, client.service["ES1-RegisterEIS"](FunctionCallIdentifier=uuid.uuid4().hex, ValidityPeriod=60, Eis=eis)
 
     def test_register_and_read(self):
-        request = register_requests(self, 1, 7100)[0]
+        request = new_card(self)
         client, answer = self.register(request)
         self.succeeded(answer)
         message_id = re.search(r"MessageID[^>]*>([^<]*)<", client.addressing.sent).group(1)
@@ -89,7 +89,7 @@ class Zeep(Case):
             self.assertEqual(eum.signed_parts(client.transport.received), eum.signed_parts(request))
 
     def test_a_refusal_is_readable(self):
-        request = register_requests(self, 1, 7101)[0]
+        request = new_card(self)
         _, first = self.register(request)
         self.succeeded(first)
         _, again = self.register(request)
@@ -98,7 +98,7 @@ class Zeep(Case):
                          ("FAILED", "8.1.1", "3.3", eid_of(request)))
 
     def test_properties(self):
-        request = register_requests(self, 1, 7102)[0]
+        request = new_card(self)
         client, answer = self.register(request)
         self.succeeded(answer)
         client.transport.parts = {}
