@@ -160,7 +160,8 @@ static double verify_rate(const struct eum_card *card, struct bytes ci)
 
 	for (; clock_us() - begun < 1000000; n++) {
 		arena_reset(a);
-		if (xml_verify_eum(a, &card->eis.info_octets, 1, card->eis.signature_octets, ci, (struct bytes){ 0 }, now).verdict != SIG_GOOD)
+		if (xml_verify_eum(a, &card->eis.info_octets, 1, card->eis.signature_octets, ci, (struct bytes){ 0 }, now)
+			    .verdict != SIG_GOOD)
 			die("a signature does not verify");
 	}
 	return (double)n * 1e6 / (double)(clock_us() - begun);
@@ -232,16 +233,13 @@ static bool option_take(int c, struct order *o)
 
 int main(int argc, char **argv)
 {
-	static const struct option names[] = { { "pki", required_argument, NULL, 'p' },
-					       { "count", required_argument, NULL, 'n' },
-					       { "out", required_argument, NULL, 'o' },
-					       { "eid-prefix", required_argument, NULL, 'e' },
-					       { "series", required_argument, NULL, 's' },
-					       { "eum", required_argument, NULL, 'u' },
-					       { "ecasd", required_argument, NULL, 'c' },
-					       { "made-ago", required_argument, NULL, 'a' },
-					       { "quick", no_argument, NULL, 'q' },
-					       { 0 } };
+	static const struct option names[] = {
+		{ "pki", required_argument, NULL, 'p' },    { "count", required_argument, NULL, 'n' },
+		{ "out", required_argument, NULL, 'o' },    { "eid-prefix", required_argument, NULL, 'e' },
+		{ "series", required_argument, NULL, 's' }, { "eum", required_argument, NULL, 'u' },
+		{ "ecasd", required_argument, NULL, 'c' },  { "made-ago", required_argument, NULL, 'a' },
+		{ "quick", no_argument, NULL, 'q' },        { 0 }
+	};
 	CLEANUP(arena_freep) struct arena *keep = arena_new();
 	struct order o = { .eum = "eum/eum" };
 

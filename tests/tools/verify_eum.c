@@ -85,7 +85,8 @@ static int check(char **files)
 {
 	xmlDoc *info = xmlReadFile(files[0], NULL, XML_PARSE_NONET), *signature = xmlReadFile(files[1], NULL, XML_PARSE_NONET);
 	xmlSecKeysMngrPtr keys = trusting(files[2]);
-	int verdict = info && signature && keys ? verify(info, signature, keys) : complain("a file is missing or unreadable", files[0]);
+	int verdict =
+		info && signature && keys ? verify(info, signature, keys) : complain("a file is missing or unreadable", files[0]);
 
 	if (keys)
 		xmlSecKeysMngrDestroy(keys);

@@ -77,7 +77,9 @@ class RspCerts(unittest.TestCase):
         self.assertEqual(self.openssl(*ca, "-purpose", "sslserver", "sm-sr/tls-server.pem").returncode, 0)
         self.assertEqual(self.openssl(*ca, "-purpose", "sslclient", "sm-sr/tls-client.pem", "eum/nats.pem").returncode, 0)
         self.assertNotEqual(self.openssl(*ca, "-purpose", "sslclient", "sm-sr/tls-server.pem").returncode, 0)
-        self.assertEqual(self.openssl("verify", "-CAfile", "ci/ci.pem", "eum/eum.pem", "sm-dp/dp.pem").returncode, 0)
+        self.assertEqual(self.openssl("verify", "-CAfile", "ci/ci.pem", "eum/eum.pem", "sm-dp/dp.pem", "extra/maker.pem").returncode, 0)
+        self.assertIn("issuer", self.openssl("verify", "-CAfile", "ci/ci.pem", "extra/forger.pem").stderr)
+        self.assertIn("Registered ID:1.3.6.1.4.1.99999.8", self.openssl("x509", "-in", "extra/maker.pem", "-noout", "-text").stdout)
         self.assertIn("expired", self.openssl(*ca, "extra/late.pem").stderr)
         self.assertIn("issuer", self.openssl(*ca, "extra/alien.pem").stderr)
         self.assertEqual(self.openssl(*ca, "extra/plain.pem").returncode, 0)
@@ -94,7 +96,9 @@ class RspCerts(unittest.TestCase):
 
     def test_refusals_name_the_file_and_the_way_out(self):
         for wrong in ([], ["--out"], ["--out", self.out, "--only", "nobody"], ["--out", self.out, "--issue", "../x", "--eku", "client"],
-                      ["--out", self.out, "--issue", "x"], ["--out", self.out, "--expired"], ["--out", self.out, "--days", "0"],
+                      ["--out", self.out, "--issue", "x"], ["--out", self.out, "--issue", "x", "--eum", "eum"],
+                      ["--out", self.out, "--issue", "x", "--eum", "1.3.6", "--eku", "client"], ["--out", self.out, "--eum", "1.3.6"],
+                      ["--out", self.out, "--expired"], ["--out", self.out, "--days", "0"],
                       ["--out", self.out, "word"], ["--out", self.out, "--domain", "c"]):
             run = certs(*wrong)
             self.assertEqual(run.returncode, 2, wrong)
