@@ -145,25 +145,28 @@ static void entry_write(const struct entry *e, struct buf *out)
 /* Lock held. How many entries match. */
 static size_t count(const struct journal *j, const char *eid, const char *message_id)
 {
-	struct ring_walk walk = ring_walk(&j->ring);
+	struct ring_walk walk;
 	struct bytes record;
 	struct entry e;
 	size_t n = 0;
 
-	while (ring_next(&j->ring, &walk, &record))
+	ring_walk_begin(&j->ring, &walk);
+	while (ring_walk_next(&j->ring, &walk, &record))
 		n += entry_read(record, &e) && matches(&e, eid, message_id);
+	ring_walk_end(&j->ring, &walk);
 	return n;
 }
 
 /* Lock held. Writes the matching entries but the first `skip`. */
 static void write_matches(const struct journal *j, const char *eid, const char *message_id, size_t skip, struct buf *out)
 {
-	struct ring_walk walk = ring_walk(&j->ring);
+	struct ring_walk walk;
 	struct bytes record;
 	struct entry e;
 	bool first = true;
 
-	while (ring_next(&j->ring, &walk, &record)) {
+	ring_walk_begin(&j->ring, &walk);
+	while (ring_walk_next(&j->ring, &walk, &record)) {
 		if (!entry_read(record, &e) || !matches(&e, eid, message_id))
 			continue;
 		if (skip > 0) {
@@ -175,6 +178,7 @@ static void write_matches(const struct journal *j, const char *eid, const char *
 		first = false;
 		entry_write(&e, out);
 	}
+	ring_walk_end(&j->ring, &walk);
 }
 
 void journal_read(struct journal *j, const char *eid, const char *message_id, unsigned limit, struct buf *out_json)

@@ -16,6 +16,7 @@ enum {
 	HEADER_SIZE = 4096,
 	ALIGN = 16, /* every record and every gap is a multiple: a gap always has room for a filler's head */
 	RING_MIN = 64 * 1024,
+	SCRATCH_KEPT = 64 * 1024, /* larger records are rare */
 	MAGIC_RECORD = 0x4C4E524A,
 	MAGIC_FILLER = 0x4C4C4946,
 };
@@ -74,52 +75,75 @@ static uint64_t record_sum(const struct ring *r, const struct record *rec, const
 	return mix(mix(h, &rec->n, sizeof(rec->n)), data, rec->n);
 }
 
-static void fill(struct ring *r, size_t at, size_t size)
+/* False: the octets did not all get there. Room was allotted when the file was opened. */
+static bool put(const struct ring *r, size_t at, const void *data, size_t n)
+{
+	return pwrite(r->fd, data, n, (off_t)(HEADER_SIZE + at)) == (ssize_t)n;
+}
+
+static void fill(const struct ring *r, size_t at, size_t size)
 {
 	struct record rec = { .magic = MAGIC_FILLER, .size = (uint32_t)size };
 
 	rec.sum = filler_sum(r, at, rec.size);
-	memcpy(r->base + at, &rec, FILLER_SIZE);
+	(void)put(r, at, &rec, FILLER_SIZE); /* without it the walk ends here, once */
 }
 
-/* Reads the head at an offset. False: no record or filler stands there (sizes only; sums are checked when the file is opened). */
-static bool head_at(const struct ring *r, size_t at, struct record *out)
+/* Octets of a head at an offset: at the ring's end there may be room for a filler's only. */
+static size_t head_room(const struct ring *r, size_t at)
 {
-	size_t room = r->size - at;
+	return r->size - at < sizeof(struct record) ? FILLER_SIZE : sizeof(struct record);
+}
+
+/* True: a record or filler may stand there (sizes only; sums are checked when the file is opened). */
+static bool head_fits(const struct ring *r, size_t at, const struct record *rec)
+{
+	if (rec->size < FILLER_SIZE || rec->size % ALIGN || rec->size > r->size - at)
+		return false;
+	if (rec->magic == MAGIC_FILLER)
+		return true;
+	return rec->magic == MAGIC_RECORD && rec->size >= sizeof(*rec) && rec->n <= rec->size - sizeof(*rec);
+}
+
+static bool head_at(const struct ring *r, const uint8_t *base, size_t at, struct record *out)
+{
+	memset(out, 0, sizeof(*out));
+	memcpy(out, base + at, head_room(r, at));
+	return head_fits(r, at, out);
+}
+
+static bool head_read(const struct ring *r, size_t at, struct record *out)
+{
+	size_t n = head_room(r, at);
 
 	memset(out, 0, sizeof(*out));
-	memcpy(out, r->base + at, room < sizeof(*out) ? FILLER_SIZE : sizeof(*out));
-	if (out->size < FILLER_SIZE || out->size % ALIGN || out->size > room)
-		return false;
-	if (out->magic == MAGIC_FILLER)
-		return true;
-	return out->magic == MAGIC_RECORD && out->size >= sizeof(*out) && out->n <= out->size - sizeof(*out);
+	return pread(r->fd, out, n, (off_t)(HEADER_SIZE + at)) == (ssize_t)n && head_fits(r, at, out);
 }
 
-static bool whole_at(const struct ring *r, size_t at, struct record *out)
+static bool whole_at(const struct ring *r, const uint8_t *base, size_t at, struct record *out)
 {
-	if (!head_at(r, at, out))
+	if (!head_at(r, base, at, out))
 		return false;
 	if (out->magic == MAGIC_FILLER)
 		return out->sum == filler_sum(r, at, out->size);
-	return out->sum == record_sum(r, out, r->base + at + sizeof(*out));
+	return out->sum == record_sum(r, out, base + at + sizeof(*out));
 }
 
 /* The length of a step: past the record at `at`, or one unit on where none is whole. */
-static size_t recover_step(const struct ring *r, size_t at, struct record *out, bool *out_whole)
+static size_t recover_step(const struct ring *r, const uint8_t *base, size_t at, struct record *out, bool *out_whole)
 {
-	*out_whole = whole_at(r, at, out);
+	*out_whole = whole_at(r, base, at, out);
 	return *out_whole ? out->size : ALIGN;
 }
 
 /* The newest record's end is the head: what a killed process wrote in part has a wrong sum and is left out. */
-static void recover_head(struct ring *r)
+static void recover_head(struct ring *r, const uint8_t *base)
 {
 	struct record rec;
 	bool whole;
 
 	for (size_t at = 0; at < r->size;) {
-		size_t step = recover_step(r, at, &rec, &whole);
+		size_t step = recover_step(r, base, at, &rec, &whole);
 
 		if (whole && rec.magic == MAGIC_RECORD && rec.sequence > r->sequence) {
 			r->sequence = rec.sequence;
@@ -130,14 +154,14 @@ static void recover_head(struct ring *r)
 }
 
 /* Makes [from, to) walkable: gaps become fillers, and so do records out of order. */
-static void recover_span(struct ring *r, size_t from, size_t to, uint64_t *last)
+static void recover_span(const struct ring *r, const uint8_t *base, size_t from, size_t to, uint64_t *last)
 {
 	size_t gap = from;
 	struct record rec;
 	bool whole;
 
 	for (size_t at = from; at < to;) {
-		size_t step = recover_step(r, at, &rec, &whole);
+		size_t step = recover_step(r, base, at, &rec, &whole);
 
 		if (at + step > to)
 			step = ALIGN; /* a stale record that runs into newer ones */
@@ -153,35 +177,34 @@ static void recover_span(struct ring *r, size_t from, size_t to, uint64_t *last)
 		fill(r, gap, to - gap);
 }
 
-static void recover(struct ring *r)
+static void recover(struct ring *r, const uint8_t *base)
 {
 	uint64_t last = 0;
 
-	recover_head(r);
+	recover_head(r, base);
 	if (!r->sequence)
 		return;
-	recover_span(r, r->head, r->size, &last);
-	recover_span(r, 0, r->head, &last);
+	recover_span(r, base, r->head, r->size, &last);
+	recover_span(r, base, 0, r->head, &last);
 	r->used = r->size;
 }
 
-static bool header_good(const struct ring *r)
+static bool header_good(const struct ring *r, struct file_header *out)
 {
-	struct file_header h;
-
-	memcpy(&h, r->map, sizeof(h));
-	return !memcmp(h.magic, file_magic, sizeof(h.magic)) && h.size == r->size && h.sum == header_sum(&h);
+	return pread(r->fd, out, sizeof(*out), 0) == (ssize_t)sizeof(*out) && !memcmp(out->magic, file_magic, sizeof(out->magic)) &&
+	       out->size == r->size && out->sum == header_sum(out);
 }
 
 /* Old records, if any, have sums of another key from now on. */
-static void start_anew(struct ring *r)
+static bool start_anew(struct ring *r)
 {
 	struct file_header h = { .size = r->size };
 
 	memcpy(h.magic, file_magic, sizeof(h.magic));
 	random_bytes(&h.key, sizeof(h.key));
 	h.sum = header_sum(&h);
-	memcpy(r->map, &h, sizeof(h));
+	r->key = h.key;
+	return pwrite(r->fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h);
 }
 
 static int refuse(const char *path, const char *what, int rc, char error[256])
@@ -214,7 +237,7 @@ static int file_open(const char *path, size_t size, bool *out_old, char error[25
 	*out_old = (size_t)st.st_size == size;
 	if (!*out_old && (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)size) < 0))
 		return refuse(path, "size cannot be set", errno, error);
-	rc = posix_fallocate(fd, 0, (off_t)size); /* a write to a mapped hole of a full disk would kill us */
+	rc = posix_fallocate(fd, 0, (off_t)size); /* a full disk is found out now, not in the middle of a call */
 	if (rc)
 		return refuse(path, "no room on the disk; free some or make the journal smaller", rc, error);
 	rc = fd;
@@ -222,34 +245,58 @@ static int file_open(const char *path, size_t size, bool *out_old, char error[25
 	return rc;
 }
 
+/* The whole file, NULL: not to be had. */
+static const uint8_t *map(const struct ring *r)
+{
+	void *p = mmap(NULL, HEADER_SIZE + r->size, PROT_READ, MAP_SHARED, r->fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void unmap(const struct ring *r, const uint8_t *map)
+{
+	union {
+		const uint8_t *c;
+		void *v;
+	} p = { .c = map };
+
+	if (map)
+		(void)munmap(p.v, HEADER_SIZE + r->size);
+}
+
+/* Takes over what an earlier process left, when it is ours; else an empty ring. */
+static bool take_over(struct ring *r, bool old)
+{
+	const uint8_t *octets;
+	struct file_header h;
+
+	if (!old || !header_good(r, &h))
+		return start_anew(r);
+	octets = map(r);
+	if (!octets)
+		return false;
+	r->key = h.key;
+	recover(r, octets + HEADER_SIZE);
+	unmap(r, octets);
+	return true;
+}
+
 int ring_open(const char *path, size_t size, struct ring *out, char error[256])
 {
 	struct ring r = { .fd = -1 };
-	struct file_header h;
 	bool old = false;
 
 	if (size < RING_MIN)
 		size = RING_MIN;
 	r.size = (size + HEADER_SIZE - 1) / HEADER_SIZE * HEADER_SIZE;
-	r.map_size = r.size + HEADER_SIZE;
-	r.fd = file_open(path, r.map_size, &old, error);
+	r.fd = file_open(path, HEADER_SIZE + r.size, &old, error);
 	if (r.fd < 0)
 		return -1;
-	r.map = mmap(NULL, r.map_size, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd, 0);
-	if (r.map == MAP_FAILED) {
+	if (!take_over(&r, old)) {
+		int rc = errno;
+
 		closep(&r.fd);
-		return refuse(path, "cannot be mapped", errno, error);
-	}
-	r.base = r.map + HEADER_SIZE;
-	old = old && header_good(&r);
-	if (!old)
-		start_anew(&r);
-	memcpy(&h, r.map, sizeof(h));
-	r.key = h.key;
-	if (old) {
-		recover(&r);
-		/* Read once, needed again when somebody asks: the file's pages are not this process's memory. */
-		(void)madvise(r.map, r.map_size, MADV_DONTNEED);
+		return refuse(path, "cannot be read or written", rc, error);
 	}
 	*out = r;
 	return 0;
@@ -257,7 +304,7 @@ int ring_open(const char *path, size_t size, struct ring *out, char error[256])
 
 void ring_close(struct ring *r)
 {
-	(void)munmap(r->map, r->map_size);
+	buf_free(&r->scratch);
 	(void)close(r->fd);
 }
 
@@ -272,7 +319,7 @@ static void make_room(struct ring *r, size_t n)
 	while (r->size - r->used < n) {
 		struct record rec;
 
-		if (!head_at(r, (r->head + r->size - r->used) % r->size, &rec)) {
+		if (!head_read(r, (r->head + r->size - r->used) % r->size, &rec)) {
 			r->used = 0; /* somebody else wrote into the file: start over */
 			return;
 		}
@@ -280,14 +327,29 @@ static void make_room(struct ring *r, size_t n)
 	}
 }
 
+/* Head, pieces and padding into r->scratch. */
+static void record_build(struct ring *r, const struct bytes *pieces, size_t n_pieces)
+{
+	static const uint8_t padding[ALIGN];
+	struct record rec = { .magic = MAGIC_RECORD, .sequence = r->sequence + 1 };
+
+	buf_clear(&r->scratch);
+	buf_add(&r->scratch, &rec, sizeof(rec));
+	for (size_t i = 0; i < n_pieces; i++)
+		buf_add(&r->scratch, pieces[i].data, pieces[i].len);
+	rec.n = (uint32_t)(r->scratch.len - sizeof(rec));
+	buf_add(&r->scratch, padding, (ALIGN - r->scratch.len % ALIGN) % ALIGN);
+	rec.size = (uint32_t)r->scratch.len;
+	rec.sum = record_sum(r, &rec, (const uint8_t *)r->scratch.data + sizeof(rec));
+	memcpy(r->scratch.data, &rec, sizeof(rec));
+}
+
 void ring_append(struct ring *r, const struct bytes *pieces, size_t n_pieces)
 {
-	struct record rec = { .magic = MAGIC_RECORD };
-	size_t n = 0, at, need;
+	size_t need;
 
-	for (size_t i = 0; i < n_pieces; i++)
-		n += pieces[i].len;
-	need = (sizeof(rec) + n + ALIGN - 1) / ALIGN * ALIGN;
+	record_build(r, pieces, n_pieces);
+	need = r->scratch.len;
 	if (r->size - r->head < need) {
 		size_t rest = r->size - r->head;
 
@@ -297,41 +359,44 @@ void ring_append(struct ring *r, const struct bytes *pieces, size_t n_pieces)
 		r->head = 0;
 	}
 	make_room(r, need);
-	at = r->head + sizeof(rec);
-	for (size_t i = 0; i < n_pieces; i++) {
-		if (pieces[i].len)
-			memcpy(r->base + at, pieces[i].data, pieces[i].len);
-		at += pieces[i].len;
+	/* Cut short it has a wrong sum, and is overwritten by the next. */
+	if (put(r, r->head, r->scratch.data, need)) {
+		r->sequence++;
+		r->used += need;
+		r->head = (r->head + need) % r->size;
 	}
-	rec.size = (uint32_t)need;
-	rec.n = (uint32_t)n;
-	rec.sequence = ++r->sequence;
-	rec.sum = record_sum(r, &rec, r->base + r->head + sizeof(rec));
-	memcpy(r->base + r->head, &rec, sizeof(rec)); /* last: until now nothing here counts as a record */
-	r->used += need;
-	r->head = (r->head + need) % r->size;
+	if (r->scratch.cap > SCRATCH_KEPT)
+		buf_free(&r->scratch);
 }
 
-struct ring_walk ring_walk(const struct ring *r)
+void ring_walk_begin(const struct ring *r, struct ring_walk *walk)
 {
-	return (struct ring_walk){ .at = (r->head + r->size - r->used) % r->size, .left = r->used };
+	*walk = (struct ring_walk){ .map = map(r), .at = (r->head + r->size - r->used) % r->size, .left = r->used };
+	if (walk->map)
+		walk->base = walk->map + HEADER_SIZE;
 }
 
-bool ring_next(const struct ring *r, struct ring_walk *walk, struct bytes *out)
+bool ring_walk_next(const struct ring *r, struct ring_walk *walk, struct bytes *out)
 {
 	struct record rec;
 
-	while (walk->left > 0) {
+	while (walk->map && walk->left > 0) {
 		size_t at = walk->at;
 
-		if (!head_at(r, at, &rec) || rec.size > walk->left)
+		if (!head_at(r, walk->base, at, &rec) || rec.size > walk->left)
 			return false;
 		walk->left -= rec.size;
 		walk->at = (at + rec.size) % r->size;
 		if (rec.magic != MAGIC_RECORD)
 			continue;
-		*out = (struct bytes){ r->base + at + sizeof(rec), rec.n };
+		*out = (struct bytes){ walk->base + at + sizeof(rec), rec.n };
 		return true;
 	}
 	return false;
+}
+
+void ring_walk_end(const struct ring *r, struct ring_walk *walk)
+{
+	unmap(r, walk->map);
+	*walk = (struct ring_walk){ 0 };
 }

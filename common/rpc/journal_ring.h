@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file below the journal: records in a mapped ring, oldest overwritten. Not safe from several threads: journal.c locks. */
+/* The file below the journal: records in a ring, oldest overwritten. Not safe from several threads: journal.c locks. Written by pwrite: a
+ * mapping would cost a page fault for each page of each lap, and count as memory of the process. */
 #ifndef RPC_JOURNAL_RING_H
 #define RPC_JOURNAL_RING_H
 
@@ -7,18 +8,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/base/arena.h"
+#include "common/base/buf.h"
 
 /* Records stand behind one another up to head; used octets before it, around the end of the ring. */
 struct ring {
-	int fd;
-	uint8_t *map; /* the whole file: a page of header, then the ring */
-	size_t map_size;
-	uint8_t *base; /* first octet of the ring */
+	int fd; /* a page of header, then the ring */
 	size_t size;
 	uint64_t key; /* random, of this file: a peer's text cannot look like a record */
 	size_t head, used;
-	uint64_t sequence; /* of the newest record */
+	uint64_t sequence;  /* of the newest record */
+	struct buf scratch; /* the record being appended */
 };
 
 /* 0, or -1 with error filled. size: of the ring, made a whole number of pages. */
@@ -29,11 +28,14 @@ void ring_close(struct ring *r);
 size_t ring_record_max(const struct ring *r);
 /* Appends the pieces as one record; n_pieces octets together at most ring_record_max. */
 void ring_append(struct ring *r, const struct bytes *pieces, size_t n_pieces);
-/* Walks from the oldest to the newest record. False: the end. */
+/* The ring to read in: mapped from the walk's begin to its end. */
 struct ring_walk {
+	const uint8_t *map, *base; /* NULL: not to be had, nothing is walked */
 	size_t at, left;
 };
-struct ring_walk ring_walk(const struct ring *r);
-bool ring_next(const struct ring *r, struct ring_walk *walk, struct bytes *out);
+void ring_walk_begin(const struct ring *r, struct ring_walk *walk);
+/* From the oldest to the newest record; what is handed out lives until the walk's end. False: no more. */
+bool ring_walk_next(const struct ring *r, struct ring_walk *walk, struct bytes *out);
+void ring_walk_end(const struct ring *r, struct ring_walk *walk);
 
 #endif
