@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 void random_bytes(void *out, size_t n)
@@ -23,11 +24,25 @@ void random_bytes(void *out, size_t n)
 	}
 }
 
+/* Identifiers are no secrets: their octets come from the kernel by the page, not one system call each. */
+static void id_bytes(uint8_t out[16])
+{
+	static _Thread_local uint8_t pool[512];
+	static _Thread_local size_t left;
+
+	if (left < 16) {
+		random_bytes(pool, sizeof(pool));
+		left = sizeof(pool);
+	}
+	left -= 16;
+	memcpy(out, pool + left, 16);
+}
+
 void uuid_new(char out[UUID_TEXT])
 {
 	uint8_t b[16];
 
-	random_bytes(b, sizeof(b));
+	id_bytes(b);
 	b[6] = (uint8_t)((b[6] & 0x0F) | 0x40);
 	b[8] = (uint8_t)((b[8] & 0x3F) | 0x80);
 	(void)snprintf(out, UUID_TEXT, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],

@@ -89,7 +89,8 @@ const char *message_id_new(struct arena *a, const char *domain, const char *tran
 	char id[UUID_TEXT], transaction[UUID_TEXT], now[DATETIME_MAX];
 
 	uuid_new(id);
-	uuid_new(transaction);
+	if (!transaction_id)
+		uuid_new(transaction);
 	datetime_format(clock_wall_us(), now);
 	return arena_printf(a, "//%s/%s?TransactionID=%s%s%s?MessageDate=%s", domain, id,
 			    transaction_id ? transaction_id : transaction, context_id ? "?ContextID=" : "",
