@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """The little of the NATS protocol that a test needs: TLS, one request, one answer."""
-import base64
 import json
 import socket
 import ssl
@@ -8,7 +7,9 @@ import uuid
 
 
 class Nats:
-    def __init__(self, url, cert, key, ca):
+    def __init__(self, url, cert, key, ca, role):
+        """role: whose certificate that is; a user may listen below its own inbox only."""
+        self.inbox = "_INBOX.%s." % role
         host, port = url.split("://")[1].rsplit(":", 1)
         raw = socket.create_connection((host, int(port)), timeout=10)
         self._line(raw)  # INFO comes before TLS
@@ -40,7 +41,7 @@ class Nats:
 
     def request(self, subject, payload):
         """The payload of one answer, as bytes."""
-        inbox = "_INBOX." + uuid.uuid4().hex
+        inbox = self.inbox + uuid.uuid4().hex
         data = payload.encode()
         self._send("SUB %s 1\r\nPUB %s %s %d\r\n" % (inbox, subject, inbox, len(data)))
         self.socket.sendall(data + b"\r\n")
@@ -56,13 +57,6 @@ class Nats:
                 return body
             elif line.startswith(b"-ERR") or not line:
                 raise OSError("NATS: %r" % line)
-
-    def last_event(self, stream, subject):
-        """The newest event on a subject as (sequence, decoded JSON); None: there is none."""
-        answer = json.loads(self.request("$JS.API.STREAM.MSG.GET." + stream, json.dumps({"last_by_subj": subject})))
-        if "message" not in answer:
-            return None
-        return answer["message"]["seq"], json.loads(base64.b64decode(answer["message"]["data"]))
 
     def count(self, stream, subject):
         """How many events a stream holds on a subject."""
