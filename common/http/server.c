@@ -253,7 +253,8 @@ void http_server_close(struct http_server *s, unsigned grace_s)
 		return;
 	http_server_quiesce(s);
 	pthread_mutex_lock(&s->lock);
-	while (s->calls > s->n_parked && wait_change(s, until_ms))
+	/* Also for parked ones: what they wait for may come in time (A5). */
+	while (s->calls && wait_change(s, until_ms))
 		;
 	s->unparkable = true;
 	pthread_mutex_unlock(&s->lock);

@@ -56,7 +56,7 @@ struct http_spec {
 /* Starts listening. NULL: errno-like text in error (256 bytes): which file or address, what is wrong. */
 struct http_server *http_server_open(const struct http_spec *spec, char error[256]);
 uint16_t http_server_port(const struct http_server *s);
-/* Ends it: stop accepting, wait up to grace_s for running calls, answer parked ones with 503, close (recipes.md 1 b). NULL
+/* Ends it: stop accepting, wait up to grace_s for running and parked calls, answer what is parked then with 503, close (A5). NULL
  * allowed. */
 void http_server_close(struct http_server *s, unsigned grace_s);
 /* Stops accepting new connections and answers on existing ones with Connection: close; part one of a drain. */
