@@ -124,6 +124,8 @@ int command_parse(const struct command *commands, unsigned argc, const char *con
 	bool only_args = false;
 
 	c->args = args;
+	for (unsigned i = 1; i < argc; i++) /* before anything can be wrong: errors are to be JSON, too */
+		c->json = c->json || !strcmp(argv[i], "--json");
 	for (unsigned i = 1; i < argc; i++) {
 		if (only_args || strncmp(argv[i], "--", 2))
 			args[c->n_args++] = argv[i];
@@ -132,7 +134,7 @@ int command_parse(const struct command *commands, unsigned argc, const char *con
 		else if (!take_option(argc, argv, &i, c, &given, error))
 			return EXIT_USAGE;
 	}
-	c->json = c->option[OPT_JSON];
+	c->json = c->option[OPT_JSON] != NULL;
 	*out_help = c->option[OPT_HELP];
 	if (*out_help)
 		return EXIT_OK;
