@@ -240,11 +240,15 @@ static bool iface_parse(const char *text, enum iface *out)
 	return false;
 }
 
+/* One URL, or a list of such. */
 static void urls_in(struct reading *r, struct entity_url *out, enum iface iface, const char *name, const json_t *list)
 {
-	size_t n;
-	const char **urls = texts_in(r, list, name, URLS_MAX, &n);
+	const char *one = json_string_value(list);
+	size_t n = 1;
+	const char **urls = one ? arena_array(r->a, 1, sizeof(*urls)) : texts_in(r, list, name, URLS_MAX, &n);
 
+	if (one)
+		urls[0] = arena_strdup(r->a, one);
 	if (!r->wrong && r->record->n_urls + n > URLS_MAX)
 		r->wrong = arena_printf(r->a, "addresses: more than %d", URLS_MAX);
 	for (size_t i = 0; i < n && !r->wrong; i++)
@@ -260,7 +264,7 @@ static void addresses_in(struct reading *r)
 
 	r->record->urls = out;
 	if (addresses && !json_is_object(addresses))
-		r->wrong = "addresses must be an object: {\"ES4\":[\"https://...\"]}";
+		r->wrong = "addresses must be an object: {\"ES4\":\"https://...\"}";
 	json_object_foreach(addresses, name, list) {
 		if (r->wrong)
 			return;
