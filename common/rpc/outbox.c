@@ -17,7 +17,7 @@ void outbox_event(struct db *db, struct arena *a, const char *event, const char 
 	char *id = arena_alloc(a, UUID_TEXT);
 
 	uuid_new(id);
-	DB_QUEUE(db, RPC_OUTBOX_ADD, p_text("bus"), p_text(arena_strdup(a, eid)), p_text(event), p_text(id), p_text(""), p_text(""),
+	DB_QUEUE(db, RPC_OUTBOX_ADD, p_text(BUS_LANE), p_text(arena_strdup(a, eid)), p_text(event), p_text(id), p_text(""), p_text(""),
 		 p_text(arena_strdup(a, trace)), p_bytes(arena_strdup(a, json), strlen(json)), p_null());
 }
 

@@ -102,9 +102,9 @@ static size_t deliver_events(struct outbox_worker *w, const struct outbox_row *c
 		good++;
 	}
 	if (good < n)
-		outbox_lane_failed(w->outbox, "bus");
+		outbox_lane_failed(w->outbox, BUS_LANE);
 	else
-		outbox_lane_reached(w->outbox, "bus");
+		outbox_lane_reached(w->outbox, BUS_LANE);
 	metric_add("rsp_events_published_total", "", (double)good);
 	return good && mark(w, RPC_OUTBOX_DONE, &ids, "", 0) ? good : 0;
 }
@@ -260,7 +260,7 @@ size_t outbox_deliver(struct outbox_worker *w, const struct outbox_row *rows, si
 	for (size_t i = 0; i < n; i++) {
 		if (rows[i].give_up)
 			done += bury(w, &rows[i]);
-		else if (!strcmp(rows[i].lane, "bus"))
+		else if (!strcmp(rows[i].lane, BUS_LANE))
 			events[n_events++] = &rows[i];
 		else
 			requests[n_requests++] = &rows[i];

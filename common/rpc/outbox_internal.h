@@ -8,6 +8,7 @@
 #include "common/rpc/call.h"
 #include "common/rpc/rpc.h"
 
+#define BUS_LANE "bus"
 enum { SHARDS = 16, BATCH_MAX = 64, PAUSED_MAX = 64 };
 
 /* One due row, copied. */
@@ -24,6 +25,7 @@ struct pause {
 	char lane[OID_MAX + 8]; /* "" : free */
 	int64_t until_ms, backoff_ms;
 	bool probing;
+	bool away; /* the bus: there was no connection; it ends the pause when it is back */
 };
 
 struct outbox {

@@ -39,6 +39,10 @@ const char *outbox_paused_lanes(struct outbox *o, struct arena *a)
 
 		if (!p->lane[0])
 			continue;
+		if (p->away && bus_connected(o->spec.rpc->bus)) {
+			p->away = false;
+			p->until_ms = now;
+		}
 		p->probing = p->until_ms <= now;
 		if (!p->probing)
 			buf_printf(&text, "%s%s", text.len ? " " : "", p->lane);
@@ -71,6 +75,7 @@ void outbox_lane_failed(struct outbox *o, const char *lane)
 		if (p->backoff_ms > PAUSE_MAX_MS)
 			p->backoff_ms = PAUSE_MAX_MS;
 		p->until_ms = clock_ms() + p->backoff_ms;
+		p->away = !strcmp(lane, BUS_LANE) && !bus_connected(o->spec.rpc->bus);
 		log_msg(LOG_WARN, "lane_paused", "%s for %lld ms", lane, (long long)p->backoff_ms);
 	}
 	pthread_mutex_unlock(&o->lock);
