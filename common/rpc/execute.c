@@ -105,13 +105,13 @@ static result commit(struct run *r, struct db_failure *failure)
 	return db_sync(rq->db, rq->arena, NULL, 0, failure);
 }
 
-/* A refusal changes nothing but that it is remembered (A1), unless it only says "not now". */
+/* A refusal changes nothing but that it is remembered (A1), unless it only says "not now": busy, or too late for this attempt. */
 static void remember_refusal(struct run *r)
 {
 	struct rq *rq = &r->rq;
 
 	db_rollback(rq->db);
-	if (r->outcome->code == CODE_BUSY || r->outcome->code == CODE_INTERNAL)
+	if (r->outcome->code == CODE_BUSY || r->outcome->code == CODE_INTERNAL || r->outcome->status == STATUS_EXPIRED)
 		return;
 	run_encode_answer(r);
 	DB_QUEUE(rq->db, RPC_CALL_REFUSED, p_text(rq->caller->oid.text), p_text(rq->fn->wire), p_text(claim_key(r)),

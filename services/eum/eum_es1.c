@@ -25,7 +25,7 @@ static const char *text(const char *s)
 	return s ? s : "";
 }
 
-/* "Busy" and "internal error" are not kept by the provider (A1): the same FunctionCallIdentifier is judged again. Anything else is
+/* "Busy", "internal error" and "too late" are not kept by the provider (A1): the same FunctionCallIdentifier is judged again. Anything else is
  * stored there for good, so a refusal is final; also "already registered", since a repetition of ours gets its own stored
  * success. */
 static struct outcome judge(struct arena *a, const struct outbox_answer *answer)
@@ -40,7 +40,7 @@ static struct outcome judge(struct arena *a, const struct outbox_answer *answer)
 	}
 	if (s->status == STATUS_SUCCESS || s->status == STATUS_WARNING)
 		return (struct outcome){ VERDICT_DONE, "", "" };
-	if (code_is(s->code, CODE_BUSY) || code_is(s->code, CODE_INTERNAL))
+	if (s->status == STATUS_EXPIRED || code_is(s->code, CODE_BUSY) || code_is(s->code, CODE_INTERNAL))
 		return (struct outcome){ VERDICT_LATER, "", "" };
 	if (!s->code)
 		return (struct outcome){ VERDICT_REFUSED, "", text(status_name(s->status)) };
