@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The outbox's pauses by themselves, and its worker on a real database: order, back-off, give-up (B1). */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/base/clock.h"
+#include "common/bus/bus_internal.h"
+#include "common/rpc/outbox_internal.h"
+#include "tests/unit/store/cluster.h"
+
+extern const struct migration common_migrations[];
+extern const size_t common_migrations_count;
+
+#define PEER "peer:1.3.6.1.4.1.99999.2"
+
+/* Pauses ------------------------------------------------------------------------------------------------------------------ */
+
+struct pauses {
+	struct outbox o;
+	struct rpc rpc;
+	struct arena *a;
+};
+
+static struct pauses *pauses_make(struct bus *bus)
+{
+	struct pauses *p = calloc(1, sizeof(*p));
+
+	cr_assert_not_null(p);
+	p->rpc = (struct rpc){ .peer_pause_ms = 100, .bus = bus };
+	p->o.spec.rpc = &p->rpc;
+	pthread_mutex_init(&p->o.lock, NULL);
+	p->a = arena_new();
+	return p;
+}
+
+static void pauses_drop(struct pauses *p)
+{
+	pthread_mutex_destroy(&p->o.lock);
+	arena_free(p->a);
+	free(p);
+}
+
+/* As if the pause were over. */
+static void let_pass(struct pauses *p, unsigned slot)
+{
+	p->o.paused[slot].until_ms = clock_ms() - 1;
+}
+
+Test(rpc_outbox, a_pause_doubles_up_to_a_minute)
+{
+	struct pauses *p = pauses_make(NULL);
+	int64_t want = 100;
+
+	cr_expect_str_eq(outbox_paused_lanes(&p->o, p->a), "");
+	cr_expect_eq(outbox_next_probe_ms(&p->o), -1);
+	for (int i = 0; i < 14; i++) {
+		outbox_lane_failed(&p->o, PEER);
+		outbox_lane_failed(&p->o, PEER); /* of the same batch */
+		cr_expect_eq(p->o.paused[0].backoff_ms, want);
+		cr_expect(outbox_next_probe_ms(&p->o) > want - 50 && outbox_next_probe_ms(&p->o) <= want);
+		cr_expect_str_eq(outbox_paused_lanes(&p->o, p->a), PEER);
+		cr_expect_not(outbox_probing(&p->o, PEER));
+		let_pass(p, 0);
+		cr_expect_eq(outbox_next_probe_ms(&p->o), 0);
+		cr_expect_str_eq(outbox_paused_lanes(&p->o, p->a), "");
+		cr_expect(outbox_probing(&p->o, PEER), "one row only");
+		want = want * 2 < 60000 ? want * 2 : 60000;
+	}
+	cr_expect_eq(want, 60000);
+	outbox_lane_reached(&p->o, PEER);
+	cr_expect_not(outbox_probing(&p->o, PEER));
+	cr_expect_eq(outbox_next_probe_ms(&p->o), -1);
+	outbox_lane_failed(&p->o, PEER);
+	cr_expect_eq(p->o.paused[0].backoff_ms, 100, "it begins anew");
+	pauses_drop(p);
+}
+
+Test(rpc_outbox, lanes_do_not_wait_for_one_another)
+{
+	struct pauses *p = pauses_make(NULL);
+	char lane[OID_MAX + 16];
+
+	outbox_lane_failed(&p->o, PEER);
+	outbox_lane_failed(&p->o, BUS_LANE);
+	cr_expect_str_eq(outbox_paused_lanes(&p->o, p->a), PEER " " BUS_LANE);
+	let_pass(p, 1);
+	cr_expect_str_eq(outbox_paused_lanes(&p->o, p->a), PEER);
+	outbox_lane_reached(&p->o, PEER);
+	outbox_lane_reached(&p->o, "peer:9.9"); /* was never paused */
+	cr_expect_str_eq(outbox_paused_lanes(&p->o, p->a), "");
+	/* More than there is room for, and a name that has none: tried again, nothing else. */
+	for (int i = 0; i < 2 * PAUSED_MAX; i++) {
+		snprintf(lane, sizeof(lane), "peer:1.%d", i);
+		outbox_lane_failed(&p->o, lane);
+	}
+	memset(lane, 'x', sizeof(lane) - 1);
+	lane[sizeof(lane) - 1] = '\0';
+	outbox_lane_failed(&p->o, lane);
+	cr_expect_null(strstr(outbox_paused_lanes(&p->o, p->a), "xxx"));
+	pauses_drop(p);
+}
+
+/* However long the bus was away, its pause ends when it is back; one that is there and refuses stays paused. */
+Test(rpc_outbox, the_bus_is_back)
+{
+	struct bus bus = { 0 };
+	struct pauses *p = pauses_make(&bus);
+
+	outbox_lane_failed(&p->o, BUS_LANE);
+	p->o.paused[0].backoff_ms = 60000;
+	p->o.paused[0].until_ms = clock_ms() + 60000;
+	cr_expect_str_eq(outbox_paused_lanes(&p->o, p->a), BUS_LANE);
+	atomic_store(&bus.up, true);
+	cr_expect_str_eq(outbox_paused_lanes(&p->o, p->a), "");
+	cr_expect(outbox_probing(&p->o, BUS_LANE));
+	outbox_lane_failed(&p->o, BUS_LANE);
+	cr_expect_str_eq(outbox_paused_lanes(&p->o, p->a), BUS_LANE);
+	cr_expect_str_eq(outbox_paused_lanes(&p->o, p->a), BUS_LANE);
+	pauses_drop(p);
+}
+
+/* The worker -------------------------------------------------------------------------------------------------------------- */
+
+enum { T_ADD = RPC_STATEMENTS, T_ROW, T_LEFT, T_END };
+static const struct statement own[] = {
+	{ "t_add", "insert into outbox (lane, shard, eid, kind, dedup, payload, attempts, give_up_at)"
+		   " values ($1, abs(hashtext($1 || $2)::bigint) % 16, $2, $3, 'd', '', $4::int, now() + $5::interval) returning id" },
+	{ "t_row", "select attempts, error, dead_at is not null, (extract(epoch from next_at - now()) * 1000)::bigint from outbox"
+		   " where id = $1::bigint" },
+	{ "t_left", "select count(*) from outbox where lane = $1" },
+};
+
+struct stage {
+	struct cluster cluster;
+	struct store *store;
+	struct db *db;
+	struct arena *a;
+	struct rpc rpc;
+	struct outbox *outbox;
+};
+
+static struct stage *stage_make(void)
+{
+	static struct statement statements[T_END];
+	struct stage *s = calloc(1, sizeof(*s));
+	struct store_spec spec = { .statements = statements, .n_statements = T_END, .migrations = common_migrations,
+				   .n_migrations = common_migrations_count };
+	char error[512] = "";
+
+	cr_assert_not_null(s);
+	s->cluster = cluster_new();
+	spec.conninfo = s->cluster.conninfo;
+	memcpy(statements, rpc_statements, sizeof(rpc_statements));
+	memcpy(statements + RPC_STATEMENTS, own, sizeof(own));
+	cr_assert_eq(store_open(&spec, 10, &s->store, error), 0, "%s", error);
+	s->a = arena_new();
+	s->db = db_open(s->store);
+	s->rpc = (struct rpc){ .role = "test", .store = s->store };
+	return s;
+}
+
+static void work(struct stage *s)
+{
+	s->outbox = outbox_open(&(struct outbox_spec){ .rpc = &s->rpc, .workers = 2 });
+}
+
+static void stage_drop(struct stage *s)
+{
+	outbox_close(s->outbox);
+	db_close(s->db);
+	arena_free(s->a);
+	store_close(s->store);
+	cluster_free(&s->cluster);
+	free(s);
+}
+
+static const struct rows *sync_rows(struct stage *s)
+{
+	const struct rows *rows;
+
+	cr_assert_eq(db_sync(s->db, s->a, &rows, 1, NULL), OK);
+	return rows;
+}
+
+/* give_up: from now; NULL: never. */
+static int64_t add(struct stage *s, const char *lane, const char *eid, const char *kind, int64_t attempts, const char *give_up)
+{
+	DB_QUEUE(s->db, T_ADD, p_text(lane), p_text(eid), p_text(kind), p_int(s->a, attempts), p_text(give_up));
+	return row_int(sync_rows(s), 0, 0);
+}
+
+static const struct rows *row(struct stage *s, int64_t id)
+{
+	DB_QUEUE(s->db, T_ROW, p_int(s->a, id));
+	return sync_rows(s);
+}
+
+/* Its attempts reach n; milliseconds to the next one. */
+static int64_t await_attempts(struct stage *s, int64_t id, int64_t n)
+{
+	for (int i = 0; i < 1000; i++) {
+		const struct rows *r = row(s, id);
+
+		cr_assert_eq(rows_count(r), 1);
+		if (row_int(r, 0, 0) >= n)
+			return row_int(r, 0, 3);
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	}
+	cr_assert_fail("row %ld has not been tried %ld times", (long)id, (long)n);
+	return 0;
+}
+
+static void await_none(struct stage *s, const char *lane)
+{
+	for (int i = 0; i < 1000; i++) {
+		DB_QUEUE(s->db, T_LEFT, p_text(lane));
+		if (row_int(sync_rows(s), 0, 0) == 0)
+			return;
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	}
+	cr_assert_fail("rows of %s are left", lane);
+}
+
+Test(rpc_outbox, order_back_off_and_give_up)
+{
+	struct stage *s = stage_make();
+	int64_t first = add(s, PEER, "1", "ES1-RegisterEIS", 0, NULL), second = add(s, PEER, "1", "ES1-RegisterEIS", 0, NULL);
+	int64_t old = add(s, PEER, "2", "ES1-RegisterEIS", 6, NULL), ancient = add(s, PEER, "5", "ES1-RegisterEIS", 20, NULL);
+	int64_t damaged = add(s, PEER, "3", "ES9-Nothing", 0, NULL);
+	int64_t dead = add(s, PEER, "4", "ES1-RegisterEIS", 3, "-1s"), behind = add(s, PEER, "4", "ES1-RegisterEIS", 0, NULL);
+	int64_t left;
+
+	for (int i = 0; i < 100; i++)
+		(void)add(s, BUS_LANE, "1", "eis.registered", 0, NULL);
+	work(s);
+	(void)await_attempts(s, first, 2);
+	cr_expect_str_eq(row_text(row(s, first), 0, 1), "the peer is not in the registry");
+	cr_expect_eq(row_int(row(s, second), 0, 0), 0, "not before the first of its card");
+	/* Half a second, doubled by each attempt, up to five minutes. */
+	left = await_attempts(s, old, 7);
+	cr_expect(left > 22000 && left <= 32000, "%ld", (long)left);
+	left = await_attempts(s, ancient, 21);
+	cr_expect(left > 290000 && left <= 300000, "%ld", (long)left);
+	(void)await_attempts(s, damaged, 1);
+	cr_expect_str_eq(row_text(row(s, damaged), 0, 1), "the row is damaged");
+	/* A dead letter stays and holds nobody up. */
+	(void)await_attempts(s, behind, 1);
+	cr_expect(row_bool(row(s, dead), 0, 2));
+	cr_expect_str_eq(row_text(row(s, dead), 0, 1), "give-up time reached");
+	cr_expect_eq(row_int(row(s, dead), 0, 0), 3);
+	await_none(s, BUS_LANE); /* no bus is configured */
+	stage_drop(s);
+}
