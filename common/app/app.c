@@ -165,6 +165,7 @@ static int run(struct process *p)
 	up = start(p, error);
 	if (up < LEN(steps)) {
 		one_line(error);
+		config_blame(p->app.spec->env_prefix, p->app.spec->config, p->config, error);
 		(void)fprintf(stderr, "%s: cannot start: %s: %s\n", p->app.spec->name, steps[up].name, error);
 		end(p, up);
 		return 1;

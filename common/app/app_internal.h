@@ -16,6 +16,8 @@ extern const size_t common_migrations_count;
 /* config.c, config_check.c */
 extern const struct config_row config_common_rows[];                                               /* ends with key NULL */
 unsigned config_check(const char *prefix, const struct config_common *config, struct buf *errors); /* number of faults */
+/* config_blame.c: adds to an error that names a path, but no variable, the variables that hold it. */
+void config_blame(const char *prefix, const struct config_row *own, const void *config, char error[ERROR_MAX]);
 
 /* A running process: what roles see, and what only app/ sees. */
 struct process {

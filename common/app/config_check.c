@@ -47,6 +47,20 @@ static void check_url(struct check *c, const struct config_common *config)
 		buf_printf(fault(c, "PUBLIC_URL"), "is longer than %d characters\n", SELF_URL_MAX - 1);
 }
 
+/* All of these or none; with tls:// all. */
+static void check_bus(struct check *c, const struct config_common *config)
+{
+	const char *const keys[] = { "BUS_CERT", "BUS_KEY", "BUS_CA" };
+	const char *const values[] = { config->bus_cert, config->bus_key, config->bus_ca };
+	bool tls = !strncmp(config->bus_url, "tls://", 6), any = tls || *values[0] || *values[1] || *values[2];
+
+	if (*config->bus_url && !tls && strncmp(config->bus_url, "nats://", 7))
+		buf_printf(fault(c, "BUS_URL"), "'%s' does not begin with tls:// or nats://\n", config->bus_url);
+	for (unsigned i = 0; any && *config->bus_url && i < LEN(keys); i++)
+		if (!*values[i])
+			buf_printf(fault(c, keys[i]), "is not set; a bus with TLS needs BUS_CERT, BUS_KEY and BUS_CA\n");
+}
+
 unsigned config_check(const char *prefix, const struct config_common *config, struct buf *errors)
 {
 	struct check c = { .prefix = prefix, .errors = errors };
@@ -58,6 +72,7 @@ unsigned config_check(const char *prefix, const struct config_common *config, st
 	check_token(&c, "DOMAIN", config->domain);
 	check_token(&c, "REPLICA", config->replica);
 	check_url(&c, config);
+	check_bus(&c, config);
 	check_range(&c, "THREADS", config->threads, 1, 256);
 	check_range(&c, "NORTHBOUND_THREADS", config->northbound_threads, 1, 256);
 	check_range(&c, "WORKERS", config->workers, 1, 64);

@@ -42,11 +42,16 @@ static void listener_set(struct process *p, struct http_server **place, struct h
 	pthread_mutex_unlock(&p->lock);
 }
 
-static int listener_open(struct process *p, const struct http_spec *spec, struct http_server **place, char error[ERROR_MAX])
+/* port_key: what sets its port. */
+static int listener_open(struct process *p, const struct http_spec *spec, const char *port_key, struct http_server **place,
+			 char error[ERROR_MAX])
 {
 	struct http_server *server = http_server_open(spec, error);
+	size_t n = server ? 0 : strlen(error);
 
 	listener_set(p, place, server);
+	if (!server && spec->bind_address && strstr(error, spec->bind_address))
+		(void)snprintf(error + n, ERROR_MAX - n, " (%s%s)", p->app.spec->env_prefix, port_key);
 	return server ? 0 : -1;
 }
 
@@ -147,7 +152,7 @@ int partner_open(struct process *p, char error[ERROR_MAX])
 		.handlers = pipeline_handlers,
 		.ctx = &p->app.rpc,
 	};
-	int rc = listener_open(p, &spec, &p->app.partner, error);
+	int rc = listener_open(p, &spec, "PORT", &p->app.partner, error);
 
 	address_close(p); /* the listener holds the port now */
 	return rc;
@@ -190,7 +195,7 @@ int northbound_open(struct process *p, char error[ERROR_MAX])
 	spec.request_s = config->request_s;
 	spec.lifetime_s = config->lifetime_s;
 	spec.max_body = NORTHBOUND_BODY_MAX;
-	return listener_open(p, &spec, &p->app.northbound, error);
+	return listener_open(p, &spec, "NORTHBOUND_PORT", &p->app.northbound, error);
 }
 
 void northbound_close(struct process *p)
@@ -205,7 +210,7 @@ int management_open(struct process *p, char error[ERROR_MAX])
 	spec.bind_address = p->app.config->management_listen;
 	spec.port = (uint16_t)p->app.config->management_port;
 	spec.max_body = MANAGEMENT_BODY_MAX;
-	return listener_open(p, &spec, &p->app.management, error);
+	return listener_open(p, &spec, "MANAGEMENT_PORT", &p->app.management, error);
 }
 
 void management_close(struct process *p)
@@ -221,7 +226,7 @@ int admin_open(struct process *p, char error[ERROR_MAX])
 		return 0;
 	spec.unix_path = p->app.config->admin_socket;
 	spec.max_body = ADMIN_BODY_MAX;
-	return listener_open(p, &spec, &p->app.admin, error);
+	return listener_open(p, &spec, "ADMIN_SOCKET", &p->app.admin, error);
 }
 
 void admin_close(struct process *p)
