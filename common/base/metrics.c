@@ -111,8 +111,11 @@ static void write_histogram(struct buf *out, const struct series *s)
 		buf_printf(out, "%s_bucket{%s%sle=\"%g\"} %llu\n", s->name, s->labels, comma, bucket_s[i],
 			   (unsigned long long)s->below[i]);
 	buf_printf(out, "%s_bucket{%s%sle=\"+Inf\"} %llu\n", s->name, s->labels, comma, (unsigned long long)s->count);
-	buf_printf(out, "%s_sum{%s} %.6f\n%s_count{%s} %llu\n", s->name, s->labels, s->value, s->name, s->labels,
-		   (unsigned long long)s->count);
+	if (*s->labels)
+		buf_printf(out, "%s_sum{%s} %.6f\n%s_count{%s} %llu\n", s->name, s->labels, s->value, s->name, s->labels,
+			   (unsigned long long)s->count);
+	else
+		buf_printf(out, "%s_sum %.6f\n%s_count %llu\n", s->name, s->value, s->name, (unsigned long long)s->count);
 }
 
 void metrics_write(struct buf *out)
