@@ -166,7 +166,7 @@ class Import(CtlCase):
         """One that nobody has."""
         path = self.pki("extra", "imported.pem")
         if not os.path.exists(path):
-            subprocess.run([self.staging.program("services", "certs", "rsp-certs"), "--out", self.staging.pki, "--issue", "imported"],
+            subprocess.run([self.staging.program("services", "certs", "rsp-certs"), "--out", self.staging.pki, "--issue", "imported", "--eku", "client"],
                            check=True, stdout=subprocess.DEVNULL, env=self.staging.env)
         return path
 

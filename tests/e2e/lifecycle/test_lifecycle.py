@@ -183,7 +183,7 @@ class DatabaseRestarts(LifecycleCase):
                         said.append((eid, "", "end", None))
 
     def test_under_load_nothing_is_half_and_all_goes_on(self):
-        requests, said, stop = self.requests(12), [], threading.Event()
+        requests, said, stop = self.requests(8), [], threading.Event()
         eid = self.batch_of(self.order_of("restart-before", 1))[1][0]
         threads = [Background(self.load, requests[i::4], said, stop) for i in range(4)]
         try:
