@@ -161,7 +161,7 @@ class OnTheWay(Work):
         return self.psql("sm_sr", "select key, value from property where eid = '%s' order by key" % eid).split("\n")
 
     def test_properties_reach_the_sm_sr(self):
-        batch, (eid,) = self.batch_of(self.order_of("properties", 1, properties={"lot": "1", "site": "B & <C>"}))
+        batch, (eid,) = self.batch_of(self.order_of("properties-ordered", 1, properties={"lot": "1", "site": "B & <C>"}))
         self.assertEqual(self.properties(eid), ["lot|1", "site|B & <C>"])
         self.rspctl.eis_properties(self.order(), eid, lot="2", colour="grün")
         self.await_true(lambda: "lot|2" in self.properties(eid), "the change does not arrive", 20)
