@@ -10,7 +10,12 @@
 #include "common/base/log.h"
 #include "common/base/random.h"
 
-enum { NET_MS = 5000 /* the longest sleep: a lost ring costs no more (C2) */, LOCK_SPACE = 0x6F626F78, END_MS = 1000 };
+enum {
+	NET_MS = 5000,           /* the longest sleep: a lost ring costs no more (C2) */
+	GATHER_MS = 20,          /* events of so long travel together: one look, one mark for all of them */
+	END_MS = 1000,           /* what a call in flight still gets at the end */
+	LOCK_SPACE = 0x6F626F78, /* first half of the advisory locks; + 1 for the bus's */
+};
 
 void outbox_event(struct db *db, struct arena *a, const char *event, const char *eid, const char *trace, const char *json)
 {
@@ -66,42 +71,56 @@ static size_t rows_admit(struct outbox_worker *w, const struct rows *rows, struc
 	return n;
 }
 
-static size_t shard_work(struct outbox_worker *w, unsigned shard)
+/* The shards that this worker holds now, blank between two; "" when there is nothing to do. */
+static const char *shards_take(struct outbox_worker *w, const char *paused)
+{
+	unsigned workers = w->bus ? 1 : w->outbox->spec.workers;
+	CLEANUP(buf_free) struct buf text = { 0 };
+	const struct rows *rows;
+
+	DB_QUEUE(w->db, RPC_OUTBOX_TAKE, p_bool(w->bus), p_text(paused), p_int(w->arena, workers), p_int(w->arena, w->number),
+		 p_int(w->arena, (SHARDS + workers - 1) / workers), p_int(w->arena, LOCK_SPACE + w->bus));
+	buf_str(&text, "");
+	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
+		return "";
+	for (size_t i = 0; i < rows_count(rows); i++)
+		buf_printf(&text, "%s%lld", i ? " " : "", (long long)row_int(rows, i, 0));
+	return arena_strdup(w->arena, text.data);
+}
+
+static void shards_release(struct outbox_worker *w, const char *shards)
+{
+	DB_QUEUE(w->db, RPC_OUTBOX_RELEASE, p_int(w->arena, LOCK_SPACE + w->bus), p_text(shards));
+	/* Failed means that the connection is gone, and its locks with it. */
+	(void)(db_sync(w->db, w->arena, NULL, 0, NULL) == OK);
+}
+
+static size_t shards_work(struct outbox_worker *w, const char *shards, const char *paused)
 {
 	struct outbox_row *batch = arena_array(w->arena, BATCH_MAX, sizeof(*batch));
 	const struct rows *rows;
 	size_t n;
 
-	DB_QUEUE(w->db, RPC_OUTBOX_DUE, p_int(w->arena, shard), p_text(outbox_paused_lanes(w->outbox, w->arena)),
-		 p_int(w->arena, BATCH_MAX));
+	DB_QUEUE(w->db, RPC_OUTBOX_DUE, p_text(shards), p_bool(w->bus), p_text(paused), p_int(w->arena, BATCH_MAX));
 	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
 		return 0;
 	n = rows_admit(w, rows, batch);
 	return n ? outbox_deliver(w, batch, n) : 0;
 }
 
-/* One pass over the shards that have work. */
+/* One pass: lock what has work, do a batch of it, let go. */
 static size_t pass(struct outbox_worker *w)
 {
-	unsigned shards[SHARDS];
-	const struct rows *rows;
-	size_t n = 0, done = 0;
+	const char *paused, *shards;
+	size_t done;
 
 	arena_reset(w->arena);
-	DB_QUEUE(w->db, RPC_OUTBOX_SHARDS, p_text(outbox_paused_lanes(w->outbox, w->arena)));
-	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
+	paused = outbox_paused_lanes(w->outbox, w->arena);
+	shards = shards_take(w, paused);
+	if (!*shards)
 		return 0;
-	for (size_t i = 0; i < rows_count(rows) && n < SHARDS; i++)
-		shards[n++] = (unsigned)row_int(rows, i, 0);
-	for (size_t i = 0; i < n; i++) {
-		unsigned shard = shards[(i + w->first_shard) % n];
-		int64_t key = ((int64_t)LOCK_SPACE << 32) | shard;
-
-		if (!db_try_lock(w->db, key))
-			continue;
-		done += shard_work(w, shard);
-		db_unlock(w->db, key);
-	}
+	done = shards_work(w, shards, paused);
+	shards_release(w, shards);
 	return done;
 }
 
@@ -121,22 +140,38 @@ static int64_t idle_ms(struct outbox_worker *w)
 	return ms;
 }
 
+static struct timespec in_ms(int64_t ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += (ms % 1000) * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return t;
+}
+
 /* Waits for a ring after `seen`, or ms. */
 static void wait_ring(struct outbox *o, uint64_t *seen, int64_t ms)
 {
-	struct timespec until;
+	struct timespec until = in_ms(ms);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += (ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	while (!o->closing && o->rings == *seen)
 		if (pthread_cond_timedwait(&o->ring, &o->lock, &until))
 			break;
-	*seen = o->rings;
+}
+
+/* A busy bus is served in bundles: its worker lets a moment's events come together. */
+static void gather(struct outbox *o)
+{
+	struct timespec until = in_ms(GATHER_MS);
+
+	while (!o->closing)
+		if (pthread_cond_timedwait(&o->ring, &o->lock, &until))
+			break;
 }
 
 static void *worker_main(void *arg)
@@ -153,6 +188,9 @@ static void *worker_main(void *arg)
 		pthread_mutex_lock(&o->lock);
 		if (!done)
 			wait_ring(o, &seen, ms);
+		if (w->bus)
+			gather(o);
+		seen = o->rings;
 		closing = o->closing;
 		pthread_mutex_unlock(&o->lock);
 	} while (!closing);
@@ -160,6 +198,17 @@ static void *worker_main(void *arg)
 	arena_free(w->arena);
 	free(w);
 	return NULL;
+}
+
+static void worker_start(struct outbox *o, bool bus, unsigned number)
+{
+	struct outbox_worker *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		abort();
+	*w = (struct outbox_worker){ .outbox = o, .db = db_open(o->spec.rpc->store), .arena = arena_new(), .number = number, .bus = bus };
+	if (pthread_create(&o->threads[o->n_threads++], NULL, worker_main, w))
+		abort();
 }
 
 struct outbox *outbox_open(const struct outbox_spec *spec)
@@ -170,23 +219,19 @@ struct outbox *outbox_open(const struct outbox_spec *spec)
 	if (!o)
 		abort();
 	o->spec = *spec;
-	o->threads = calloc(spec->workers ? spec->workers : 1, sizeof(*o->threads));
+	if (!o->spec.workers)
+		o->spec.workers = 1;
+	o->threads = calloc(o->spec.workers + 1, sizeof(*o->threads));
+	if (!o->threads)
+		abort();
 	pthread_mutex_init(&o->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&o->ring, &attr);
 	pthread_condattr_destroy(&attr);
-	for (unsigned i = 0; i < spec->workers; i++) {
-		struct outbox_worker *w = calloc(1, sizeof(*w));
-
-		if (!w)
-			abort();
-		*w = (struct outbox_worker){
-			.outbox = o, .db = db_open(spec->rpc->store), .arena = arena_new(), .first_shard = i * SHARDS / spec->workers
-		};
-		if (pthread_create(&o->threads[i], NULL, worker_main, w))
-			abort();
-	}
+	worker_start(o, true, 0);
+	for (unsigned i = 0; spec->answered && i < o->spec.workers; i++)
+		worker_start(o, false, i);
 	return o;
 }
 
@@ -199,7 +244,7 @@ void outbox_close(struct outbox *o)
 	pthread_cond_broadcast(&o->ring);
 	pthread_mutex_unlock(&o->lock);
 	http_client_end(o->spec.rpc->client, END_MS); /* a silent peer must not hold up the end of the process */
-	for (unsigned i = 0; i < o->spec.workers; i++)
+	for (unsigned i = 0; i < o->n_threads; i++)
 		pthread_join(o->threads[i], NULL);
 	pthread_cond_destroy(&o->ring);
 	pthread_mutex_destroy(&o->lock);

@@ -9,7 +9,7 @@
 #include "common/rpc/rpc.h"
 
 #define BUS_LANE "bus"
-enum { SHARDS = 16, BATCH_MAX = 64, PAUSED_MAX = 64 };
+enum { SHARDS = 16, BATCH_MAX = 128, PAUSED_MAX = 64 };
 
 /* One due row, copied. */
 struct outbox_row {
@@ -31,6 +31,7 @@ struct pause {
 struct outbox {
 	struct outbox_spec spec;
 	pthread_t *threads;
+	unsigned n_threads;
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t ring;
 	uint64_t rings;
@@ -42,7 +43,8 @@ struct outbox_worker {
 	struct outbox *outbox;
 	struct db *db;
 	struct arena *arena;
-	unsigned first_shard;
+	unsigned number;
+	bool bus;                /* works the bus's lane, and nothing else: events never wait for a peer */
 };
 
 /* Lanes not to be worked now, blank between two; in a. */
@@ -54,7 +56,7 @@ void outbox_lane_reached(struct outbox *o, const char *lane);
 /* Milliseconds until the next pause ends; -1: none. */
 int64_t outbox_next_probe_ms(struct outbox *o);
 
-/* Delivers rows (all of one shard, at most one per (lane, eid)); returns how many were ended or put off. */
+/* Delivers rows (of shards that are locked, at most one per (lane, eid)); returns how many were ended or put off. */
 size_t outbox_deliver(struct outbox_worker *w, const struct outbox_row *rows, size_t n);
 
 #endif
