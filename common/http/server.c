@@ -124,7 +124,8 @@ static void copy_spec(struct http_server *s, const struct http_spec *spec)
 static bool start_daemon(struct http_server *s, char error[256])
 {
 	/* Poll, never epoll: with TLS epoll spins on three bytes of a ClientHello (measured.md 2). */
-	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (s->tls ? MHD_USE_TLS : 0);
+	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+			 (s->tls ? MHD_USE_TLS : 0);
 	const struct MHD_OptionItem tls[] = { { MHD_OPTION_HTTPS_PRIORITIES, 0, (char[]){ TLS_PRIORITIES } },
 					      { MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate },
 					      { MHD_OPTION_END, 0, NULL } };
@@ -133,9 +134,9 @@ static bool start_daemon(struct http_server *s, char error[256])
 	const struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
 
 	errno = 0;
-	s->daemon = MHD_start_daemon(flags, s->port, NULL, NULL, request_access, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, s,
-				     MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_CONNECTION_LIMIT, s->spec.connections,
-				     MHD_OPTION_CONNECTION_TIMEOUT, s->spec.idle_s, MHD_OPTION_URI_LOG_CALLBACK, request_begin, s,
+	s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_access, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, s,
+				     MHD_OPTION_CONNECTION_LIMIT, s->spec.connections, MHD_OPTION_CONNECTION_TIMEOUT, s->spec.idle_s,
+				     MHD_OPTION_URI_LOG_CALLBACK, request_begin, s,
 				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, request_completed,
 				     s, MHD_OPTION_ARRAY, s->tls ? tls : none, MHD_OPTION_ARRAY, s->spec.threads > 1 ? pool : none,
 				     MHD_OPTION_END);
@@ -186,7 +187,10 @@ static bool server_start(struct http_server *s, char error[256])
 	}
 	raise_files(s->spec.connections);
 	s->listen_fd = listen_open(s, error);
-	return s->listen_fd >= 0 && watch_start(s, error) && start_daemon(s, error);
+	if (s->listen_fd < 0 || !watch_start(s, error) || !start_daemon(s, error))
+		return false;
+	accept_start(s);
+	return true;
 }
 
 struct http_server *http_server_open(const struct http_spec *spec, char error[256])
@@ -221,9 +225,9 @@ void http_server_quiesce(struct http_server *s)
 {
 	if (atomic_exchange(&s->quiet, true))
 		return;
-	MHD_quiesce_daemon(s->daemon);
+	accept_stop(s);
 	/* Connecting peers are refused at once and go elsewhere, instead of waiting in the backlog. The descriptor itself stays
-	 * until the pool has ended, which may still look at it. */
+	 * until the watcher has ended, which may still look at it. */
 	shutdown(s->listen_fd, SHUT_RDWR);
 }
 

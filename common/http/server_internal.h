@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of a listener share: server.c (open, close), request.c (one request), park.c (suspended calls), watch.c (time
+/* What the files of a listener share: server.c (open, close), accept.c (new connections), request.c (one request), park.c (suspended calls), watch.c (time
  * limits). */
 #ifndef HTTP_SERVER_INTERNAL_H
 #define HTTP_SERVER_INTERNAL_H
@@ -102,7 +102,8 @@ struct http_server {
 	struct conn *conns, *dead;
 	unsigned n_dead, calls, n_parked;
 	int64_t wake_ms; /* when the watcher wakes by itself */
-	bool stop_watcher, unparkable;
+	bool stop_watcher, unparkable, accepting;
+	int64_t accept_again_ms; /* 0: now */
 	struct pool_thread *threads;
 	struct lingering lingers[32];
 };
@@ -112,6 +113,14 @@ int listen_open(struct http_server *s, char error[256]);
 /* Removes the unix socket's file when it is still ours, closes the descriptor. */
 void listen_close(struct http_server *s);
 void listen_remote(const struct sockaddr *address, char *out, size_t n);
+
+/* accept.c. accept_stop: nobody is accepted any more when it has returned, but for those that are being handed to MHD. */
+void accept_start(struct http_server *s);
+void accept_stop(struct http_server *s);
+/* With server->lock held. False: ptr, of an event, is not ours. */
+bool accept_event(struct http_server *s, const void *ptr);
+/* Goes on after a pause. Returns when to be called again, INT64_MAX: need not. */
+int64_t accept_again(struct http_server *s);
 
 /* request.c: callbacks for MHD. */
 void *request_begin(void *cls, const char *uri, struct MHD_Connection *mhd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One thread per listener that sleeps until the next deadline: it cuts slow or silent peers (MHD's timeout sees only pauses, not
+/* One thread per listener that accepts, and sleeps until the next deadline: it cuts slow or silent peers (MHD's timeout sees only pauses, not
  * drips), runs expired() of parked calls, and notices with epoll that a parked caller hung up, which MHD does not (recipes.md 1 c).
  * */
 #include <errno.h>
@@ -132,7 +132,7 @@ static void *watch_main(void *arg)
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop_watcher) {
-		int64_t parked = park_expire(s), open = cut_overdue(s), linger = linger_expire(s);
+		int64_t parked = park_expire(s), open = cut_overdue(s), linger = linger_expire(s), again = accept_again(s);
 		int64_t next = parked < open ? parked : open;
 		int64_t soonest = clock_ms() + ROUND_MS;
 		uint64_t count;
@@ -141,6 +141,8 @@ static void *watch_main(void *arg)
 		watch_reap(s); /* no event of an earlier round is left */
 		if (linger < next)
 			next = linger;
+		if (again < next)
+			next = again;
 		s->wake_ms = next < soonest ? soonest : next;
 		next = s->wake_ms;
 		pthread_mutex_unlock(&s->lock);
@@ -152,7 +154,7 @@ static void *watch_main(void *arg)
 			if (!ptr)
 				while (read(s->event_fd, &count, sizeof(count)) > 0)
 					;
-			else if (!linger_event(s, ptr))
+			else if (!accept_event(s, ptr) && !linger_event(s, ptr))
 				hung_up(ptr);
 		}
 	}
