@@ -188,7 +188,7 @@ bool cert_public_point(struct bytes der, uint8_t out[P256_POINT])
 	CLEANUP(x509_freep) X509 *x = NULL;
 	OPENSSL_ERRORS_SCOPE;
 
-	x = x509_from_der(der);
+	x = x509_kept(der);
 	return x && pkey_point(X509_get0_pubkey(x), out);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/crypto/cert.h"
-
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
+
+#include "common/crypto/crypto_internal.h"
 
 /* OBJ_obj2txt cuts what does not fit and returns the length it needs. */
 static bool name_oid(const GENERAL_NAMES *names, char *out, size_t n)
@@ -19,14 +19,18 @@ static bool name_oid(const GENERAL_NAMES *names, char *out, size_t n)
 	return false;
 }
 
+static void names_freep(GENERAL_NAMES **p)
+{
+	GENERAL_NAMES_free(*p);
+}
+
 bool cert_registered_id(struct bytes der, char *out, size_t n)
 {
-	const unsigned char *p = der.data;
-	X509 *cert = d2i_X509(NULL, &p, (long)der.len);
-	GENERAL_NAMES *names = cert ? X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL) : NULL;
-	bool found = names && name_oid(names, out, n);
+	CLEANUP(x509_freep) X509 *cert = NULL;
+	CLEANUP(names_freep) GENERAL_NAMES *names = NULL;
+	OPENSSL_ERRORS_SCOPE;
 
-	GENERAL_NAMES_free(names);
-	X509_free(cert);
-	return found;
+	cert = x509_kept(der);
+	names = cert ? X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL) : NULL;
+	return names && name_oid(names, out, n);
 }

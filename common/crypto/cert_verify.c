@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chains. The trust text of a process is a handful of constant files, so parsed stores and leaves are kept: parsing a certificate costs
- * OpenSSL 3 more than verifying its signature. */
+/* Chains. The trust text of a process is a handful of constant files, so parsed stores are kept: parsing a certificate costs OpenSSL 3
+ * more than verifying its signature. */
 #include <limits.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -223,6 +223,6 @@ enum cert_verdict cert_verify(struct bytes leaf_der, struct bytes trust_pem, str
 	bool revoked = false;
 	OPENSSL_ERRORS_SCOPE;
 
-	leaf = x509_from_der(leaf_der);
+	leaf = x509_kept(leaf_der);
 	return leaf ? x509_judge(leaf, trust_pem, crls_pem, now_us, &revoked) : CERT_BAD;
 }

@@ -33,6 +33,8 @@ bool pkey_point(const EVP_PKEY *pkey, uint8_t out[P256_POINT]);
 
 /* NULL: not a certificate. */
 X509 *x509_from_der(struct bytes der);
+/* The same, for certificates that come again and again; other threads may hold it too, so it is only read. */
+X509 *x509_kept(struct bytes der);
 /* Empty: no memory. */
 struct bytes x509_der(struct arena *a, const X509 *x);
 /* The next certificate of PEM text, broken blocks skipped; NULL at the end. */

@@ -237,7 +237,7 @@ static X509 *cert_decode(const char *text)
 	if (EVP_DecodeUpdate(ctx, (unsigned char *)der.data, &got, (const unsigned char *)text, (int)n) < 0 ||
 	    EVP_DecodeFinal(ctx, (unsigned char *)der.data + got, &rest) < 0)
 		return NULL;
-	return x509_from_der((struct bytes){ (const uint8_t *)der.data, (size_t)(got + rest) });
+	return x509_kept((struct bytes){ (const uint8_t *)der.data, (size_t)(got + rest) });
 }
 
 static bool x509data_read(xmlNode *x509_data, struct certs *out)
