@@ -8,7 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/hex.h"
 
-enum { ATTEMPTS = 4, CLAIM_RESULTS = 2, LOADS_MAX = 16 };
+enum { ATTEMPTS = 4, LOADS_MAX = 16 };
 
 /* How one attempt ended. */
 enum attempt { ATTEMPT_DONE, ATTEMPT_AGAIN };
@@ -28,24 +28,29 @@ static const char *claim_key(struct run *r)
 
 static void queue_claim(struct run *r)
 {
-	struct param caller = p_text(r->rq.caller->oid.text), fn = p_text(r->rq.fn->wire), fci = p_text(claim_key(r));
-
-	DB_QUEUE(r->rq.db, RPC_CALL_CLAIM, caller, fn, fci, p_bytes(r->digest, sizeof(r->digest)));
-	DB_QUEUE(r->rq.db, RPC_CALL_FIND, caller, fn, fci);
+	DB_QUEUE(r->rq.db, RPC_CALL_CLAIM, p_text(r->rq.caller->oid.text), p_text(r->rq.fn->wire), p_text(claim_key(r)),
+		 p_bytes(r->digest, sizeof(r->digest)));
 }
 
-/* The call is known: answer as before, or refuse another input under the same identifier. */
-static result repeat(struct run *r, const struct rows *found)
+/* The call is known: answer as before, or refuse another input under the same identifier. Costs a round trip that new calls save. */
+static result repeat(struct run *r, struct db_failure *failure)
 {
-	struct bytes digest = row_bytes(found, 0, 0);
+	struct arena *a = r->rq.arena;
+	const struct rows *found;
+	struct bytes digest;
 
+	DB_QUEUE(r->rq.db, RPC_CALL_FIND, p_text(r->rq.caller->oid.text), p_text(r->rq.fn->wire), p_text(claim_key(r)));
+	TRY(db_sync(r->rq.db, a, &found, 1, failure));
+	if (rows_count(found) == 0) /* cleaned away between our two statements */
+		return failed(a, CODE_BUSY, NULL, NULL);
+	digest = row_bytes(found, 0, 0);
 	if (digest.len != sizeof(r->digest) || memcmp(digest.data, r->digest, digest.len))
-		return failed(r->rq.arena, CODE_PARAM_INVALID, "FunctionCallIdentifier",
+		return failed(a, CODE_PARAM_INVALID, "FunctionCallIdentifier",
 			      "FunctionCallIdentifier: used before for another input");
 	if (row_null(found, 0, 1))
-		return failed(r->rq.arena, CODE_BUSY, NULL, "this call is still running");
+		return failed(a, CODE_BUSY, NULL, "this call is still running");
 	r->replayed = true;
-	r->stored = row_bytes_dup(r->rq.arena, found, 0, 1);
+	r->stored = row_bytes_dup(a, found, 0, 1);
 	return OK;
 }
 
@@ -53,10 +58,10 @@ static result repeat(struct run *r, const struct rows *found)
 static result begin(struct run *r, struct relation_facts *facts, struct db_failure *failure, bool *out_go)
 {
 	const struct load *load = r->served->load;
-	size_t own = writes(r) ? CLAIM_RESULTS : 0, n = own + (load ? load->results : 0);
-	const struct rows *rows[CLAIM_RESULTS + LOADS_MAX];
+	size_t claim = writes(r), n = claim + (load ? load->results : 0);
+	const struct rows *rows[1 + LOADS_MAX];
 
-	if (writes(r)) {
+	if (claim) {
 		db_begin(r->rq.db);
 		queue_claim(r);
 	}
@@ -64,14 +69,12 @@ static result begin(struct run *r, struct relation_facts *facts, struct db_failu
 		load->queue(&r->rq, r->in);
 	if (n)
 		TRY(db_sync(r->rq.db, r->rq.arena, rows, n, failure));
-	if (writes(r) && rows_count(rows[0]) == 0) {
-		if (rows_count(rows[1]) == 0) /* the other transaction rolled back between our two statements */
-			return failed(r->rq.arena, CODE_BUSY, NULL, NULL);
+	if (claim && rows_count(rows[0]) == 0) {
 		*out_go = false;
-		return repeat(r, rows[1]);
+		return repeat(r, failure);
 	}
 	if (load)
-		TRY(load->take(&r->rq, r->in, rows + own, facts));
+		TRY(load->take(&r->rq, r->in, rows + claim, facts));
 	*out_go = true;
 	return OK;
 }

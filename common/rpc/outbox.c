@@ -159,12 +159,14 @@ static void wait_ring(struct outbox *o, uint64_t *seen, int64_t ms)
 {
 	struct timespec until = in_ms(ms);
 
+	o->waiting++;
 	while (!o->closing && o->rings == *seen)
 		if (pthread_cond_timedwait(&o->ring, &o->lock, &until))
 			break;
+	o->waiting--;
 }
 
-/* A busy bus is served in bundles: its worker lets a moment's events come together. */
+/* A busy bus is served in bundles: its worker lets a moment's events come together, and no ring wakes it. */
 static void gather(struct outbox *o)
 {
 	struct timespec until = in_ms(GATHER_MS);
@@ -258,6 +260,7 @@ void outbox_ring(struct outbox *o)
 		return;
 	pthread_mutex_lock(&o->lock);
 	o->rings++;
-	pthread_cond_broadcast(&o->ring);
+	if (o->waiting)
+		pthread_cond_broadcast(&o->ring);
 	pthread_mutex_unlock(&o->lock);
 }

@@ -35,6 +35,7 @@ struct outbox {
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t ring;
 	uint64_t rings;
+	unsigned waiting; /* workers that a ring must wake */
 	bool closing;
 	struct pause paused[PAUSED_MAX];
 };
