@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/buf.h"
+#include "common/base/hex.h"
 #include "services/sm-sr/statements.h"
 
 /* Columns of SMSR_EIS_LOAD. */
@@ -194,91 +194,107 @@ result eis_from_rows(struct arena *a, const struct eid *eid, const struct oid *s
 	return OK;
 }
 
-static void profile_insert(struct db *db, struct arena *a, const struct eid *eid, const struct profile_info *p)
+/* What is left out, here and below, becomes null. */
+static void put_text(json_t *o, const char *key, const char *value)
+{
+	if (value)
+		(void)json_object_set_new(o, key, json_string(value));
+}
+
+static void put_int(json_t *o, const char *key, const int64_t *value)
+{
+	if (value)
+		(void)json_object_set_new(o, key, json_integer(*value));
+}
+
+static void put_hex(struct arena *a, json_t *o, const char *key, const void *data, size_t n)
+{
+	put_text(o, key, hex_text(a, data, n));
+}
+
+/* Takes the value over. */
+static struct param p_json(struct arena *a, json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT);
+	struct param p = p_text(arena_strdup(a, text ? text : ""));
+
+	free(text);
+	json_decref(value);
+	return p;
+}
+
+static json_t *profile_json(struct arena *a, const struct profile_info *p)
 {
 	struct bytes pol2 = pol2_bytes(a, &p->pol2);
+	int64_t state = p->state;
+	json_t *o = json_object();
 
-	DB_QUEUE(db, SMSR_PROFILE_INSERT, p_text(eid->text), p_text(p->iccid.text), p_bytes(p->isdp_aid.data, p->isdp_aid.len),
-		 p_text(p->mno.text), p_bool(p->fallback), p_text(p->address.imsi), p_text(p->address.msisdn), p_int(a, p->state),
-		 p_text(p->smdp ? p->smdp->text : NULL), p_text(p->profile_type), p_int(a, p->allocated_memory),
-		 p->free_memory ? p_int(a, *p->free_memory) : p_null(), p_bytes(pol2.data, pol2.len));
+	put_text(o, "iccid", p->iccid.text);
+	put_hex(a, o, "aid", p->isdp_aid.data, p->isdp_aid.len);
+	put_text(o, "mno", p->mno.text);
+	(void)json_object_set_new(o, "fallback", json_boolean(p->fallback));
+	put_text(o, "imsi", p->address.imsi);
+	put_text(o, "msisdn", p->address.msisdn);
+	put_int(o, "state", &state);
+	put_text(o, "smdp", p->smdp ? p->smdp->text : NULL);
+	put_text(o, "type", p->profile_type);
+	put_int(o, "allocated", &p->allocated_memory);
+	put_int(o, "free", p->free_memory);
+	put_hex(a, o, "pol2", pol2.data, pol2.len);
+	return o;
 }
 
-/* {1,2,NULL}: arrays of numbers and hex need no quoting. */
-static void array_add(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
-static void array_add(struct buf *b, const char *fmt, ...)
+static struct param profiles_param(struct arena *a, const struct eis *eis)
 {
-	char text[32];
-	va_list args;
+	json_t *all = json_array();
 
-	va_start(args, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	buf_str(b, b->len ? "," : "{");
-	buf_str(b, text);
+	for (size_t i = 0; i < eis->n_profiles; i++)
+		(void)json_array_append_new(all, profile_json(a, &eis->profiles[i]));
+	return p_json(a, all);
 }
 
-static struct param array_param(struct arena *a, struct buf *b)
+static struct param keysets_param(struct arena *a, const struct eis *eis)
 {
-	buf_str(b, b->len ? "}" : "{}");
-	return p_text(arena_strndup(a, b->data, b->len));
-}
-
-static void keysets_insert(struct db *db, struct arena *a, const struct eis *eis)
-{
-	CLEANUP(buf_free) struct buf versions = { 0 };
-	CLEANUP(buf_free) struct buf types = { 0 };
-	CLEANUP(buf_free) struct buf counters = { 0 };
+	json_t *all = json_array();
 
 	for (size_t i = 0; i < eis->isdr.n_keysets; i++) {
 		const struct keyset *k = &eis->isdr.keysets[i];
+		int64_t type = k->type ? *k->type : 0;
+		json_t *o = json_object();
 
-		array_add(&versions, "%lld", (long long)k->version);
-		if (k->type)
-			array_add(&types, "%d", (int)*k->type);
-		else
-			array_add(&types, "NULL");
-		if (k->counter)
-			array_add(&counters, "%lld", (long long)*k->counter);
-		else
-			array_add(&counters, "NULL");
+		put_int(o, "version", &k->version);
+		put_int(o, "type", k->type ? &type : NULL);
+		put_int(o, "counter", k->counter);
+		(void)json_array_append_new(all, o);
 	}
-	DB_QUEUE(db, SMSR_KEYSETS_INSERT, p_text(eis->info.eid.text), array_param(a, &versions), array_param(a, &types),
-		 array_param(a, &counters));
+	return p_json(a, all);
 }
 
-static void keys_insert(struct db *db, struct arena *a, const struct eid *eid, const struct stored_key *keys, size_t n)
+static struct param keys_param(struct arena *a, const struct stored_key *keys, size_t n)
 {
-	CLEANUP(buf_free) struct buf versions = { 0 };
-	CLEANUP(buf_free) struct buf indexes = { 0 };
-	CLEANUP(buf_free) struct buf types = { 0 };
-	CLEANUP(buf_free) struct buf kcvs = { 0 };
-	CLEANUP(buf_free) struct buf wrapped = { 0 };
+	json_t *all = json_array();
 
 	for (size_t i = 0; i < n; i++) {
-		array_add(&versions, "%lld", (long long)keys[i].version);
-		array_add(&indexes, "%lld", (long long)keys[i].index);
-		array_add(&types, "%d", keys[i].type);
-		buf_str(&kcvs, kcvs.len ? "," : "{");
-		buf_hex(&kcvs, keys[i].kcv, sizeof(keys[i].kcv));
-		buf_str(&wrapped, wrapped.len ? "," : "{");
-		buf_hex(&wrapped, keys[i].wrapped.data, keys[i].wrapped.len);
+		int64_t type = keys[i].type;
+		json_t *o = json_object();
+
+		put_int(o, "version", &keys[i].version);
+		put_int(o, "idx", &keys[i].index);
+		put_int(o, "type", &type);
+		put_hex(a, o, "kcv", keys[i].kcv, sizeof(keys[i].kcv));
+		put_hex(a, o, "wrapped", keys[i].wrapped.data, keys[i].wrapped.len);
+		(void)json_array_append_new(all, o);
 	}
-	DB_QUEUE(db, SMSR_KEYS_INSERT, p_text(eid->text), array_param(a, &versions), array_param(a, &indexes), array_param(a, &types),
-		 array_param(a, &kcvs), array_param(a, &wrapped));
+	return p_json(a, all);
 }
 
 void eis_save_properties(struct db *db, struct arena *a, const struct eid *eid, const struct properties *p)
 {
 	json_t *object = json_object();
-	char *text;
 
 	for (size_t i = 0; i < p->n_items; i++)
-		(void)json_object_set_new(object, p->items[i].key, json_string(p->items[i].value));
-	text = json_dumps(object, JSON_COMPACT);
-	json_decref(object);
-	DB_QUEUE(db, SMSR_PROPERTIES_SAVE, p_text(eid->text), p_text(arena_strdup(a, text ? text : "{}")));
-	free(text);
+		put_text(object, p->items[i].key, p->items[i].value);
+	DB_QUEUE(db, SMSR_PROPERTIES_SAVE, p_text(eid->text), p_json(a, object));
 }
 
 void eis_insert(struct db *db, struct arena *a, const struct eis *eis, struct bytes signer, bool signer_revoked, const struct stored_key *keys,
@@ -295,10 +311,8 @@ void eis_insert(struct db *db, struct arena *a, const struct eis *eis, struct by
 		 p_bytes(signer.data, signer.len), p_bool(signer_revoked), p_int(a, eis->available_memory),
 		 p_bytes(isdr->aid.data, isdr->aid.len), p_bytes(tars, isdr->n_tars * TAR_LEN), p_bytes(isdr->sin.data, isdr->sin.len),
 		 p_bytes(isdr->sdin.data, isdr->sdin.len));
-	for (size_t i = 0; i < eis->n_profiles; i++)
-		profile_insert(db, a, &eis->info.eid, &eis->profiles[i]);
-	keysets_insert(db, a, eis);
-	keys_insert(db, a, &eis->info.eid, keys, n_keys);
+	DB_QUEUE(db, SMSR_PROFILES_INSERT, p_text(eis->info.eid.text), profiles_param(a, eis));
+	DB_QUEUE(db, SMSR_KEYS_INSERT, p_text(eis->info.eid.text), keysets_param(a, eis), keys_param(a, keys, n_keys));
 	if (eis->properties)
 		eis_save_properties(db, a, &eis->info.eid, eis->properties);
 }

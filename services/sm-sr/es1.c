@@ -34,22 +34,20 @@ static void register_queue(struct rq *rq, const void *in)
 {
 	const struct es1_register_eis_rq *request = in;
 
-	DB_QUEUE(rq->db, SMSR_EIS_EUM, p_text(request->eis.info.eid.text));
-	DB_QUEUE(rq->db, SMSR_ICCIDS_TAKEN, p_text(iccids_text(rq->arena, &request->eis)));
+	DB_QUEUE(rq->db, SMSR_EIS_TAKEN, p_text(request->eis.info.eid.text), p_text(iccids_text(rq->arena, &request->eis)));
 }
 
 static result register_take(struct rq *rq, const void *in, const struct rows *const *rows, struct relation_facts *facts)
 {
 	struct register_loaded *loaded = ARENA_NEW(rq->arena, struct register_loaded);
 
-	loaded->eid_taken = rows_count(rows[0]) > 0;
-	if (rows_count(rows[1]) > 0)
-		loaded->iccid_taken = row_text_dup(rq->arena, rows[1], 0, 0);
+	loaded->eid_taken = row_bool(rows[0], 0, 0);
+	loaded->iccid_taken = row_text_dup(rq->arena, rows[0], 0, 1);
 	rq->loaded = loaded;
 	return OK;
 }
 
-const struct load es1_register_eis_load = { .results = 2, .queue = register_queue, .take = register_take };
+const struct load es1_register_eis_load = { .results = 1, .queue = register_queue, .take = register_take };
 
 static result check_parties(struct rq *rq, const struct eis *eis)
 {

@@ -14,7 +14,9 @@ create table eis (
 	isdr_sin bytea not null,
 	isdr_sdin bytea not null,
 	registered_at timestamptz not null default now()
-);
+) with (toast_tuple_target = 8160);
+-- A row of some 3 KiB stays in one piece: a card is read with one page of it, not with several of a side table, and as it is.
+alter table eis alter signed_info set storage external, alter signature set storage external, alter signer set storage external;
 
 -- What changes with the card. Its row is the lock of all that is about the card.
 create table eis_state (
