@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The limit that GetEIS is held against (design.md 12): a bare libmicrohttpd mutual TLS server that parses each request with libxml2 and
- * answers with a fixed body of the size given. Prints its port; ends on SIGTERM.
+ * answers with a document of the size given, serialised anew for each answer. Prints its port; ends on SIGTERM.
  *
  *   echo --cert F --key F --ca F --size BYTES --threads N */
 #include <getopt.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <libxml/parser.h>
+#include <libxml/tree.h>
 #include <microhttpd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,8 +16,7 @@
 
 #include "common/base/buf.h"
 
-static char *answer;
-static size_t answer_size;
+static xmlDoc *answer;
 
 static void require_certificate(void *cls, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code)
 {
@@ -36,8 +36,10 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
 {
 	struct buf *body = *context;
 	struct MHD_Response *response;
+	xmlChar *text = NULL;
 	enum MHD_Result r;
 	xmlDoc *doc;
+	int n = 0;
 
 	if (!body) {
 		*context = calloc(1, sizeof(*body));
@@ -50,7 +52,8 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
 	}
 	doc = xmlReadMemory(body->data, (int)body->len, NULL, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 	xmlFreeDoc(doc);
-	response = MHD_create_response_from_buffer(answer_size, answer, MHD_RESPMEM_PERSISTENT);
+	xmlDocDumpMemory(answer, &text, &n);
+	response = MHD_create_response_from_buffer((size_t)n, text, MHD_RESPMEM_MUST_FREE);
 	MHD_add_response_header(response, "Content-Type", "application/soap+xml; charset=utf-8");
 	r = MHD_queue_response(connection, doc ? 200 : 400, response);
 	MHD_destroy_response(response);
@@ -84,16 +87,19 @@ static char *file_text(const char *path)
 	return text.data;
 }
 
+/* Elements as an EIS has them: about as much markup as text. */
 static void answer_make(size_t size)
 {
-	static const char word[] = "<a>EXECUTED_SUCCESS</a>";
+	static const char name[] = "ProcessingStart", value[] = "2026-01-15T09:30:00.000000Z";
+	static const size_t element = 2 * sizeof(name) + sizeof(value) + 2;
+	xmlNode *root;
 
-	answer_size = size > sizeof(word) ? size : sizeof(word);
-	answer = malloc(answer_size);
-	if (!answer)
-		abort();
-	memset(answer, ' ', answer_size);
-	memcpy(answer, word, sizeof(word) - 1);
+	answer = xmlNewDoc(BAD_CAST "1.0");
+	root = xmlNewNode(NULL, BAD_CAST "EIS");
+	xmlDocSetRootElement(answer, root);
+	xmlNewTextChild(root, NULL, BAD_CAST "Status", BAD_CAST "EXECUTED_SUCCESS");
+	for (size_t n = 0; n + element <= size; n += element)
+		xmlNewTextChild(root, NULL, BAD_CAST name, BAD_CAST value);
 }
 
 int main(int argc, char **argv)

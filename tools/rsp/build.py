@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 
 from .paths import ROOT, build_dir
 from .proc import run
@@ -32,11 +33,11 @@ def build(flavour):
     except (FileNotFoundError, ValueError):
         same = False
     if not same:
-        print("configuring build/%s" % flavour, flush=True)
+        print("configuring build/%s" % flavour, file=sys.stderr, flush=True)
         shutil.rmtree(folder, ignore_errors=True)
         run(["meson", "setup", folder, ROOT] + wanted, env=environment())
         with open(stamp, "w") as f:
             json.dump(wanted, f)
-    print("building build/%s" % flavour, flush=True)
+    print("building build/%s" % flavour, file=sys.stderr, flush=True)
     run(["ninja", "-C", folder], env=environment())
     return folder

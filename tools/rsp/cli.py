@@ -89,7 +89,8 @@ def parser():
     status.add_argument("--json", action="store_true", help="the state file with readiness and memory")
     logs = add("logs", command_logs, "print its logs")
     logs.add_argument("role", nargs="?", help="of one process, as status names it")
-    bench = add("bench", command_bench, "measure, each figure beside its limit")
+    bench = add("bench", command_bench, "measure, each figure beside its limit; exit 3: below a floor. With RSP_BENCH_QUICK=1 in the environment"
+                " only shows in seconds that measuring works")
     bench.add_argument("--json", action="store_true", help="one JSON object")
     certs = add("certs", command_certs, "make a test PKI")
     certs.add_argument("--out", metavar="FOLDER", help="where (default: in the state folder)")

@@ -34,10 +34,12 @@ def bindir():
 
 
 class Cluster:
-    """folder: holds data/ and the socket; secrets_folder: a pass file (0600) per role. keep: its data will be wanted again."""
+    """folder: holds data/ and the socket; secrets_folder: a pass file (0600) per role. keep: its data will be wanted again.
+    settings: of postgresql.conf, over the usual ones."""
 
-    def __init__(self, folder, secrets_folder, log, env, keep=True):
+    def __init__(self, folder, secrets_folder, log, env, keep=True, settings=None):
         self.folder, self.secrets, self.log, self.env, self.keep = folder, secrets_folder, log, env, keep
+        self.settings = dict(SETTINGS, **(settings or {}))
         self.data = os.path.join(folder, "data")
         self.bin = bindir()
         # The server refuses to run as root.
@@ -63,7 +65,7 @@ class Cluster:
         me = pwd.getpwuid(os.getuid()).pw_name
         self._write("pg_hba.conf", "local all postgres peer map=admin\nlocal all all scram-sha-256\n")
         self._write("pg_ident.conf", "admin \"%s\" postgres\n" % me)
-        self._append("postgresql.conf", "".join("%s = %s\n" % row for row in SETTINGS.items()))
+        self._append("postgresql.conf", "".join("%s = %s\n" % row for row in self.settings.items()))
         self._write("rsp-complete", "1\n")
 
     def _write(self, name, text, mode="w"):

@@ -30,10 +30,10 @@ def sanitizer_env(folder):
 class Staging:
     """name: its folder in the state folder; one at a time may run. fresh: begins with nothing. keep: will be started again.
     services: entities to start (None: all). settings: {process or role: {KEY: value}} over the table of roles.py.
-    findings: the folder of sanitizer reports."""
+    findings: the folder of sanitizer reports. database: settings of a new cluster."""
 
     def __init__(self, build_folder, name, replicas=1, services=None, settings=None, fresh=True, keep=False, findings=None,
-                 bus=True):
+                 bus=True, database=None):
         self.build, self.name, self.fresh, self.keep = build_folder, name, fresh, keep
         self.folder = os.path.join(state_dir(), name)
         self.log_folder = os.path.join(self.folder, "log")
@@ -45,6 +45,7 @@ class Staging:
             self.env.update(sanitizer_env(findings))
         self.instances = {i.name: i for i in roles.instances(replicas, services)}
         self.with_bus = bus
+        self.database_settings = database
         self.supervisor = Supervisor()
         self.cluster = self.bus = self.lock = None
         self.entities = {}
@@ -86,7 +87,7 @@ class Staging:
         self._take_folder()
         self._make_pki()
         self.cluster = Cluster(os.path.join(self.folder, "pg"), os.path.join(self.folder, "passwords"), self.log("postgres"), self.env,
-                               keep=self.keep)
+                               keep=self.keep, settings=self.database_settings)
         self.cluster.prepare()
         self.cluster.start(self.supervisor)
         for database in sorted({i.database for i in self.instances.values()}):
