@@ -140,5 +140,9 @@ int main(int argc, char **argv)
 	(void)fflush(stdout);
 	sigwait(&stop, &signal_number);
 	MHD_stop_daemon(daemon);
+	xmlFreeDoc(answer);
+	free(cert);
+	free(key);
+	free(ca);
 	return 0;
 }

@@ -21,13 +21,13 @@ class Sizes:
     """cards: EIS in the table while GetEIS is measured; reads: of them asked for. rounds: value and limit are measured in turn, and the
     medians compared, since the machine is noisy; in the seconds of warm-up every backend comes to know its pages."""
 
-    def __init__(self, cards, reads, registrations, seconds, warm_up, rounds):
+    def __init__(self, cards, reads, registrations, seconds, warm_up, rounds, commit_s):
         self.cards, self.reads, self.registrations = cards, reads, registrations
-        self.seconds, self.warm_up, self.rounds = seconds, warm_up, rounds
+        self.seconds, self.warm_up, self.rounds, self.commit_s = seconds, warm_up, rounds, commit_s
 
 
-FULL = Sizes(100_000, 4096, 2000, 5, 10, 3)
-QUICK = Sizes(500, 64, 30, 0.3, 0.3, 1)   # shows that it works; its figures mean nothing
+FULL = Sizes(100_000, 4096, 2000, 5, 10, 3, 2)
+QUICK = Sizes(500, 64, 30, 0.3, 0.3, 1, 1)  # shows that it works; its figures mean nothing
 FLOOR = {"ES4.GetEIS": 0.40, "ES1.RegisterEIS": 0.50}
 
 GET_EIS = """<?xml version="1.0" encoding="UTF-8"?>
@@ -169,7 +169,7 @@ class Bench:
         script = self.file("commit.sql")
         with open(script, "w") as f:
             f.write("\\set i random(1, 10000)\nupdate bench_row set n = n + 1 where id = :i;\n")
-        return self.staging.cluster.pgbench("sm_sr", script, clients=8, seconds=2)
+        return self.staging.cluster.pgbench("sm_sr", script, clients=8, seconds=self.sizes.commit_s)
 
     def memory(self):
         return [{"name": "idle memory of %s" % name, "value": kib, "unit": "KiB PSS", "limit": None, "ratio": None, "floor": None}
