@@ -70,6 +70,20 @@ static void time_member(struct buf *b, const char *name, const struct rows *rows
 	json_out_member(b, name, row_null(rows, row, col) ? NULL : when);
 }
 
+void admin_rows(struct http_call *call, const struct rows *rows, void (*element)(struct buf *out, const struct rows *rows, size_t row))
+{
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	buf_char(&b, '[');
+	for (size_t i = 0; i < rows_count(rows); i++) {
+		if (i)
+			buf_str(&b, ",\n");
+		element(&b, rows, i);
+	}
+	buf_str(&b, "]\n");
+	app_json(call, 200, b.data);
+}
+
 static void outbox_row(struct buf *b, const struct rows *rows, size_t i)
 {
 	buf_printf(b, "{\"id\":%lld,\"attempts\":%lld", (long long)row_int(rows, i, 0), (long long)row_int(rows, i, 5));
@@ -89,7 +103,6 @@ void admin_outbox(struct app *app, struct http_call *call)
 	const char *dead = http_query(call, "dead");
 	struct arena *a = app_arena(call);
 	struct db *db = app_db(call);
-	CLEANUP(buf_free) struct buf b = { 0 };
 	const struct rows *rows = NULL;
 
 	DB_QUEUE(db, RPC_OUTBOX_LIST, p_bool(dead && (!strcmp(dead, "1") || !strcmp(dead, "yes"))),
@@ -98,14 +111,7 @@ void admin_outbox(struct app *app, struct http_call *call)
 		app_error(call, 503, "database", "the database does not answer");
 		return;
 	}
-	buf_char(&b, '[');
-	for (size_t i = 0; i < rows_count(rows); i++) {
-		if (i)
-			buf_str(&b, ",\n");
-		outbox_row(&b, rows, i);
-	}
-	buf_str(&b, "]\n");
-	app_json(call, 200, b.data);
+	admin_rows(call, rows, outbox_row);
 }
 
 /* A line of fault_list: NAME action=A eid=E held=N hits=N. */

@@ -109,7 +109,6 @@ static void entity_out(struct buf *b, const struct rows *rows, size_t i)
 void admin_entities(struct app *app, struct http_call *call)
 {
 	struct db *db = app_db(call);
-	CLEANUP(buf_free) struct buf b = { 0 };
 	const struct rows *rows = NULL;
 
 	DB_QUEUE0(db, RPC_ENTITY_LIST);
@@ -117,14 +116,7 @@ void admin_entities(struct app *app, struct http_call *call)
 		app_error(call, 503, "database", "the database does not answer");
 		return;
 	}
-	buf_char(&b, '[');
-	for (size_t i = 0; i < rows_count(rows); i++) {
-		if (i)
-			buf_str(&b, ",\n");
-		entity_out(&b, rows, i);
-	}
-	buf_str(&b, "]\n");
-	app_json(call, 200, b.data);
+	admin_rows(call, rows, entity_out);
 }
 
 /* ---- in ---- */

@@ -86,6 +86,8 @@ void route_call(struct process *p, struct http_call *call, const struct route *c
 void management_handle(void *ctx, struct http_call *call);
 void admin_handle(void *ctx, struct http_call *call);
 void northbound_handle(void *ctx, struct http_call *call);
+/* Answers 200 with a JSON array, an element per row. */
+void admin_rows(struct http_call *call, const struct rows *rows, void (*element)(struct buf *out, const struct rows *rows, size_t row));
 void admin_entities(struct app *app, struct http_call *call);
 void admin_entity_save(struct app *app, struct http_call *call);
 void admin_messages(struct app *app, struct http_call *call);
