@@ -24,7 +24,7 @@ static void lock_make(void)
 	lock = CRYPTO_THREAD_lock_new();
 }
 
-static void locked(void)
+void kept_lock(void)
 {
 	static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 
@@ -32,17 +32,22 @@ static void locked(void)
 		abort();
 }
 
+void kept_unlock(void)
+{
+	CRYPTO_THREAD_unlock(lock);
+}
+
 static X509 *find(struct bytes der)
 {
 	X509 *found = NULL;
 
-	locked();
+	kept_lock();
 	for (unsigned i = 0; i < KEPT && !found; i++)
 		if (kept[i].x && kept[i].len == der.len && !memcmp(kept[i].der, der.data, der.len))
 			found = kept[i].x;
 	if (found)
 		X509_up_ref(found);
-	CRYPTO_THREAD_unlock(lock);
+	kept_unlock();
 	return found;
 }
 
@@ -55,11 +60,11 @@ static void keep(X509 *x, struct bytes der)
 		abort();
 	memcpy(fresh.der, der.data, der.len);
 	X509_up_ref(x);
-	locked();
+	kept_lock();
 	old = kept[next_slot];
 	kept[next_slot] = fresh;
 	next_slot = (next_slot + 1) % KEPT;
-	CRYPTO_THREAD_unlock(lock);
+	kept_unlock();
 	X509_free(old.x);
 	free(old.der);
 }

@@ -18,14 +18,13 @@ struct signed_crl {
 
 struct trust {
 	uint8_t id[SHA256_LEN]; /* of both texts */
-	unsigned refs;          /* under the lock */
+	unsigned refs;          /* under kept_lock */
 	X509_STORE *store;
 	STACK_OF(X509) * cas;
 	size_t n_crls;
 	struct signed_crl crls[CRLS_MAX];
 };
 
-static CRYPTO_RWLOCK *lock;
 static struct trust *kept[KEPT];
 static unsigned next_slot;
 
@@ -88,19 +87,6 @@ static struct trust *trust_parse(struct bytes trust_pem, struct bytes crls_pem, 
 	return t;
 }
 
-static void lock_make(void)
-{
-	lock = CRYPTO_THREAD_lock_new();
-}
-
-static void locked(void)
-{
-	static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-
-	if (!CRYPTO_THREAD_run_once(&once, lock_make) || !lock || !CRYPTO_THREAD_write_lock(lock))
-		abort();
-}
-
 static struct trust *trust_find(const uint8_t id[SHA256_LEN])
 {
 	for (unsigned i = 0; i < KEPT; i++) {
@@ -118,9 +104,9 @@ static void trust_putp(struct trust **p)
 
 	if (!*p)
 		return;
-	locked();
+	kept_lock();
 	last = --(*p)->refs == 0;
-	CRYPTO_THREAD_unlock(lock);
+	kept_unlock();
 	if (last)
 		trust_free(*p);
 }
@@ -135,18 +121,18 @@ static struct trust *trust_get(struct bytes trust_pem, struct bytes crls_pem)
 	struct trust *t;
 
 	sha256_pieces(pieces, LEN(pieces), id);
-	locked();
+	kept_lock();
 	t = trust_find(id);
-	CRYPTO_THREAD_unlock(lock);
+	kept_unlock();
 	if (t)
 		return t;
 	t = trust_parse(trust_pem, crls_pem, id);
-	locked();
+	kept_lock();
 	old = kept[next_slot];
 	kept[next_slot] = t;
 	next_slot = (next_slot + 1) % KEPT;
 	t->refs++;
-	CRYPTO_THREAD_unlock(lock);
+	kept_unlock();
 	return t;
 }
 

@@ -35,6 +35,9 @@ bool pkey_point(const EVP_PKEY *pkey, uint8_t out[P256_POINT]);
 X509 *x509_from_der(struct bytes der);
 /* The same, for certificates that come again and again; other threads may hold it too, so it is only read. */
 X509 *x509_kept(struct bytes der);
+/* The lock of all that crypto/ keeps parsed (certificates, trust); not recursive, held for look-ups only. Aborts when OpenSSL gives no lock. */
+void kept_lock(void);
+void kept_unlock(void);
 /* Empty: no memory. */
 struct bytes x509_der(struct arena *a, const X509 *x);
 /* The next certificate of PEM text, broken blocks skipped; NULL at the end. */
