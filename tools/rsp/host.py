@@ -9,9 +9,9 @@ from .proc import run
 
 # What builds and runs the suite.
 RUN = ("build-essential meson ninja-build pkg-config libmicrohttpd-dev libgnutls28-dev libxml2-dev libxmlsec1-dev libxmlsec1-openssl "
-       "libpq-dev libnats-dev libssl-dev libcurl4-openssl-dev libjansson-dev nats-server postgresql-15 openssl curl").split()
+       "libpq-dev libnats-dev libsmpp34-dev libssl-dev libcurl4-openssl-dev libjansson-dev nats-server postgresql-15 openssl curl").split()
 # What the tests need besides: the unit test framework, and peers that are not ours.
-TEST = "libcriterion-dev python3-zeep python3-lxml xmlsec1 libxml2-utils".split()
+TEST = "libcriterion-dev python3-zeep python3-lxml python3-cryptography nodejs npm xmlsec1 libxml2-utils".split()
 FORMAT = ["clang-format"]
 
 CREATECLUSTER = "/etc/postgresql-common/createcluster.conf"
