@@ -13,11 +13,13 @@
 struct http_server;
 struct http_call; /* one request on one connection */
 
-enum http_security { HTTP_PLAIN, HTTP_TLS, HTTP_MUTUAL_TLS };
+/* HTTP_PSK: TLS 1.2 with a pre-shared key, as cards speak it (decisions.md C5). */
+enum http_security { HTTP_PLAIN, HTTP_TLS, HTTP_MUTUAL_TLS, HTTP_PSK };
 
-/* What the TLS peer showed (HTTP_MUTUAL_TLS): leaf certificate in DER. */
+/* What the TLS peer showed: its leaf certificate in DER (HTTP_MUTUAL_TLS), or the identity whose key it has (HTTP_PSK). */
 struct http_peer {
 	struct bytes der;
+	const char *psk_identity; /* NULL but for HTTP_PSK */
 };
 
 struct http_handlers {
@@ -45,6 +47,11 @@ struct http_spec {
 	unsigned request_s;      /* seconds for a whole request from its first byte (slow senders); default 30 */
 	unsigned lifetime_s;     /* kept-alive connections are closed after this (A5: 300); 0: never */
 	size_t max_body;         /* bytes; more is 413 and the connection closed */
+	size_t connection_memory; /* bytes that a connection may use for headers and buffers; 0: the library's 32 KiB */
+	/* HTTP_PSK: the key of an identity, at most max bytes into key; its length, 0: unknown identity, the handshake fails without an answer.
+	 * Runs in the handshake on the pool thread: one short statement. thread: what thread_open gave. Answers of such a listener
+	 * carry no Date header: cards know few. */
+	size_t (*psk)(void *ctx, void *thread, const char *identity, uint8_t *key, size_t max);
 	/* Per-thread state for handlers (a database connection, an arena): made when a pool thread first handles a call. May be
 	 * NULL. */
 	void *(*thread_open)(void *ctx);
@@ -100,6 +107,8 @@ void http_park(struct http_call *c, int64_t deadline_ms, const struct http_parke
 /* From any thread, once per parked call; returns false when the call is gone already (gone() ran or runs). After it c must not be
  * touched. */
 bool http_resume(struct http_call *c, unsigned status, const char *content_type, const void *body, size_t n);
+bool http_resume_headers(struct http_call *c, unsigned status, const char *content_type, const void *body, size_t n,
+			 const struct http_header *headers, size_t n_headers);
 unsigned http_parked(const struct http_server *s);
 
 #endif
