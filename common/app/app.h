@@ -25,12 +25,20 @@ struct app_spec {
 	size_t n_statements;
 	const struct served *served;
 	size_t n_served;
+	const struct awaited *awaited;  /* callbacks to us; NULL: none */
+	size_t n_awaited;
 	outbox_answered answered;
 	const struct route *admin;      /* further admin routes; ends with method NULL; may be NULL */
 	const struct route *northbound; /* HTTPS listener of the gateway; NULL: none */
 	/* The role's process-wide object (keys read from files, ...). 0, or -1 with error filled: what, where, how to mend. */
 	int (*open)(struct app *app, void **out_role, char error[256]);
 	void (*close)(void *role);
+	/* A listener of the role's own (cards), opened before the partner listener, closed after it, drained with it. NULL: none. *out NULL with
+	 * 0: not configured. Its port stands in the port file as extra_name. */
+	const char *extra_name;
+	int (*extra_open)(struct app *app, struct http_server **out, char error[256]);
+	/* The bus rang our bell, or came back: look for work. From the library's thread; NULL: nothing. */
+	void (*wake)(struct app *app);
 	/* Called once after the listeners are up, for background work of the role; may be NULL. */
 	void (*ready)(struct app *app);
 	void (*stop)(struct app *app);
@@ -40,7 +48,7 @@ struct app {
 	const struct app_spec *spec;
 	const struct config_common *config; /* the role's struct begins with it */
 	struct rpc rpc;
-	struct http_server *partner, *northbound, *management, *admin;
+	struct http_server *partner, *northbound, *management, *admin, *extra;
 	volatile int draining;
 };
 

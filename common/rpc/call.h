@@ -19,8 +19,14 @@ enum call_outcome {
 	CALL_GARBAGE,    /* an answer that is not ours: not SOAP, wrong root, RelatesTo of another message, another entity's From */
 };
 
+enum call_kind { CALL_REQUEST, CALL_NOTIFY, CALL_CALLBACK };
+
 struct call_request {
 	const struct function *fn;
+	enum call_kind kind;     /* of the body; a notification or callback that got HTTP 2xx without a body, or 202, is CALL_ACCEPTED */
+	const char *relates_to;  /* CALL_CALLBACK */
+	const char *transaction_id; /* NULL: a new one */
+	const char *message_id;  /* NULL: a new one */
 	const struct entity *to;
 	struct endpoint endpoint;
 	const char *body;        /* encoded body element, with its rps prefix; not NUL-terminated */

@@ -20,8 +20,28 @@ void outbox_event(struct db *db, struct arena *a, const char *event, const char 
 void outbox_request(struct db *db, struct arena *a, const struct function *fn, const struct oid *to, const char *eid, const void *in,
 		    const char *ref, const char *context_id, int64_t give_up_at);
 
-/* An answer that came for a SOAP row. Exactly one of: status set (a Response was decoded), or fault (a SOAP Fault), both final for this row. */
+/* The same with all that a message may need. */
+struct outbox_message {
+	const struct function *fn;
+	enum outbox_kind { OUTBOX_REQUEST, OUTBOX_NOTIFY, OUTBOX_CALLBACK } kind;
+	const struct oid *to;
+	const char *eid, *ref;         /* ref as above */
+	const char *transaction_id;    /* of our MessageIDs, so that a callback finds the call; NULL: a new one per attempt */
+	const char *context_id, *trace; /* NULL: none */
+	const void *in;                /* the function's request or notification struct; NULL: body */
+	struct bytes body;             /* encoded (OUTBOX_CALLBACK) */
+	const char *address, *relates_to; /* OUTBOX_CALLBACK: ReplyTo and MessageID of the request */
+	bool wants_callback;           /* a D function: our own address goes as ReplyTo, HTTP 202 ends the row */
+	unsigned timeout_s;            /* for one attempt; 0: 30 */
+	int64_t give_up_at;            /* wall microseconds, 0: never */
+};
+void outbox_send(struct db *db, struct arena *a, const struct outbox_message *m);
+
+/* An answer that came for a SOAP row. Exactly one of: status set (a Response was decoded), fault (a SOAP Fault), or accepted, all final for this
+ * row. Notifications and callbacks that were taken are not reported. */
 struct outbox_answer {
+	bool accepted;         /* HTTP 202 to a request with wants_callback: the answer comes by callback */
+	bool given_up;         /* give_up_at went by without an answer: the row becomes a dead letter whatever is returned */
 	const struct function *fn;
 	struct oid to;
 	const char *ref, *eid;

@@ -7,6 +7,7 @@
 #include "common/http/client.h"
 #include "common/http/server.h"
 #include "common/rpc/journal.h"
+#include "common/rpc/deferred.h"
 #include "common/rpc/outbox.h"
 #include "common/rpc/rq.h"
 
@@ -18,6 +19,10 @@ struct rpc {
 	const char *self_url;     /* base of wsa:From: https://host:port */
 	const struct served *served;
 	size_t n_served;
+	const struct awaited *awaited;
+	size_t n_awaited;
+	const char *replica;      /* our name within role and domain */
+	struct parked *parked;    /* NULL: nobody is ever parked */
 	void *role_state;
 	struct store *store;
 	struct http_client *client;

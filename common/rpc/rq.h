@@ -21,6 +21,21 @@ struct load {
 	result (*take)(struct rq *rq, const void *in, const struct rows *const *rows, struct relation_facts *facts);
 };
 
+/* A function of others whose answer comes to us by callback (A3). load is as for a served function, in is the response struct, rq->correlation the
+ * TransactionId of our request. The pipeline has checked root, From and table; the rest is the role's: */
+enum callback_verdict {
+	CALLBACK_TAKEN,    /* writes are queued: commit, 202 */
+	CALLBACK_CLOSED,   /* the call was answered before: 202, logged, ignored */
+	CALLBACK_NOT_OURS, /* no call of that entity waits for it: Sender fault */
+};
+struct awaited {
+	enum function_id id;
+	const struct load *load;
+	/* INTERNAL or BUSY: HTTP 500, the peer sends again. */
+	result (*handle)(struct rq *rq, const void *in, enum callback_verdict *out);
+	void (*committed)(struct rq *rq); /* as in struct served */
+};
+
 /* One served function. handle: pure rules, then writes queued with DB_QUEUE on rq->db and events with rq_event; no effect outside the
  * transaction, no log, no commit: it may be run again. in, out: the structs of the function's bind tables; out is zeroed, its base is filled
  * by the pipeline. */
@@ -47,6 +62,8 @@ struct rq {
 	int64_t started_us;       /* clock_us() */
 	int64_t received_us;      /* wall clock, microseconds since 1970 */
 	uint32_t validity_s;
+	const char *claim_key;    /* the identifier under which table call has this call: rq->in's FCI but for dialect fci=weak */
+	const char *correlation;  /* callbacks: TransactionId of the request they answer */
 	char eid[EID_DIGITS + 1]; /* for log, journal and outbox order; "" when the input has none */
 	const char *trace;        /* traceparent, "" when none came */
 	const struct result *warning;
