@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One simulated eUICC: what it holds, and every decision a card takes (procedures.md 4.10). Pure but for its state record: no sockets, no
+ * clock. card_*.c decide; loop, sessions and SMS (sim.h) carry. */
+#ifndef EUICC_SIM_CARD_H
+#define EUICC_SIM_CARD_H
+
+#include "common/card/apdu.h"
+#include "common/card/notification.h"
+#include "common/card/scp80.h"
+#include "common/sgp02/ids.h"
+
+enum { CARD_PROFILES = 16, CARD_KEYS = 16, CARD_COUNTERS = 8, CARD_KEY_LEN = 16, CARD_NONE = 255 };
+enum pol1_rule { POL1_NO_DISABLE = 1, POL1_NO_DELETE = 2, POL1_DELETE_AFTER_DISABLE = 4 };
+
+struct card_profile {
+	struct aid aid;              /* len 0: free place */
+	struct iccid iccid;          /* "" while it is being made */
+	char imsi[IMSI_MAX + 1], msisdn[MSISDN_MAX + 1];
+	uint8_t state;               /* enum isdp_state */
+	uint8_t pol1;
+	bool fallback;
+	int64_t memory;              /* bytes granted */
+	bool refuse_attach;          /* hook: the network does not take this profile */
+};
+
+struct card_key {
+	uint8_t version, index, type; /* version 0: free place; 88 AES, 85 PSK-TLS */
+	uint8_t value[CARD_KEY_LEN];
+};
+
+/* What a card does next by itself. */
+enum card_phase {
+	CARD_OFF,        /* no power */
+	CARD_ATTACHING,  /* REFRESH done, looks for a network with its enabled profile */
+	CARD_IDLE,       /* attached */
+};
+
+struct card {
+	struct eid eid;
+	uint8_t imei[8];
+	struct card_profile profiles[CARD_PROFILES];
+	struct card_key keys[CARD_KEYS];
+	struct { uint8_t version; uint64_t last; } counters[CARD_COUNTERS]; /* SCP80: the highest one taken, by KVN */
+	int64_t memory, remaining_memory;
+	uint8_t ecasd_key[32];
+	/* Quirks of its make; given at import, by its place in the batch. */
+	bool fragment_512, lower_case_headers, agent_word_old, aid_tag_old, cbc_only;
+	bool http;                   /* false: SMS only */
+	/* Life. */
+	bool powered, attached_once; /* attached_once: the first attach was confirmed */
+	enum card_phase phase;
+	uint16_t seq;                /* of the newest notification */
+	uint8_t pending;             /* type of the notification that is not confirmed yet; 0: none */
+	unsigned tries;              /* how often it was sent since it arose */
+	uint8_t before;              /* index of the profile that was enabled before a switch that is not confirmed; CARD_NONE: no switch */
+	uint64_t switches;           /* how often a profile was enabled: tests count that nothing happened twice */
+	uint64_t commands;           /* scripts executed */
+};
+
+/* What executing a command makes due. */
+struct card_effects {
+	bool refresh;                /* the UICC resets after this session: card_refresh */
+	bool changed;                /* the state must be saved before anybody hears of it */
+};
+
+/* Executes one C-APDU addressed to the ISD-R: procedures.md 4.10. Data of the answer is appended to out; the status word is returned. */
+uint16_t card_execute(struct card *c, struct bytes capdu, struct buf *out, struct card_effects *effects);
+/* The index of the enabled profile, CARD_NONE: none. */
+uint8_t card_enabled(const struct card *c);
+struct card_profile *card_profile_of(struct card *c, const struct aid *aid);
+const struct card_key *card_key_of(const struct card *c, uint8_t version, uint8_t index);
+
+/* The reset after a session that switched: phase ATTACHING. */
+void card_refresh(struct card *c);
+/* The network took or refused the enabled profile. True: it is attached; first attach and a switch leave a notification pending (4.6 types),
+ * else the card has rolled back or fallen back and must attach again: the caller tries anew. */
+bool card_attached(struct card *c, bool network_takes_it);
+/* The pending notification could not be delivered or was not confirmed after all tries: an unconfirmed switch is rolled back (true: it must attach
+ * again), anything else is only given up until the next power-on. */
+bool card_unconfirmed(struct card *c);
+/* Loss of coverage (hook): falls back to the fall-back holder unless that is enabled. True: it must attach again. */
+bool card_coverage_lost(struct card *c);
+/* The pending notification as E1; false: none. */
+bool card_notification(const struct card *c, struct notification *out);
+
+/* An SMS's packet (SCP80): checks keys, CC and counter as a card does. True: data is for the ISD-R's trigger handling or a script; false: the card
+ * stays silent (why for the log). *out_por: packet to be sent back, len 0: none wanted. The counter is raised in c. */
+bool card_sms(struct card *c, struct arena *a, struct bytes packet, struct scp80_command *out, struct buf *out_por, const char **out_why);
+
+/* card_state.c: one file per batch, a fixed-size record per card in two alternating copies with a checksum, so that a kill amid a write
+ * leaves the older one. */
+struct card_file;
+/* Reads the EUM's batch file (JSON lines) and the state file beside it (path with .state), making it when missing. NULL: error says what, where. */
+struct card_file *card_file_open(const char *batch_path, char error[256]);
+void card_file_close(struct card_file *f);
+size_t card_file_count(const struct card_file *f);
+struct card *card_file_card(struct card_file *f, size_t i);
+/* Writes the card's record. False: errno. */
+bool card_file_save(struct card_file *f, const struct card *c);
+
+#endif
