@@ -21,10 +21,11 @@ static void fetch(void)
 		.aes128_ecb = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL),
 		.aes192_ecb = EVP_CIPHER_fetch(NULL, "AES-192-ECB", NULL),
 		.aes256_ecb = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL),
+		.aes128_cbc = EVP_CIPHER_fetch(NULL, "AES-128-CBC", NULL),
 		.aes256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL),
 	};
 	if (!fetched.sha1 || !fetched.sha256 || !fetched.aes128_ecb || !fetched.aes192_ecb || !fetched.aes256_ecb ||
-	    !fetched.aes256_gcm)
+	    !fetched.aes128_cbc || !fetched.aes256_gcm)
 		abort();
 }
 
