@@ -52,8 +52,14 @@ static void unpark(struct http_call *c, unsigned status, struct MHD_Response *r)
 
 bool http_resume(struct http_call *c, unsigned status, const char *content_type, const void *body, size_t n)
 {
+	return http_resume_headers(c, status, content_type, body, n, NULL, 0);
+}
+
+bool http_resume_headers(struct http_call *c, unsigned status, const char *content_type, const void *body, size_t n,
+			 const struct http_header *headers, size_t n_headers)
+{
 	struct http_server *s = c->server;
-	struct MHD_Response *r = response_new(c, content_type, body, n, NULL, 0);
+	struct MHD_Response *r = response_new(c, content_type, body, n, headers, n_headers);
 	bool done = true;
 
 	pthread_mutex_lock(&s->lock);

@@ -97,7 +97,7 @@ struct MHD_Response *response_new(const struct http_call *c, const char *content
 
 	if (!r)
 		return NULL;
-	if (content_type)
+	if (content_type && n)
 		header(r, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
 	for (size_t i = 0; i < n_headers; i++)
 		header(r, headers[i].name, headers[i].value);
@@ -129,7 +129,7 @@ static enum MHD_Result refuse(struct http_call *c, unsigned status)
 	return response_queue(c, status, response_new(c, NULL, NULL, 0, headers, status == MHD_HTTP_METHOD_NOT_ALLOWED ? 2 : 1));
 }
 
-static void *thread_of(struct http_server *s)
+void *request_thread(struct http_server *s)
 {
 	struct pool_thread *t = pthread_getspecific(s->thread_key);
 
@@ -150,21 +150,36 @@ static void *thread_of(struct http_server *s)
 	return t->user;
 }
 
+static bool know_peer(const struct conn *conn, struct http_peer *peer)
+{
+	const enum http_security security = conn->server->spec.security;
+	gnutls_session_t session;
+
+	if (security == HTTP_PLAIN || security == HTTP_TLS)
+		return true;
+	session = MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+	if (security == HTTP_PSK) {
+		peer->psk_identity = psk_identity(session);
+		return peer->psk_identity != NULL;
+	}
+	peer->der = tls_peer(session);
+	return peer->der.len > 0;
+}
+
 static bool accept_peer(struct conn *conn)
 {
 	struct http_server *s = conn->server;
 	struct http_peer peer = { 0 };
 
-	if (conn->accepted || !s->spec.handlers.peer_accept) {
+	if (conn->accepted)
+		return true;
+	if (!know_peer(conn, &peer))
+		return false; /* the handshake requires one; never hand out "nobody" */
+	if (!s->spec.handlers.peer_accept) {
 		conn->accepted = true;
 		return true;
 	}
-	if (s->spec.security == HTTP_MUTUAL_TLS) {
-		peer.der = tls_peer(MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
-		if (!peer.der.len)
-			return false; /* the handshake requires one; never hand out "nobody" */
-	}
-	(void)thread_of(s); /* what peer_accept makes for this thread has an owner who closes it */
+	(void)request_thread(s); /* what peer_accept makes for this thread has an owner who closes it */
 	conn->accepted = s->spec.handlers.peer_accept(s->spec.ctx, &peer, &conn->peer);
 	if (!conn->accepted)
 		metric_add("rsp_http_peers_refused_total", s->labels, 1);
@@ -228,7 +243,7 @@ static enum MHD_Result whole(struct http_call *c)
 	if (c->state == CALL_SWALLOW)
 		return refuse(c, MHD_HTTP_CONTENT_TOO_LARGE);
 	limit(c, 0); /* the time is ours now */
-	c->thread = thread_of(s);
+	c->thread = request_thread(s);
 	c->state = CALL_HANDLING;
 	s->spec.handlers.handle(s->spec.ctx, c);
 	return park_settle(c);

@@ -35,6 +35,17 @@ static int no_certificate(gnutls_session_t session, const gnutls_datum_t *req_ca
 	return -1;
 }
 
+/* False: it cannot be served. */
+static bool secure(struct http_server *s, struct conn *conn)
+{
+	gnutls_session_t session = MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+
+	if (s->spec.security == HTTP_PSK)
+		return psk_attach(conn, session);
+	conn->creds = tls_attach(s->tls, session);
+	return conn->creds != NULL;
+}
+
 static void connection_started(struct http_server *s, struct MHD_Connection *mhd, void **context)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
@@ -47,11 +58,8 @@ static void connection_started(struct http_server *s, struct MHD_Connection *mhd
 	conn->opened_ms = clock_ms();
 	*context = conn;
 	metric_add("rsp_http_connections_total", s->labels, 1);
-	if (s->tls) {
-		conn->creds = tls_attach(s->tls, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
-		if (!conn->creds)
-			shutdown(conn->fd, SHUT_RDWR);
-	}
+	if (s->spec.security != HTTP_PLAIN && !secure(s, conn))
+		shutdown(conn->fd, SHUT_RDWR);
 	pthread_mutex_lock(&s->lock);
 	watch_link(conn);
 	/* For the handshake and the first request line together. */
@@ -125,10 +133,16 @@ static bool start_daemon(struct http_server *s, char error[256])
 {
 	/* Poll, never epoll: with TLS epoll spins on three bytes of a ClientHello (measured.md 2). */
 	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-			 (s->tls ? MHD_USE_TLS : 0);
+			 (s->spec.security == HTTP_PLAIN ? 0 : MHD_USE_TLS) |
+			 (s->spec.security == HTTP_PSK ? MHD_USE_SUPPRESS_DATE_NO_CLOCK : 0);
 	const struct MHD_OptionItem tls[] = { { MHD_OPTION_HTTPS_PRIORITIES, 0, (char[]){ TLS_PRIORITIES } },
 					      { MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate },
 					      { MHD_OPTION_END, 0, NULL } };
+	const struct MHD_OptionItem psk[] = { { MHD_OPTION_HTTPS_PRIORITIES, 0, (char[]){ PSK_PRIORITIES } },
+					      { MHD_OPTION_HTTPS_CRED_TYPE, GNUTLS_CRD_PSK, NULL },
+					      { MHD_OPTION_END, 0, NULL } };
+	const struct MHD_OptionItem memory[] = { { MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)s->spec.connection_memory, NULL },
+						 { MHD_OPTION_END, 0, NULL } };
 	const struct MHD_OptionItem pool[] = { { MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)s->spec.threads, NULL },
 					       { MHD_OPTION_END, 0, NULL } };
 	const struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
@@ -138,7 +152,8 @@ static bool start_daemon(struct http_server *s, char error[256])
 				     MHD_OPTION_CONNECTION_LIMIT, s->spec.connections, MHD_OPTION_CONNECTION_TIMEOUT, s->spec.idle_s,
 				     MHD_OPTION_URI_LOG_CALLBACK, request_begin, s,
 				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, request_completed,
-				     s, MHD_OPTION_ARRAY, s->tls ? tls : none, MHD_OPTION_ARRAY, s->spec.threads > 1 ? pool : none,
+				     s, MHD_OPTION_ARRAY, s->tls ? tls : s->psk ? psk : none, MHD_OPTION_ARRAY,
+				     s->spec.connection_memory ? memory : none, MHD_OPTION_ARRAY, s->spec.threads > 1 ? pool : none,
 				     MHD_OPTION_END);
 	if (!s->daemon)
 		snprintf(error, 256, "%s: the HTTP library did not start: %s", s->spec.name, strerror(errno));
@@ -163,6 +178,7 @@ static void server_free(struct http_server *s)
 		close(s->event_fd);
 	listen_close(s);
 	tls_close(s->tls);
+	psk_close(s);
 	if (s->has_key)
 		pthread_key_delete(s->thread_key);
 	pthread_cond_destroy(&s->changed);
@@ -180,7 +196,10 @@ static bool server_start(struct http_server *s, char error[256])
 		snprintf(error, 256, "thread key: %s", strerror(rc));
 		return false;
 	}
-	if (s->spec.security != HTTP_PLAIN) {
+	if (s->spec.security == HTTP_PSK) {
+		if (!psk_open(s, error))
+			return false;
+	} else if (s->spec.security != HTTP_PLAIN) {
 		s->tls = tls_open(&s->spec, error);
 		if (!s->tls)
 			return false;

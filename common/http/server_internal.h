@@ -85,6 +85,7 @@ struct http_server {
 	struct arena *arena;
 	struct MHD_Daemon *daemon;
 	struct http_tls *tls;
+	gnutls_psk_server_credentials_t psk;
 	int listen_fd;
 	uint16_t port;
 	dev_t unix_dev; /* to remove only our own socket file */
@@ -122,12 +123,22 @@ bool accept_event(struct http_server *s, const void *ptr);
 /* Goes on after a pause. Returns when to be called again, INT64_MAX: need not. */
 int64_t accept_again(struct http_server *s);
 
+/* server_psk.c: HTTP_PSK in place of server_tls.c. */
+bool psk_open(struct http_server *s, char error[256]);
+void psk_close(struct http_server *s);
+/* Before the handshake. */
+bool psk_attach(struct conn *conn, gnutls_session_t session);
+/* After the handshake, once: from now on no record is larger than the card asked for. Who it is, owned by the session; NULL: nobody. */
+const char *psk_identity(gnutls_session_t session);
+
 /* request.c: callbacks for MHD. */
 void *request_begin(void *cls, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result request_access(void *cls, struct MHD_Connection *mhd, const char *url, const char *method, const char *version,
 			       const char *data, size_t *n, void **request);
 void request_completed(void *cls, struct MHD_Connection *mhd, void **request, enum MHD_RequestTerminationCode code);
 void call_free(struct http_call *c);
+/* What thread_open gave for this pool thread; NULL: nothing, or it failed. */
+void *request_thread(struct http_server *s);
 /* NULL only without memory. body is copied. */
 struct MHD_Response *response_new(const struct http_call *c, const char *content_type, const void *body, size_t n,
 				  const struct http_header *headers, size_t n_headers);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/sgp02/procedure.h"
+
+#include <string.h>
+
+/* 0 is "cannot happen", so states stand one higher in the tables. */
+#define TO(state) ((uint8_t)((state) + 1))
+
+/* The outcome of an enable is told by the card's notification alone; its R-APDU only says that the card takes it on. */
+static const uint8_t enable_next[PROC_STATES][PEV_EVENTS] = {
+	[PROC_QUEUED] = { [PEV_FETCHED] = TO(PROC_SENT),
+			  [PEV_NOTIFIED] = TO(PROC_CONFIRMING), /* an older enable of the same profile got through (C3) */
+			  [PEV_DONE] = TO(PROC_TAKEN),
+			  [PEV_EXPIRED] = TO(PROC_ENDED) },
+	[PROC_SENT] = { [PEV_ACCEPTED] = TO(PROC_TAKEN),
+			[PEV_REFUSED] = TO(PROC_ENDED),
+			[PEV_NOTIFIED] = TO(PROC_CONFIRMING), /* the answer was lost, the card acted */
+			[PEV_ROLLED_BACK] = TO(PROC_ENDED),
+			[PEV_OTHER_PROFILE] = TO(PROC_ENDED),
+			[PEV_LOST] = TO(PROC_SENT),
+			[PEV_NOT_DONE] = TO(PROC_QUEUED),
+			[PEV_DONE] = TO(PROC_TAKEN),
+			[PEV_EXPIRED] = TO(PROC_ENDED) },
+	[PROC_TAKEN] = { [PEV_NOTIFIED] = TO(PROC_CONFIRMING),
+			 [PEV_ROLLED_BACK] = TO(PROC_ENDED),
+			 [PEV_OTHER_PROFILE] = TO(PROC_ENDED),
+			 [PEV_DONE] = TO(PROC_TAKEN),
+			 [PEV_NOT_DONE] = TO(PROC_TAKEN), /* it rolled back and will say so */
+			 [PEV_EXPIRED] = TO(PROC_ENDED) },
+	[PROC_CONFIRMING] = { [PEV_CONFIRMED] = TO(PROC_ENDED),
+			      [PEV_NOTIFIED] = TO(PROC_CONFIRMING), /* the confirmation was lost: once more */
+			      [PEV_ROLLED_BACK] = TO(PROC_ENDED),
+			      [PEV_OTHER_PROFILE] = TO(PROC_ENDED),
+			      [PEV_DONE] = TO(PROC_CONFIRMING),
+			      [PEV_NOT_DONE] = TO(PROC_CONFIRMING),
+			      [PEV_LOST] = TO(PROC_CONFIRMING),
+			      [PEV_EXPIRED] = TO(PROC_ENDED) },
+};
+
+static const uint8_t audit_next[PROC_STATES][PEV_EVENTS] = {
+	[PROC_QUEUED] = { [PEV_FETCHED] = TO(PROC_SENT), [PEV_ACCEPTED] = TO(PROC_ENDED), [PEV_EXPIRED] = TO(PROC_ENDED) },
+	[PROC_SENT] = { [PEV_ACCEPTED] = TO(PROC_ENDED),
+			[PEV_REFUSED] = TO(PROC_ENDED),
+			[PEV_LOST] = TO(PROC_QUEUED), /* asking again does no harm */
+			[PEV_EXPIRED] = TO(PROC_ENDED) },
+};
+
+enum procedure_state procedure_next(enum procedure_kind kind, enum procedure_state state, enum procedure_event event)
+{
+	uint8_t next = 0;
+
+	if (state >= PROC_STATES || event >= PEV_EVENTS)
+		return PROC_STATES;
+	switch (kind) {
+	case PROC_ENABLE:
+		next = enable_next[state][event];
+		break;
+	case PROC_AUDIT:
+		next = audit_next[state][event];
+		break;
+	case PROC_KINDS:
+		break;
+	}
+	return next ? (enum procedure_state)(next - 1) : PROC_STATES;
+}
+
+const char *procedure_kind_name(enum procedure_kind k)
+{
+	static const char *const names[PROC_KINDS] = { "enable", "audit" };
+
+	return k < PROC_KINDS ? names[k] : "?";
+}
+
+const char *procedure_state_name(enum procedure_state s)
+{
+	static const char *const names[PROC_STATES] = { "queued", "sent", "taken", "confirming", "ended" };
+
+	return s < PROC_STATES ? names[s] : "?";
+}
+
+const char *procedure_event_name(enum procedure_event e)
+{
+	static const char *const names[PEV_EVENTS] = { "fetched",     "accepted",      "refused", "notified", "confirmed", "rolled_back",
+						       "other_profile", "lost", "not_done", "done", "expired" };
+
+	return e < PEV_EVENTS ? names[e] : "?";
+}
+
+bool pol2_has(const struct pol2 *p, enum pol2_action action, enum pol2_qualification qualification)
+{
+	for (size_t i = 0; i < p->n_rules; i++)
+		if (p->rules[i].action == action && p->rules[i].qualification == qualification)
+			return true;
+	return false;
+}
+
+result pol2_allow_enable(struct arena *a, const struct profile_info *target, const struct profile_info *enabled)
+{
+	if (pol2_has(&target->pol2, POL2_ENABLE, POL2_NOT_ALLOWED))
+		return failed(a, CODE_POL2_REFUSES, target->iccid.text, "POL2: enabling is not allowed");
+	if (enabled && pol2_has(&enabled->pol2, POL2_DISABLE, POL2_NOT_ALLOWED))
+		/* Whose it is may be no business of the requester: it is not named (D2). */
+		return failed(a, CODE_POL2_REFUSES, target->iccid.text, "POL2 of the enabled profile: disabling is not allowed");
+	return OK;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that is known of a card and runs on it, loaded under the lock of its eis_state row in one round trip, and the writes that follow in the
+ * second (decisions.md F3). ES4 handlers, card sessions, the sweeper and the SMS worker all work on this one shape. */
+#ifndef SMSR_CARD_CASE_H
+#define SMSR_CARD_CASE_H
+
+#include "common/base/random.h"
+#include "common/card/apdu.h"
+#include "common/card/notification.h"
+#include "common/sgp02/procedure.h"
+#include "services/sm-sr/eis_store.h"
+#include "services/sm-sr/smsr.h"
+
+enum command_state { COMMAND_QUEUED, COMMAND_FETCHED, COMMAND_ANSWERED, COMMAND_WITHDRAWN };
+enum command_kind { COMMAND_ENABLE, COMMAND_STATUS, COMMAND_CONFIRM };
+
+struct card_command {
+	int64_t seq;             /* 0: not in the database yet */
+	const char *procedure;   /* uuid; NULL: the engine's own */
+	enum command_kind kind;
+	enum command_state state;
+	const char *session;     /* uuid of the session that fetched it; NULL */
+	struct aid target;
+	struct bytes script;
+};
+
+struct procedure {
+	const char *id;          /* uuid */
+	enum procedure_kind kind;
+	enum procedure_state state;
+	struct oid caller;
+	unsigned caller_roles;
+	const char *function, *fci; /* key of its call */
+	const char *context_id, *trace;
+	struct iccid iccid;      /* "" : none */
+	struct aid isdp, before; /* len 0: none */
+	const char *iccids;
+	int64_t started_at, deadline; /* wall microseconds of the database's clock */
+	bool overdue;            /* deadline <= the database's now(), when loaded */
+};
+
+struct card_case {
+	/* Who works on it. */
+	struct rpc *rpc;
+	struct smsr *smsr;
+	struct db *db;
+	struct arena *a;
+	/* What was loaded. */
+	struct eid eid;
+	bool known;              /* we manage this EID */
+	struct eis eis;          /* kept up to date by the functions below */
+	bool uncertain;
+	struct aid expired_aid;  /* len 0: none */
+	struct procedure *running; /* NULL: none */
+	bool busy;               /* eid_busy has a row */
+	const char *busy_holder;
+	struct card_command *commands; /* queued and fetched, by seq */
+	size_t n_commands;
+	const char *session, *session_replica; /* uuid; NULL: no session */
+	const char *parked_replicas; /* where callers of the running procedure are parked, blank between two; "" */
+	/* What the work has made due after its commit. */
+	bool outbox;             /* outbox rows were added */
+	bool ended;              /* a procedure ended: deferred_ring */
+	bool queued;             /* a command was queued: wake the session's replica, or the SMS lane */
+};
+
+/* Statements that case_queue adds: the first locks. */
+enum { CASE_RESULTS = 6 };
+void case_queue(struct db *db, const struct eid *eid);
+/* c: who works on it and eid are set, the rest zero. OK, also when the EID is unknown (known false). */
+result case_take(struct card_case *c, const struct rows *const rows[CASE_RESULTS]);
+/* Bells, after the commit. */
+void case_committed(struct card_case *c);
+
+/* Looking. */
+struct profile_info *case_enabled(const struct card_case *c);                       /* NULL: none */
+struct profile_info *case_profile_of_aid(const struct card_case *c, const struct aid *aid); /* NULL: not in the EIS */
+struct profile_info *case_profile_of_iccid(const struct card_case *c, const struct iccid *iccid);
+struct card_command *case_fetched(const struct card_case *c);                       /* the one that the card has; NULL: none */
+struct card_command *case_next(const struct card_case *c);                          /* the lowest queued; NULL: none */
+
+/* Writing: each queues its statement in the open transaction and keeps c as it will be. */
+/* procedure NULL: the engine's own. Sets trigger_at by C2: a session gets 3 s (config), else now. */
+void case_command_add(struct card_case *c, const struct procedure *p, enum command_kind kind, const struct buf *apdus_script);
+/* The same, fetched by this session at once (confirmations, GET STATUS of an uncertain card). */
+struct card_command *case_command_now(struct card_case *c, const struct procedure *p, enum command_kind kind, const char *session,
+				      const struct buf *apdus_script);
+void case_command_fetched(struct card_case *c, struct card_command *m, const char *session);
+void case_command_answered(struct card_case *c, struct card_command *m);
+/* Back to the queue: it was fetched, and the card did not execute it. */
+void case_command_again(struct card_case *c, struct card_command *m);
+/* Everything unfetched of the procedure is withdrawn; what is fetched makes the card uncertain (C3). */
+void case_withdraw(struct card_case *c, const struct procedure *p);
+void case_session_set(struct card_case *c, const char *session);
+void case_session_end(struct card_case *c);
+void case_uncertain(struct card_case *c, bool uncertain);
+void case_expired_aid(struct card_case *c, const struct aid *aid); /* NULL: none */
+
+/* eis_update.c: the EIS follows the card. */
+/* This ISD-P is the enabled one now, every other one is not. False: it is not in the EIS. Notifications to owners are the caller's. */
+bool eis_enabled_is(struct card_case *c, const struct aid *aid);
+/* ISD-Ps that the card deleted. */
+void eis_deleted(struct card_case *c, const struct aid *aids, size_t n);
+/* A complete GET STATUS list, and the resources (free_nvm -1: not said): states, attributes, memory; profiles that the card does not have
+ * go; ISD-Ps that the EIS does not know are logged. Sets LastAuditDate. */
+void eis_audited(struct card_case *c, const struct isdp_status *list, size_t n, const struct card_resources *resources);
+
+/* audit_trail.c: one record (wire.md 6.7). requester NULL: the card. outcome: result of an operation. */
+struct audit_note {
+	uint16_t operation;
+	const struct oid *requester;
+	bool has_status;
+	result outcome;
+	const struct aid *isdp; /* NULL: none */
+	const struct iccid *iccid;
+	struct bytes imei, meid;
+};
+void audit_trail_add(struct card_case *c, const struct audit_note *n);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The procedure engine (design.md 4): starts, moves and ends what commands a card. Everything here works in the open transaction of a
+ * struct card_case and returns without having sent anything. */
+#ifndef SMSR_PROCEDURES_H
+#define SMSR_PROCEDURES_H
+
+#include "services/sm-sr/card_case.h"
+
+/* From a handler: takes eid_busy, makes the procedure row, queues its command (decisions.md C1, C2). The checks were made; busy is checked
+ * here: 1.2/4.4. *out: its id. */
+struct procedure_start {
+	enum procedure_kind kind;
+	const struct profile_info *target; /* enable; NULL else */
+	const char *iccids;                /* audit */
+};
+result procedure_start(struct rq *rq, struct card_case *c, const struct procedure_start *s);
+
+/* The one mover: UPDATE ... WHERE state = $old. False: the event cannot happen in this state; logged, nothing queued. */
+bool procedure_step(struct card_case *c, enum procedure_event event);
+
+/* What the card said, for the running procedure and for the EIS. Called by the card session within its transaction. */
+/* A script's results came for a fetched command (already marked answered). */
+void procedure_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer);
+/* The card could not take the script: X-Admin-Script-Status other than ok, an answer that is broken or too large. why: for log and message. */
+void procedure_unanswerable(struct card_case *c, const struct card_command *m, const char *why);
+/* The session that fetched m is gone (new session without resume, or expiry of patience). */
+void procedure_lost(struct card_case *c, struct card_command *m);
+/* A notification from this card, authenticated. *out_confirm: the session is to confirm it now (decisions.md C9, procedures.md 4.11); its effects on
+ * EIS and procedure wait for the answer to the confirmation, which comes as procedure_answered with COMMAND_CONFIRM. */
+void procedure_notified(struct card_case *c, const struct notification *n, bool *out_confirm);
+
+/* The sweeper: the running procedure's deadline has passed. EXPIRED 1.6/5.3, or 5.4 when the card took the command (A6). */
+void procedure_expire(struct card_case *c);
+
+/* procedure_end.c: ends the running procedure and its call; releases eid_busy, writes the audit trail, tells bus and owners. changed: the
+ * enabled profile changed from before to now (either NULL: nobody to be told). response_data: raw R-APDU for the caller, empty: none. */
+void procedure_end(struct card_case *c, result outcome, struct bytes response_data);
+/* Tells owners (HandleProfileDisabled/EnabledNotification) and the bus that the enabled profile is another one; requester is not told (NULL: all are). */
+void tell_profile_change(struct card_case *c, const struct profile_info *disabled, const struct profile_info *enabled, const struct oid *requester);
+
+/* es4_platform_management.c, es4_audit.c */
+extern const struct load es4_enable_profile_load, es4_audit_eis_load;
+result es4_enable_profile(struct rq *rq, const void *in, void *out);
+result es4_audit_eis(struct rq *rq, const void *in, void *out);
+void es4_procedure_committed(struct rq *rq);
+
+#endif
