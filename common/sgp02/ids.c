@@ -73,6 +73,20 @@ bool eid_equal(const struct eid *a, const struct eid *b)
 	return !strcmp(a->text, b->text);
 }
 
+void eid_bytes(const struct eid *eid, uint8_t out[EID_DIGITS / 2])
+{
+	for (size_t i = 0; i < EID_DIGITS / 2; i++)
+		out[i] = (uint8_t)((eid->text[2 * i] - '0') << 4 | (eid->text[2 * i + 1] - '0'));
+}
+
+bool eid_from_bytes(const uint8_t in[EID_DIGITS / 2], struct eid *out)
+{
+	char text[EID_DIGITS + 1];
+
+	hex_encode(in, EID_DIGITS / 2, text);
+	return eid_parse(text, out);
+}
+
 bool iccid_parse(const char *text, struct iccid *out)
 {
 	struct iccid iccid = { { 0 } };

@@ -35,6 +35,10 @@ bool eid_parse(const char *text, struct eid *out);
 /* Puts the two check digits behind 30 digits; false: not 30 digits. (procedures.md 1.3) */
 bool eid_complete(const char first30[30], struct eid *out);
 bool eid_equal(const struct eid *a, const struct eid *b);
+/* As cards and certificates carry it: two digits a byte, the first in the high nibble. */
+void eid_bytes(const struct eid *eid, uint8_t out[EID_DIGITS / 2]);
+/* False: a nibble above 9, or wrong check digits. */
+bool eid_from_bytes(const uint8_t in[EID_DIGITS / 2], struct eid *out);
 
 /* Accepts pattern 89[0-9fF]{4,18}; F padding is dropped. */
 bool iccid_parse(const char *text, struct iccid *out);

@@ -69,6 +69,29 @@ Test(eid, complete_makes_what_parse_takes)
 	cr_assert(!eid_complete("89001012012341234012345678901x", &eid));
 }
 
+Test(eid, bytes_are_bcd_and_read_back_only_when_they_are_an_eid)
+{
+	static const uint8_t bytes[] = { 0x89, 0x00, 0x10, 0x12, 0x01, 0x23, 0x41, 0x23, 0x40, 0x12, 0x34, 0x56, 0x78, 0x90, 0x12, 0x24 };
+	uint8_t made[16];
+	struct eid eid, again = { "untouched" };
+
+	cr_assert(eid_parse(GOOD_EID, &eid));
+	eid_bytes(&eid, made);
+	cr_assert(!memcmp(made, bytes, sizeof(bytes)));
+	cr_assert(eid_from_bytes(bytes, &again) && eid_equal(&eid, &again));
+	for (size_t nibble = 0; nibble < 32; nibble++) {
+		for (unsigned v = 0; v < 16; v++) {
+			uint8_t shift = nibble % 2 ? 0 : 4;
+			bool same = v == (bytes[nibble / 2] >> shift & 15u);
+
+			memcpy(made, bytes, sizeof(bytes));
+			made[nibble / 2] = (uint8_t)((made[nibble / 2] & (0xF0 >> shift)) | v << shift);
+			cr_assert_eq(eid_from_bytes(made, &again), same, "nibble %zu = %X", nibble, v);
+		}
+	}
+	cr_assert_str_eq(again.text, GOOD_EID);
+}
+
 Test(iccid, padding_is_dropped_and_the_pattern_holds)
 {
 	struct iccid a, b;
