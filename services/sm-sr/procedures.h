@@ -4,6 +4,7 @@
 #ifndef SMSR_PROCEDURES_H
 #define SMSR_PROCEDURES_H
 
+#include "common/card/script.h"
 #include "services/sm-sr/card_case.h"
 
 /* From a handler: takes eid_busy, makes the procedure row, queues its command (decisions.md C1, C2). The checks were made; busy is checked
