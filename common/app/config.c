@@ -176,7 +176,7 @@ static bool known(const char *key, size_t n, const struct config_row *rows)
 }
 
 /* A variable that nobody reads is a spelling mistake: its owner believes that it works. */
-static void refuse_unknown(struct reading *r, const struct config_row *own)
+static void refuse_unknown(struct reading *r, const struct config_row *common, const struct config_row *own)
 {
 	size_t n = strlen(r->prefix);
 
@@ -187,7 +187,7 @@ static void refuse_unknown(struct reading *r, const struct config_row *own)
 		if (strncmp(*e, r->prefix, n))
 			continue;
 		len = strcspn(key, "=");
-		if (known(key, len, config_common_rows) || known(key, len, own))
+		if (known(key, len, common) || known(key, len, own))
 			continue;
 		r->faults++;
 		buf_printf(r->errors, "%.*s: there is no such variable; --help lists them all, remove or rename it\n",
@@ -203,12 +203,24 @@ int config_read(const char *prefix, const struct config_row *own, char **environ
 	memset(&common, 0, sizeof(common));
 	read_rows(&r, config_common_rows, &common);
 	read_rows(&r, own, NULL);
-	refuse_unknown(&r, own);
+	refuse_unknown(&r, config_common_rows, own);
 	if (!r.faults)
 		r.faults += config_check(prefix, &common, errors);
 	if (r.faults)
 		return -1;
 	memcpy(out, &common, sizeof(common));
+	read_rows(&r, own, out);
+	return r.faults ? -1 : 0;
+}
+
+int config_read_own(const char *prefix, const struct config_row *own, char **environ_, void *out, struct buf *errors)
+{
+	struct reading r = { .prefix = prefix, .environ_ = environ_, .errors = errors };
+
+	read_rows(&r, own, NULL);
+	refuse_unknown(&r, NULL, own);
+	if (r.faults)
+		return -1;
 	read_rows(&r, own, out);
 	return r.faults ? -1 : 0;
 }

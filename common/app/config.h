@@ -46,8 +46,12 @@ struct config_common {
 /* Reads the environment into out (a struct that begins with config_common). 0; -1: errors says, one line per fault, which variable,
  * what is wrong with it and what it should be; unknown variables with the prefix are faults. Strings point into environ_. */
 int config_read(const char *prefix, const struct config_row *own, char **environ_, void *out, struct buf *errors);
+/* The same for a process that is none of the suite's roles (no partners, no database): its own rows alone; out need not begin with config_common. */
+int config_read_own(const char *prefix, const struct config_row *own, char **environ_, void *out, struct buf *errors);
 void config_help(const char *name, const char *prefix, const struct config_row *own, struct buf *out);
 /* The same rows as a Markdown table, for docs/operate.md. */
 void config_help_markdown(const char *name, const char *prefix, const struct config_row *own, struct buf *out);
+/* Without the rows of every process. */
+void config_help_own(const char *name, const char *prefix, const struct config_row *own, bool markdown, struct buf *out);
 
 #endif

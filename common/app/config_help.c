@@ -30,13 +30,18 @@ static void help_rows(const char *prefix, const struct config_row *rows, struct 
 	}
 }
 
-void config_help(const char *name, const char *prefix, const struct config_row *own, struct buf *out)
+static void usage(const char *name, struct buf *out)
 {
 	buf_printf(out,
 		   "Usage: %s [--check | --version | --help [--markdown]]\n\n"
 		   "Runs until SIGTERM or SIGINT. --check reads the configuration, says what is wrong with it and ends.\n"
 		   "Configuration is read from environment variables; an empty one counts as not set:\n\n",
 		   name);
+}
+
+void config_help(const char *name, const char *prefix, const struct config_row *own, struct buf *out)
+{
+	usage(name, out);
 	if (own && own->key) {
 		help_rows(prefix, own, out);
 		buf_str(out, "\nAnd those of every process:\n\n");
@@ -71,9 +76,25 @@ static void markdown_rows(const char *prefix, const struct config_row *rows, str
 	}
 }
 
-void config_help_markdown(const char *name, const char *prefix, const struct config_row *own, struct buf *out)
+static void markdown_head(const char *name, struct buf *out)
 {
 	buf_printf(out, "### %s\n\n| variable | type | default | meaning |\n|---|---|---|---|\n", name);
+}
+
+void config_help_markdown(const char *name, const char *prefix, const struct config_row *own, struct buf *out)
+{
+	markdown_head(name, out);
 	markdown_rows(prefix, own, out);
 	markdown_rows(prefix, config_common_rows, out);
+}
+
+void config_help_own(const char *name, const char *prefix, const struct config_row *own, bool markdown, struct buf *out)
+{
+	if (markdown) {
+		markdown_head(name, out);
+		markdown_rows(prefix, own, out);
+		return;
+	}
+	usage(name, out);
+	help_rows(prefix, own, out);
 }
