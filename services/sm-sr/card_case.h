@@ -52,8 +52,8 @@ struct card_case {
 	bool uncertain;
 	struct aid expired_aid;  /* len 0: none */
 	struct procedure *running; /* NULL: none */
-	bool busy;               /* eid_busy has a row */
-	const char *busy_holder;
+	const char *busy_holder; /* OID of whose procedure commands the card (eid_busy); NULL: nobody */
+	const char *lane_replica; /* who holds the SMS lane; "" : nobody */
 	struct card_command *commands; /* queued and fetched, by seq */
 	size_t n_commands;
 	const char *session, *session_replica; /* uuid; NULL: no session */

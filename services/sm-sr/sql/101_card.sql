@@ -139,3 +139,8 @@ create table sms_receipt (
 	receipt text not null,
 	at timestamptz not null default now()
 );
+-- Which replica holds the SMS lane now: whose bell is rung when a card is to be woken.
+create table sms_lane (
+	one boolean primary key default true check (one),
+	replica text not null
+);
