@@ -9,8 +9,10 @@
 #include "common/card/scp80.h"
 #include "common/sgp02/ids.h"
 
-enum { CARD_PROFILES = 16, CARD_KEYS = 16, CARD_COUNTERS = 8, CARD_KEY_LEN = 16, CARD_NONE = 255 };
+enum { CARD_PROFILES = 16, CARD_KEYS = 16, CARD_COUNTERS = 8, CARD_KEY_LEN = 16, CARD_NONE = 255, CARD_ERROR = 256 };
 enum pol1_rule { POL1_NO_DISABLE = 1, POL1_NO_DELETE = 2, POL1_DELETE_AFTER_DISABLE = 4 };
+/* "disable-not-allowed", "delete-not-allowed", "delete-after-disable"; 0: none of these. */
+uint8_t pol1_rule_parse(const char *name);
 
 struct card_profile {
 	struct aid aid;              /* len 0: free place */
@@ -51,13 +53,17 @@ struct card {
 	enum card_phase phase;
 	uint16_t seq;                /* of the newest notification */
 	uint8_t pending;             /* type of the notification that is not confirmed yet; 0: none */
-	unsigned tries;              /* how often it was sent since it arose */
+	uint8_t due;                 /* type of the notification that the next attach leaves pending; 0: none */
+	bool given_up;               /* the pending one was sent often enough: silent until the next power-on */
+	unsigned tries;              /* how often it was sent since it arose; who sends counts */
 	uint8_t before;              /* index of the profile that was enabled before a switch that is not confirmed; CARD_NONE: no switch */
+	uint8_t pinned;              /* index of the profile that fall-back disabled though POL1 forbids it: only it may be enabled */
+	uint8_t listed;              /* GET STATUS: where its continuation goes on; 0: nothing to continue */
 	uint64_t switches;           /* how often a profile was enabled: tests count that nothing happened twice */
-	uint64_t commands;           /* scripts executed */
+	uint64_t commands;           /* scripts executed; who runs them counts */
 };
 
-/* What executing a command makes due. */
+/* What executing a command makes due: set, never cleared, so that one struct serves a whole script. */
 struct card_effects {
 	bool refresh;                /* the UICC resets after this session: card_refresh */
 	bool changed;                /* the state must be saved before anybody hears of it */
@@ -70,6 +76,8 @@ uint8_t card_enabled(const struct card *c);
 struct card_profile *card_profile_of(struct card *c, const struct aid *aid);
 const struct card_key *card_key_of(const struct card *c, uint8_t version, uint8_t index);
 
+/* Power: on, it attaches, and what it gave up to notify is tried again; off, nothing is lost. */
+void card_power(struct card *c, bool on);
 /* The reset after a session that switched: phase ATTACHING. */
 void card_refresh(struct card *c);
 /* The network took or refused the enabled profile. True: it is attached; first attach and a switch leave a notification pending (4.6 types),
@@ -87,11 +95,18 @@ bool card_notification(const struct card *c, struct notification *out);
  * stays silent (why for the log). *out_por: packet to be sent back, len 0: none wanted. The counter is raised in c. */
 bool card_sms(struct card *c, struct arena *a, struct bytes packet, struct scp80_command *out, struct buf *out_por, const char **out_why);
 
+/* The packet that answers a script that came by SMS: the PoR with the script's answer, instead of the bare one of card_sms. False:
+ * none is wanted, or it cannot be built. */
+bool card_sms_answer(const struct card *c, const struct scp80_command *command, struct bytes answer, struct buf *out_por);
+/* The packet that carries an E1 to the SM-SR: CC, no ciphering, counter zero (procedures.md 3.11). False: it has no SCP80 keys. */
+bool card_sms_notification(const struct card *c, struct bytes e1, struct buf *out);
+
 /* card_state.c: one file per batch, a fixed-size record per card in two alternating copies with a checksum, so that a kill amid a write
  * leaves the older one. */
 struct card_file;
-/* Reads the EUM's batch file (JSON lines) and the state file beside it (path with .state), making it when missing. NULL: error says what, where. */
-struct card_file *card_file_open(const char *batch_path, char error[256]);
+/* Reads the EUM's batch file (JSON lines) and the state file beside it (its name and .state), making it when missing, and holds it
+ * against other processes. Cards that had power start with a reset: phase ATTACHING. NULL: error says what, where. */
+struct card_file *card_file_open(const char *batch_path, char error[CARD_ERROR]);
 void card_file_close(struct card_file *f);
 size_t card_file_count(const struct card_file *f);
 struct card *card_file_card(struct card_file *f, size_t i);

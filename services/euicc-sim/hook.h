@@ -34,11 +34,14 @@ bool hook_parse(const char *name, enum hook_kind *out);
 struct hooks; /* of one process */
 struct hooks *hooks_new(void);
 void hooks_free(struct hooks *h);
-/* times 0: until cleared. eid NULL: every card. argument may be "". */
+/* times 0: until cleared. eid NULL: every card. argument may be "". Armed anew it replaces what was; refuse-attach: per ICCID. */
 void hook_arm(struct hooks *h, enum hook_kind k, const struct eid *eid, unsigned times, const char *argument);
 void hook_clear(struct hooks *h, enum hook_kind k, const struct eid *eid);
 /* True: it strikes now, and counts down. *out_argument (may be NULL) lives until the next call. */
 bool hook_strikes(struct hooks *h, enum hook_kind k, const struct eid *eid, const char **out_argument);
+/* The same, for those only whose argument is this one or empty: a place (power-cut), a profile (refuse-attach). */
+bool hook_strikes_at(struct hooks *h, enum hook_kind k, const struct eid *eid, const char *argument);
+/* A JSON array of what is armed. */
 void hooks_json(const struct hooks *h, struct buf *out);
 
 #endif
