@@ -142,8 +142,8 @@ void isdr_get_status(struct buf *out, const struct aid *isdp, bool next)
 
 	tlv_add(&data, TAG_AID, isdp ? isdp->data : NULL, isdp ? isdp->len : 0);
 	tlv_add(&data, TAG_LIST, wanted, sizeof(wanted));
-	apdu_build(out, &(struct apdu){ 0x80, INS_GET_STATUS, P1_APPLICATIONS, next ? P2_TLV_NEXT : P2_TLV_FIRST,
-					as_bytes(&data), true });
+	apdu_build(out, &(struct apdu){ 0x80, INS_GET_STATUS, P1_APPLICATIONS, next ? P2_TLV_NEXT : P2_TLV_FIRST, as_bytes(&data),
+					true });
 }
 
 void isdr_get_resources(struct buf *out)
@@ -171,17 +171,17 @@ struct status_list {
 };
 
 static const struct tlv_field status_fields[] = {
-	{ .tag = TAG_AID, .type = TLV_AID, .offset = offsetof(struct status_wire, aid) },
-	{ .tag = 0x9F70, .type = TLV_UINT, .offset = offsetof(struct status_wire, state), .min = 1, .max = 1 },
-	{ .tag = 0x53, .type = TLV_BYTES, .flags = TLV_OPTIONAL, .offset = offsetof(struct status_wire, attribute), .min = 1, .max = 1 },
-	{ .tag = 0x8F, .type = TLV_BYTES, .flags = TLV_OPTIONAL, .offset = offsetof(struct status_wire, memory), .min = 1, .max = 7 },
-	{ .tag = 0x91, .type = TLV_BYTES, .flags = TLV_OPTIONAL, .offset = offsetof(struct status_wire, free), .min = 1, .max = 7 },
+	{ TLV_ROW(TAG_AID, TLV_AID, 0, struct status_wire, aid) },
+	{ TLV_ROW(0x9F70, TLV_UINT, 0, struct status_wire, state), .min = 1, .max = 1 },
+	{ TLV_ROW(0x53, TLV_BYTES, TLV_OPTIONAL, struct status_wire, attribute), .min = 1, .max = 1 },
+	{ TLV_ROW(0x8F, TLV_BYTES, TLV_OPTIONAL, struct status_wire, memory), .min = 1, .max = 7 },
+	{ TLV_ROW(0x91, TLV_BYTES, TLV_OPTIONAL, struct status_wire, free), .min = 1, .max = 7 },
 	{ 0 },
 };
 static const struct tlv_group status_group = { sizeof(struct status_wire), status_fields, .any_order = true };
 static const struct tlv_field list_fields[] = {
-	{ .tag = 0xE3, .type = TLV_GROUP, .flags = TLV_MANY | TLV_OPTIONAL, .offset = offsetof(struct status_list, entries),
-	  .count_offset = offsetof(struct status_list, n), .size = sizeof(struct status_wire), .sub = &status_group },
+	{ TLV_ROW_GROUP(0xE3, TLV_MANY | TLV_OPTIONAL, struct status_list, entries, &status_group),
+	  .count_offset = offsetof(struct status_list, n) },
 	{ 0 },
 };
 static const struct tlv_group list_group = { sizeof(struct status_list), list_fields, .strict = true };
@@ -247,11 +247,11 @@ struct resources_wire {
 	struct bytes applications, free_nvm, free_ram;
 };
 
-#define RESOURCE(tag_, member)                                                                                              \
-	{ .tag = (tag_), .type = TLV_BYTES, .flags = TLV_OPTIONAL, .offset = offsetof(struct resources_wire, member), .min = 1, .max = 7 }
-
 static const struct tlv_field resources_fields[] = {
-	RESOURCE(0x81, applications), RESOURCE(0x82, free_nvm), RESOURCE(0x83, free_ram), { 0 },
+	{ TLV_ROW(0x81, TLV_BYTES, TLV_OPTIONAL, struct resources_wire, applications), .min = 1, .max = 7 },
+	{ TLV_ROW(0x82, TLV_BYTES, TLV_OPTIONAL, struct resources_wire, free_nvm), .min = 1, .max = 7 },
+	{ TLV_ROW(0x83, TLV_BYTES, TLV_OPTIONAL, struct resources_wire, free_ram), .min = 1, .max = 7 },
+	{ 0 },
 };
 static const struct tlv_group resources_group = { sizeof(struct resources_wire), resources_fields, .any_order = true };
 
@@ -307,14 +307,12 @@ struct confirmed {
 };
 
 static const struct tlv_field deleted_fields[] = {
-	{ .tag = TAG_AID, .type = TLV_AID, .flags = TLV_MANY | TLV_OPTIONAL, .offset = offsetof(struct deleted, aids),
-	  .count_offset = offsetof(struct deleted, n), .size = sizeof(struct aid) },
+	{ TLV_ROW(TAG_AID, TLV_AID, TLV_MANY | TLV_OPTIONAL, struct deleted, aids), .count_offset = offsetof(struct deleted, n) },
 	{ 0 },
 };
 static const struct tlv_group deleted_group = { sizeof(struct deleted), deleted_fields, .strict = true };
 static const struct tlv_field confirmed_fields[] = {
-	{ .tag = 0x80, .type = TLV_GROUP, .flags = TLV_OPTIONAL, .offset = offsetof(struct confirmed, deleted),
-	  .size = sizeof(struct deleted), .sub = &deleted_group },
+	{ TLV_ROW_GROUP(0x80, TLV_OPTIONAL, struct confirmed, deleted, &deleted_group) },
 	{ 0 },
 };
 static const struct tlv_group confirmed_group = { sizeof(struct confirmed), confirmed_fields, .strict = true };

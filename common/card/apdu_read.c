@@ -12,13 +12,13 @@ struct named {
 };
 
 static const struct tlv_field aid_fields[] = {
-	{ .tag = TAG_AID, .type = TLV_BYTES, .offset = offsetof(struct named, aid), .min = AID_MIN, .max = AID_MAX },
+	{ TLV_ROW(TAG_AID, TLV_BYTES, 0, struct named, aid), .min = AID_MIN, .max = AID_MAX },
 	{ 0 },
 };
 static const struct tlv_group aid_group = { sizeof(struct named), aid_fields, .strict = true };
 static const struct tlv_field status_fields[] = {
-	{ .tag = TAG_AID, .type = TLV_BYTES, .offset = offsetof(struct named, aid), .max = AID_MAX },
-	{ .tag = TAG_LIST, .type = TLV_BYTES, .flags = TLV_OPTIONAL, .offset = offsetof(struct named, list) },
+	{ TLV_ROW(TAG_AID, TLV_BYTES, 0, struct named, aid), .max = AID_MAX },
+	{ TLV_ROW(TAG_LIST, TLV_BYTES, TLV_OPTIONAL, struct named, list) },
 	{ 0 },
 };
 static const struct tlv_group status_group = { sizeof(struct named), status_fields, .strict = true };
@@ -27,7 +27,7 @@ struct confirmation {
 	uint64_t seq;
 };
 static const struct tlv_field confirmation_fields[] = {
-	{ .tag = TAG_SEQUENCE, .type = TLV_UINT, .offset = offsetof(struct confirmation, seq), .min = 2, .max = 2 },
+	{ TLV_ROW(TAG_SEQUENCE, TLV_UINT, 0, struct confirmation, seq), .min = 2, .max = 2 },
 	{ 0 },
 };
 static const struct tlv_group confirmation_group = { sizeof(struct confirmation), confirmation_fields, .strict = true };
@@ -41,14 +41,13 @@ struct parameters {
 	struct quota *quota;
 };
 static const struct tlv_field quota_fields[] = {
-	{ .tag = 0x83, .type = TLV_BYTES, .flags = TLV_OPTIONAL, .offset = offsetof(struct quota, memory), .min = 1, .max = 7 },
+	{ TLV_ROW(0x83, TLV_BYTES, TLV_OPTIONAL, struct quota, memory), .min = 1, .max = 7 },
 	{ 0 },
 };
 static const struct tlv_group quota_group = { sizeof(struct quota), quota_fields };
 static const struct tlv_field parameters_fields[] = {
-	{ .tag = 0xC9, .type = TLV_BYTES, .offset = offsetof(struct parameters, domain) },
-	{ .tag = 0xEF, .type = TLV_GROUP, .flags = TLV_OPTIONAL, .offset = offsetof(struct parameters, quota),
-	  .size = sizeof(struct quota), .sub = &quota_group },
+	{ TLV_ROW(0xC9, TLV_BYTES, 0, struct parameters, domain) },
+	{ TLV_ROW_GROUP(0xEF, TLV_OPTIONAL, struct parameters, quota, &quota_group) },
 	{ 0 },
 };
 static const struct tlv_group parameters_group = { sizeof(struct parameters), parameters_fields, .any_order = true };

@@ -122,7 +122,8 @@ static bool read_result(struct script_answer *a, struct bytes v, const char **ou
 		return refuse(out_why, "too many answers in one script");
 	if (v.len < 2)
 		return refuse(out_why, "23: shorter than its status word");
-	a->results[a->n++] = (struct script_result){ { v.data, v.len - 2 }, (uint16_t)(v.data[v.len - 2] << 8 | v.data[v.len - 1]) };
+	a->results[a->n++] =
+		(struct script_result){ { v.data, v.len - 2 }, (uint16_t)(v.data[v.len - 2] << 8 | v.data[v.len - 1]) };
 	return true;
 }
 

@@ -5,6 +5,11 @@
 
 #include "common/card/tlv.h"
 
+/* Rows of a struct tlv_field table: { TLV_ROW(...), .min = 1, .max = 7 }. */
+#define TLV_ROW(tag_, type_, flags_, struct_, member_) \
+	.tag = (tag_), .type = (type_), .flags = (flags_), .offset = offsetof(struct_, member_)
+#define TLV_ROW_GROUP(tag_, flags_, struct_, member_, sub_) TLV_ROW(tag_, TLV_GROUP, flags_, struct_, member_), .sub = (sub_)
+
 /* Why tlv_decode refused: the words are static, so they outlive every arena. */
 struct tlv_fault {
 	uint32_t tag; /* 0: none was read yet */
