@@ -2,6 +2,11 @@
 """The processes of a staging and their configuration: environment variables only (docs/operate.md)."""
 import os
 
+from .cards import SYSTEM_ID
+
+CARDS_URI = "/ram"
+SMS_NUMBER = "88390"  # the SM-SR's own number at the SMSC
+
 
 class Role:
     """One kind of process. own(staging, instance): the variables beyond the common ones, without prefix. bus: its domain has NATS."""
@@ -39,13 +44,18 @@ def eum(staging, instance):
 
 
 def sm_sr(staging, instance):
-    return {
+    values = {
         "KEK_FILE": os.path.join(staging.pki, "sm-sr", "kek.key"),
         "CI_CA": os.path.join(staging.pki, "ci", "ci.pem"),
         "CI_CRL": os.path.join(staging.pki, "ci", "ci.crl"),
-        "CI_CRL": os.path.join(staging.pki, "ci", "ci.crl"),
         "TRANSPORT_KEYS": os.path.join(staging.pki, "transport"),
+        "CARDS_PORT": str(instance.ports.get("cards", 0)),
+        "CARDS_URI": CARDS_URI,
     }
+    if staging.cards:
+        values.update(SMPP_HOST="127.0.0.1", SMPP_PORT=str(staging.cards.port), SMPP_SYSTEM_ID=SYSTEM_ID, SMPP_SOURCE=SMS_NUMBER,
+                      SMPP_PASSWORD_FILE=staging.cards.password_file)
+    return values
 
 
 def gateway(staging, instance):

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 from . import ctl, roles
+from .cards import Cards
 from .nats import Bus
 from .paths import RspError, state_dir
 from .postgres import Cluster
@@ -33,7 +34,7 @@ class Staging:
     findings: the folder of sanitizer reports. database: settings of a new cluster."""
 
     def __init__(self, build_folder, name, replicas=1, services=None, settings=None, fresh=True, keep=False, findings=None,
-                 bus=True, database=None):
+                 bus=True, database=None, cards=True):
         self.build, self.name, self.fresh, self.keep = build_folder, name, fresh, keep
         self.folder = os.path.join(state_dir(), name)
         self.log_folder = os.path.join(self.folder, "log")
@@ -47,6 +48,9 @@ class Staging:
         self.with_bus = bus
         self.database_settings = database
         self.supervisor = Supervisor()
+        # The cards are there when there is an SM-SR to manage them; settings for them stand under euicc-sim.
+        with_cards = cards and any(i.role.folder == "sm-sr" for i in self.instances.values())
+        self.cards = Cards(self, self.settings.get("euicc-sim")) if with_cards else None
         self.cluster = self.bus = self.lock = None
         self.entities = {}
         self.ctl = ctl.Ctl(ctl.program(build_folder), self.env)
@@ -95,11 +99,22 @@ class Staging:
         if self.with_bus:
             self.bus = Bus(os.path.join(self.folder, "nats"), self.pki, self.log("nats-server"), self.env)
             self.bus.start(self.supervisor)
+        if self.cards:
+            self.private_folder("batches")
+            self.cards.start()  # the SM-SR wants to know the SMSC's port
         for instance in self.instances.values():
             self._launch(instance)
         for instance in self.instances.values():
             self._await(instance)
         self._introduce()
+        if self.cards:
+            self.load_cards()
+
+    def load_cards(self):
+        """The simulator reads new batches of the EUM; their cards go to the first replica of their SM-SR."""
+        smsr = {self.entities[i.entity]["oid"]: {"host": "127.0.0.1", "port": i.ports["cards"], "uri": roles.CARDS_URI}
+                for i in self.instances.values() if i.role.folder == "sm-sr" and i.replica == 1}
+        return self.cards.load(smsr)
 
     def _take_folder(self):
         """The lock is ours as long as this process lives; children do not inherit it."""
