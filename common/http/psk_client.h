@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The card's side of HTTP over TLS-PSK (decisions.md H2, recipes.md 5): one connection, one request at a time, nothing blocks. The
- * owner's event loop holds thousands of these; each costs its TLS session and what is under way. Not bound to a thread, but used by one
- * at a time. */
+ * owner's event loop holds thousands of these; each costs its TLS session and what is under way. Not bound to a thread, but used by
+ * one at a time. */
 #ifndef HTTP_PSK_CLIENT_H
 #define HTTP_PSK_CLIENT_H
 
@@ -40,13 +40,15 @@ enum psk_step {
 	PSK_CLOSED,  /* the server ended the connection in order */
 	PSK_FAILED,  /* refused, broken, not HTTP, larger than max_answer; psk_client_why says what */
 };
-/* Goes on after an event; returns PSK_READY and PSK_ANSWER once each. To be called again until PSK_WAIT, PSK_CLOSED or PSK_FAILED. */
+/* Goes on after an event, and after psk_client_post; returns PSK_READY and PSK_ANSWER once each. To be called again until PSK_WAIT,
+ * PSK_CLOSED or PSK_FAILED; psk_client_events may have changed then. */
 enum psk_step psk_client_run(struct psk_client *c);
 const char *psk_client_why(const struct psk_client *c);
 
-/* Queues POST path with headers ("Name", "value") and body; Host is added, Content-Length or, with chunked, Transfer-Encoding. False: not ready. */
-bool psk_client_post(struct psk_client *c, const char *path, const struct http_header *headers, size_t n_headers, const void *body, size_t n,
-		     bool chunked);
+/* Queues POST path with headers ("Name", "value") and body, which is copied; Host is added, Content-Length or, with chunked,
+ * Transfer-Encoding. False: not ready, or path or a header would break the lines of a request. */
+bool psk_client_post(struct psk_client *c, const char *path, const struct http_header *headers, size_t n_headers, const void *body,
+		     size_t n, bool chunked);
 /* Of the answer, until the next post. */
 unsigned psk_client_status(const struct psk_client *c);
 const char *psk_client_header(const struct psk_client *c, const char *name); /* any letter case; NULL: absent */
