@@ -149,7 +149,8 @@ static bool start_daemon(struct http_server *s, char error[256])
 
 	errno = 0;
 	s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_access, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, s,
-				     MHD_OPTION_CONNECTION_LIMIT, s->spec.connections, MHD_OPTION_CONNECTION_TIMEOUT, s->spec.idle_s,
+				     MHD_OPTION_CONNECTION_LIMIT, s->spec.connections,
+				     MHD_OPTION_CONNECTION_TIMEOUT, s->spec.idle_s,
 				     MHD_OPTION_URI_LOG_CALLBACK, request_begin, s,
 				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, request_completed,
 				     s, MHD_OPTION_ARRAY, s->tls ? tls : s->psk ? psk : none, MHD_OPTION_ARRAY,

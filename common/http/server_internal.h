@@ -128,7 +128,8 @@ bool psk_open(struct http_server *s, char error[256]);
 void psk_close(struct http_server *s);
 /* Before the handshake. */
 bool psk_attach(struct conn *conn, gnutls_session_t session);
-/* After the handshake, once: from now on no record is larger than the card asked for. Who it is, owned by the session; NULL: nobody. */
+/* After the handshake, once: from now on no record is larger than the card asked for. Who it is, owned by the session; NULL:
+ * nobody. */
 const char *psk_identity(gnutls_session_t session);
 
 /* request.c: callbacks for MHD. */

@@ -9,11 +9,11 @@
 
 /* Both versions that SGP.02 peers may speak; NORMAL alone admits TLS 1.1 (measured.md 2). */
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3:+SHA256:+SHA384"
-/* A card's suites (card.md 6), the best that it offers: 00A8, 00AE, and 008C for old ones. Cards abort when encrypt-then-MAC is echoed
- * to them. */
-#define PSK_PRIORITIES                                                                                                                \
-	"NONE:+VERS-TLS1.2:+PSK:+AES-128-GCM:+AES-128-CBC:+AEAD:+SHA256:+SHA1:+COMP-NULL:+SIGN-ALL:+CTYPE-ALL:%SERVER_PRECEDENCE"     \
-	":%NO_ETM:%NO_TICKETS"
+/* A card's suites (card.md 6), the best that it offers: 00A8, 00AE, and 008C for old ones. Cards abort when encrypt-then-MAC is
+ * echoed to them. */
+#define PSK_PRIORITIES                                                                  \
+	"NONE:+VERS-TLS1.2:+PSK:+AES-128-GCM:+AES-128-CBC:+AEAD:+SHA256:+SHA1"          \
+	":+COMP-NULL:+SIGN-ALL:+CTYPE-ALL:%SERVER_PRECEDENCE:%NO_ETM:%NO_TICKETS"
 
 struct http_tls;
 struct tls_creds;
