@@ -18,8 +18,9 @@ struct deferred_call {
  * told only when outcome is OK or a warning; but an EuiccResponseData is told with a failure too (keep_data). received_us: when the call came. */
 struct bytes deferred_encode(struct arena *a, const struct function *fn, void *response, result outcome, bool keep_data, int64_t received_us);
 
-/* Ends the call in the current transaction: two statements (db_sync results: 2) that store the answer, turn callback rows into outbox rows and mark
- * parked ones. To be called at most once per transaction and call; a call that is answered already stays as it is. */
+/* Ends the call in the current transaction: two statements (db_sync results: 2) that store the answer, turn callback rows into outbox
+ * rows and mark parked ones; column 0 of the second one's row names the replicas of those, for deferred_ring. To be called at most once
+ * per transaction and call; a call that is answered already stays as it is. */
 void deferred_end(struct db *db, struct arena *a, const struct deferred_call *call, struct bytes answer);
 /* After that commit: rings the outbox and the parked callers of this replica, and those of replicas (names, blank between two; NULL or "": none
  * elsewhere). */
@@ -30,6 +31,8 @@ struct parked;
 struct parked *parked_open(struct rpc *rpc, unsigned per_listener, unsigned per_entity, unsigned park_max_s);
 /* Every caller has been answered before (http_server_close). NULL allowed. */
 void parked_close(struct parked *p);
+/* The process ends: reply rows of callers who are answered 503 or hang up from now on stay. NULL allowed. */
+void parked_drain(struct parked *p);
 /* Looks which callers have their answer now. From any thread; NULL allowed. */
 void parked_ring(struct parked *p);
 

@@ -21,25 +21,59 @@ static bool writes(const struct run *r)
 /* fci=weak: some peers repeat identifiers for different calls; the input's digest then joins the key (A1). */
 static const char *claim_key(struct run *r)
 {
-	if (!r->rq.caller->dialect.fci_weak)
+	if (!r->fci || !r->rq.caller->dialect.fci_weak)
 		return r->fci;
 	return arena_printf(r->rq.arena, "%s#%s", r->fci, hex_text(r->rq.arena, r->digest, 8));
 }
 
-static void queue_claim(struct run *r)
+/* Queues begin and the claim: of the call, or of a notification's message (A7). How many results that gives. */
+static size_t queue_claim(struct run *r)
 {
-	DB_QUEUE(r->rq.db, RPC_CALL_CLAIM, p_text(r->rq.caller->oid.text), p_text(r->rq.fn->wire), p_text(claim_key(r)),
-		 p_bytes(r->digest, sizeof(r->digest)));
+	struct rq *rq = &r->rq;
+	struct param caller = p_text(rq->caller->oid.text), digest = p_bytes(r->digest, sizeof(r->digest));
+
+	if (!writes(r))
+		return 0;
+	db_begin(rq->db);
+	if (rq->fn->mep == MEP_NOTIFY)
+		DB_QUEUE(rq->db, RPC_SEEN_CLAIM, caller, p_text(r->envelope.message_id), digest);
+	else
+		DB_QUEUE(rq->db, RPC_CALL_CLAIM, caller, p_text(rq->fn->wire), p_text(rq->claim_key), digest);
+	if (!later_wants(r))
+		return 1;
+	later_queue(r);
+	return 2;
 }
 
-/* The call is known: answer as before, or refuse another input under the same identifier. Costs a round trip that new calls save. */
+/* One more request message for a call that runs: its answer goes there too. */
+static result join(struct run *r, struct db_failure *failure)
+{
+	TRY(later_keep(r));
+	db_commit(r->rq.db);
+	TRY(db_sync(r->rq.db, r->rq.arena, NULL, 0, failure));
+	later_kept(r);
+	return OK;
+}
+
+/* The stored answer goes by callback. */
+static result send_again(struct run *r, struct db_failure *failure)
+{
+	later_send(r, r->stored);
+	db_commit(r->rq.db);
+	TRY(db_sync(r->rq.db, r->rq.arena, NULL, 0, failure));
+	r->http_status = 202;
+	return OK;
+}
+
+/* The call is known: answer as before, or refuse another input under the same identifier. A round trip that new calls save. */
 static result repeat(struct run *r, struct db_failure *failure)
 {
 	struct arena *a = r->rq.arena;
 	const struct rows *found;
 	struct bytes digest;
 
-	DB_QUEUE(r->rq.db, RPC_CALL_FIND, p_text(r->rq.caller->oid.text), p_text(r->rq.fn->wire), p_text(claim_key(r)));
+	DB_QUEUE(r->rq.db, run_deferred(r) ? RPC_CALL_LOCK : RPC_CALL_FIND, p_text(r->rq.caller->oid.text), p_text(r->rq.fn->wire),
+		 p_text(r->rq.claim_key));
 	TRY(db_sync(r->rq.db, a, &found, 1, failure));
 	if (rows_count(found) == 0) /* cleaned away between our two statements */
 		return failed(a, CODE_BUSY, NULL, NULL);
@@ -47,31 +81,32 @@ static result repeat(struct run *r, struct db_failure *failure)
 	if (digest.len != sizeof(r->digest) || memcmp(digest.data, r->digest, digest.len))
 		return failed(a, CODE_PARAM_INVALID, "FunctionCallIdentifier",
 			      "FunctionCallIdentifier: used before for another input");
-	if (row_null(found, 0, 1))
-		return failed(a, CODE_BUSY, NULL, "this call is still running");
 	r->replayed = true;
+	if (row_null(found, 0, 1))
+		return run_deferred(r) ? join(r, failure) : failed(a, CODE_BUSY, NULL, "this call is still running");
 	r->stored = row_bytes_dup(a, found, 0, 1);
-	return OK;
+	return r->callback ? send_again(r, failure) : OK;
 }
 
-/* First round trip. OK and *out_go: the handler may run; OK without it: a stored answer goes out again. */
+/* First round trip. OK and *out_go: the handler may run; OK without it: this message or call was known. */
 static result begin(struct run *r, struct relation_facts *facts, struct db_failure *failure, bool *out_go)
 {
 	const struct load *load = r->served->load;
-	size_t claim = writes(r), n = claim + (load ? load->results : 0);
-	const struct rows *rows[1 + LOADS_MAX];
+	size_t claim = queue_claim(r), n = claim + (load ? load->results : 0);
+	const struct rows *rows[2 + LOADS_MAX];
 
-	if (claim) {
-		db_begin(r->rq.db);
-		queue_claim(r);
-	}
 	if (load)
 		load->queue(&r->rq, r->in);
 	if (n)
 		TRY(db_sync(r->rq.db, r->rq.arena, rows, n, failure));
+	if (later_wants(r))
+		TRY(later_take(r, rows[1]));
 	if (claim && rows_count(rows[0]) == 0) {
 		*out_go = false;
-		return repeat(r, failure);
+		if (r->rq.fn->mep != MEP_NOTIFY)
+			return repeat(r, failure);
+		r->replayed = true;
+		return OK;
 	}
 	if (load)
 		TRY(load->take(&r->rq, r->in, rows + claim, facts));
@@ -93,34 +128,60 @@ static result expired(struct run *r)
 	return e;
 }
 
-/* Second round trip: the handler's writes, the stored answer, commit. */
+/* Second round trip: the handler's writes, the stored answer or the row that waits for it, commit. */
 static result commit(struct run *r, struct db_failure *failure)
 {
 	struct rq *rq = &r->rq;
+	bool answered = rq->fn->mep == MEP_SYNC;
 
-	run_encode_answer(r);
+	if (answered)
+		run_encode_answer(r);
 	if (!writes(r))
 		return OK;
-	if (rq->fn->mep != MEP_NOTIFY)
-		DB_QUEUE(rq->db, RPC_CALL_FINISH, p_text(rq->caller->oid.text), p_text(rq->fn->wire), p_text(claim_key(r)),
+	if (answered)
+		DB_QUEUE(rq->db, RPC_CALL_FINISH, p_text(rq->caller->oid.text), p_text(rq->fn->wire), p_text(rq->claim_key),
 			 p_bytes(r->w->answer.data, r->w->answer.len));
+	if (run_deferred(r))
+		TRY(later_keep(r));
 	db_commit(rq->db);
-	return db_sync(rq->db, rq->arena, NULL, 0, failure);
+	TRY(db_sync(rq->db, rq->arena, NULL, 0, failure));
+	if (run_deferred(r))
+		later_kept(r);
+	return OK;
 }
 
-/* A refusal changes nothing but that it is remembered (A1), unless it only says "not now": busy, or too late for this attempt. */
-static void remember_refusal(struct run *r)
+/* Only "not now" is not remembered: busy, or too late for this attempt. */
+static bool for_good(const struct run *r)
+{
+	enum code code = r->outcome->code;
+
+	return r->rq.fn->mep != MEP_NOTIFY && code != CODE_BUSY && code != CODE_INTERNAL && r->outcome->status != STATUS_EXPIRED;
+}
+
+/* A refusal changes nothing but that it is remembered (A1), and sent where answers of this call go. */
+static void refuse(struct run *r)
 {
 	struct rq *rq = &r->rq;
+	struct bytes answer;
 
-	db_rollback(rq->db);
-	if (r->outcome->code == CODE_BUSY || r->outcome->code == CODE_INTERNAL || r->outcome->status == STATUS_EXPIRED)
+	if (!r->remember && !r->callback)
 		return;
 	run_encode_answer(r);
-	DB_QUEUE(rq->db, RPC_CALL_REFUSED, p_text(rq->caller->oid.text), p_text(rq->fn->wire), p_text(claim_key(r)),
-		 p_bytes(r->digest, sizeof(r->digest)), p_bytes(r->w->answer.data, r->w->answer.len));
-	/* Not stored is no loss: the repetition is judged again. */
-	(void)(db_sync(rq->db, rq->arena, NULL, 0, NULL) == OK);
+	answer = (struct bytes){ (const uint8_t *)r->w->answer.data, r->w->answer.len };
+	if (r->callback)
+		db_begin(rq->db);
+	if (r->remember)
+		DB_QUEUE(rq->db, RPC_CALL_REFUSED, p_text(rq->caller->oid.text), p_text(rq->fn->wire), p_text(rq->claim_key),
+			 p_bytes(r->digest, sizeof(r->digest)), p_bytes(answer.data, answer.len));
+	if (r->callback) {
+		later_send(r, answer);
+		db_commit(rq->db);
+	}
+	/* Not remembered is no loss: the repetition is judged again. Not sent: it is told on the connection. */
+	if (db_sync(rq->db, rq->arena, NULL, 0, NULL) == OK && r->callback) {
+		r->http_status = 202;
+		outbox_ring(rq->rpc->outbox);
+	}
 }
 
 static result decide(struct run *r, const struct relation_facts *facts)
@@ -146,6 +207,7 @@ static enum attempt conclude(struct run *r)
 		run_fault_point(r, "committed");
 		return ATTEMPT_DONE;
 	}
+	db_rollback(r->rq.db);
 	r->encoded = false; /* it said success */
 	return worth_again(&failure) ? ATTEMPT_AGAIN : ATTEMPT_DONE;
 }
@@ -171,8 +233,10 @@ static enum attempt attempt(struct run *r)
 		r->outcome = expired(r);
 	if (r->outcome == OK)
 		return conclude(r);
-	if (writes(r))
-		remember_refusal(r);
+	if (writes(r)) {
+		db_rollback(r->rq.db);
+		r->remember = for_good(r);
+	}
 	return ATTEMPT_DONE;
 }
 
@@ -181,23 +245,37 @@ static void ring(struct run *r)
 {
 	if (r->rq.outbox)
 		outbox_ring(r->rq.rpc->outbox);
-	if (r->served->committed)
+	if (r->served->committed && !r->replayed)
 		r->served->committed(&r->rq);
+}
+
+static void attempts(struct run *r)
+{
+	for (unsigned i = 0; i < ATTEMPTS; i++) {
+		r->rq.outbox = false;
+		r->rq.warning = NULL;
+		r->replayed = false;
+		if (attempt(r) == ATTEMPT_DONE)
+			return;
+	}
+	r->outcome = failed(r->rq.arena, CODE_BUSY, NULL, NULL);
 }
 
 bool run_execute(struct run *r)
 {
+	if (r->awaited)
+		return callback_execute(r);
+	r->rq.claim_key = claim_key(r);
+	r->outcome = later_check(r);
+	if (r->outcome != OK)
+		return true;
 	r->out = arena_alloc(r->rq.arena, r->response ? r->response->group->size : sizeof(struct response_base));
-	for (unsigned i = 0; i < ATTEMPTS; i++) {
-		r->rq.outbox = false;
-		r->rq.warning = NULL;
-		if (attempt(r) == ATTEMPT_DONE) {
-			if (r->outcome == OK && !r->replayed)
-				ring(r);
-			return true;
-		}
-	}
-	r->outcome = failed(r->rq.arena, CODE_BUSY, NULL, NULL);
+	attempts(r);
+	later_drop(r);
+	if (r->outcome == OK)
+		ring(r);
+	else if (writes(r))
+		refuse(r);
 	return true;
 }
 

@@ -134,7 +134,12 @@ static bool action_agrees(struct run *r)
 	return true;
 }
 
-static bool namespace_agrees(struct run *r)
+bool run_addressed_to(struct run *r)
+{
+	return url_agrees(r) && action_agrees(r);
+}
+
+bool run_namespace_agrees(struct run *r)
 {
 	const char *ns = soap_namespace(r->envelope.body), *own = r->rq.caller->dialect.namespace_uri;
 
@@ -151,12 +156,14 @@ static const struct served *served_find(const struct rpc *rpc, enum function_id 
 	return NULL;
 }
 
+/* No request: an answer to a call of ours, or nothing that we know. */
 static bool root_unknown(struct run *r)
 {
 	const char *root = soap_name(r->envelope.body);
+	const struct function *answered = function_by_response_root(root);
 
-	if (function_by_response_root(root))
-		return run_fault(r, "Sender", "%s: no open call to you waits for an answer", root);
+	if (answered)
+		return callback_lookup(r, answered);
 	return run_fault(r, "Sender", "the body %s is not a function of SGP.02", root);
 }
 
@@ -180,7 +187,7 @@ bool run_lookup(struct run *r)
 	rq->fn = function_by_root(soap_name(r->envelope.body), &rq->name_used);
 	if (!rq->fn)
 		return root_unknown(r);
-	if (!namespace_agrees(r) || !url_agrees(r) || !action_agrees(r))
+	if (!run_namespace_agrees(r) || !run_addressed_to(r))
 		return false;
 	if (!(rq->fn->providers & rq->rpc->self_role))
 		return run_fault(r, "Sender", "%s is not a function of this %s", rq->fn->wire, role_name(rq->rpc->self_role));
@@ -228,9 +235,12 @@ static void digest_input(struct run *r)
 bool run_decode(struct run *r)
 {
 	struct rq *rq = &r->rq;
+	bool notification = rq->fn->mep == MEP_NOTIFY;
 	const struct bind_dialect dialect = { .unqualified = rq->caller->dialect.unqualified };
 	result outcome;
 
+	if (r->awaited)
+		return callback_decode(r);
 	r->in = arena_alloc(rq->arena, r->request->group->size);
 	outcome = bind_decode(rq->arena, r->request, r->envelope.body, soap_namespace(r->envelope.body), &dialect, r->in);
 	if (outcome != OK) {
@@ -239,11 +249,10 @@ bool run_decode(struct run *r)
 	}
 	rq->in = r->in;
 	message_eid(r->request, r->in, rq->eid);
-	if (rq->fn->mep == MEP_NOTIFY)
-		return true;
-	if (!validity_accepted(r))
+	if (!notification && !validity_accepted(r))
 		return false;
-	r->fci = ((const struct request_base *)r->in)->fci;
+	if (!notification)
+		r->fci = ((const struct request_base *)r->in)->fci;
 	if (rq->fn->tx != TX_READ)
 		digest_input(r);
 	run_fault_point(r, "decoded");

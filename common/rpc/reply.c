@@ -8,71 +8,41 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
-
-#define SOAP_TYPE "application/soap+xml; charset=utf-8"
-
-static void status_fill(struct arena *a, result outcome, struct execution_status *out)
-{
-	const struct status_code *code;
-
-	if (outcome == OK) {
-		out->status = STATUS_SUCCESS;
-		return;
-	}
-	code = status_code(outcome->code);
-	out->status = outcome->status;
-	out->code = arena_alloc(a, sizeof(*out->code));
-	out->code->subject = code->subject;
-	out->code->reason = code->reason;
-	out->code->subject_id = outcome->subject_id;
-	out->code->message = outcome->message ? outcome->message : code->text;
-}
+#include "common/rpc/parked.h"
 
 void run_encode_answer(struct run *r)
 {
 	struct rq *rq = &r->rq;
-	const struct bind_message *m = r->response ? r->response : message_bare_response(rq->arena, rq->fn);
-	/* A refusal carries the base only: what a handler had put into out before it refused is not said. */
-	struct response_base *base = r->outcome == OK && r->out ? r->out : arena_alloc(rq->arena, m->group->size);
-	int64_t *times = arena_array(rq->arena, 2, sizeof(*times));
+	struct answer answer = { .message = r->response ? r->response : message_bare_response(rq->arena, rq->fn),
+				 .outcome = r->outcome != OK ? r->outcome : rq->warning,
+				 .received_us = rq->received_us,
+				 .acceptable_validity_s = r->acceptable_validity_s ? &r->acceptable_validity_s : NULL };
 
-	times[0] = rq->received_us;
-	times[1] = clock_wall_us();
-	base->processing_start = &times[0];
-	base->processing_end = &times[1];
-	if (r->acceptable_validity_s)
-		base->acceptable_validity_s = &r->acceptable_validity_s;
-	status_fill(rq->arena, r->outcome != OK ? r->outcome : rq->warning, &base->status);
+	/* A refusal carries the base only: what a handler had put into out before it refused is not said. */
+	answer.base = r->outcome == OK && r->out ? r->out : arena_alloc(rq->arena, answer.message->group->size);
 	buf_clear(&r->w->answer);
-	bind_encode(&r->w->answer, m, base, BIND_PLAIN);
+	answer_encode(rq->arena, &r->w->answer, &answer);
 	r->encoded = true;
 }
 
-static const char *response_namespace(const struct run *r)
+struct answer_way run_answer_way(const struct run *r)
 {
-	return r->rq.caller->dialect.namespace_uri ? r->rq.caller->dialect.namespace_uri : NS_RPS_DEFAULT;
+	return (struct answer_way){ .fn = r->rq.fn,
+				    .namespace_uri = r->rq.caller->dialect.namespace_uri,
+				    .to = r->envelope.from,
+				    .to_entity = r->rq.caller->oid.text,
+				    .message_id = r->envelope.message_id,
+				    .transaction_id = r->envelope.transaction_id,
+				    .context_id = r->envelope.context_id };
 }
 
 /* Wraps w->answer into w->envelope. */
 static const char *wrap_answer(struct run *r)
 {
-	struct rq *rq = &r->rq;
-	char action[ACTION_MAX], iface[16];
-	struct envelope e = { .from_entity = rq->rpc->self.text,
-			      .from_name = *rq->rpc->self_name ? rq->rpc->self_name : NULL,
-			      .to = r->envelope.from,
-			      .to_entity = rq->caller->oid.text,
-			      .relates_to = r->envelope.message_id,
-			      .action = function_response_action(rq->fn, action) };
+	struct answer_way way = run_answer_way(r);
+	struct bytes answer = { (const uint8_t *)r->w->answer.data, r->w->answer.len };
 
-	(void)snprintf(iface, sizeof(iface), "%s", iface_name(rq->fn->iface));
-	e.from = arena_printf(rq->arena, "%s/%s", rq->rpc->self_url, iface);
-	e.message_id = message_id_new(rq->arena, rq->rpc->self.text, r->envelope.transaction_id, r->envelope.context_id);
-	buf_clear(&r->w->envelope);
-	envelope_open(&r->w->envelope, &e, response_namespace(r));
-	buf_add(&r->w->envelope, r->w->answer.data, r->w->answer.len);
-	envelope_close(&r->w->envelope);
-	return e.message_id;
+	return answer_wrap(r->rq.arena, &r->w->envelope, r->rq.rpc, &way, answer);
 }
 
 static void journal_in(struct run *r)
@@ -110,12 +80,14 @@ static const char *ending(const struct run *r)
 {
 	if (r->fault.code)
 		return "FAULT";
-	if (r->http_status)
-		return r->http_status == 202 ? "ACCEPTED" : "HTTP";
 	if (r->outcome != OK)
 		return status_name(r->outcome->status);
 	if (r->replayed)
 		return "REPEATED"; /* what was stored may have been a refusal */
+	if (r->parking)
+		return "PARKED";
+	if (r->http_status)
+		return r->http_status == 202 ? "ACCEPTED" : "HTTP";
 	return status_name(r->rq.warning ? STATUS_WARNING : STATUS_SUCCESS);
 }
 
@@ -154,10 +126,20 @@ static void count_call(const struct run *r, int64_t us)
 	metric_observe_us("rsp_call_seconds", labels, us);
 }
 
+bool run_fault_of_outcome(struct run *r)
+{
+	const struct result *o = r->outcome;
+	bool ours = o->code == CODE_INTERNAL || o->code == CODE_BUSY || o->status == STATUS_EXPIRED;
+
+	return run_fault(r, ours ? "Receiver" : "Sender", "%s", o->message ? o->message : status_code(o->code)->text);
+}
+
 /* What goes out: *out_message_id for the journal. */
 static unsigned compose(struct run *r, const char **out_message_id)
 {
 	*out_message_id = "";
+	if (!r->fault.code && !r->http_status && r->rq.fn && r->rq.fn->mep == MEP_NOTIFY && r->outcome != OK)
+		(void)run_fault_of_outcome(r);
 	if (r->fault.code) {
 		buf_clear(&r->w->envelope);
 		envelope_fault(&r->w->envelope, &r->fault, r->envelope.message_id);
@@ -169,7 +151,7 @@ static unsigned compose(struct run *r, const char **out_message_id)
 	}
 	if (r->rq.fn->mep == MEP_NOTIFY) {
 		buf_clear(&r->w->envelope);
-		return r->outcome == OK ? 202 : 500;
+		return 202;
 	}
 	if (r->stored.len) {
 		buf_clear(&r->w->answer);
@@ -181,18 +163,36 @@ static unsigned compose(struct run *r, const char **out_message_id)
 	return 200;
 }
 
+static void tell(const struct run *r, unsigned status)
+{
+	int64_t us = clock_us() - r->rq.started_us;
+
+	log_call(r, status, us);
+	count_call(r, us);
+}
+
+/* Nothing of the request may be touched once it is parked. */
+static void park(struct run *r)
+{
+	journal_in(r);
+	tell(r, 0);
+	parked_park(r->rq.rpc->parked, r->place, r->http, r->rq.validity_s);
+}
+
 void run_reply(struct run *r)
 {
 	const char *message_id;
-	unsigned status = compose(r, &message_id);
-	int64_t us;
+	unsigned status;
 
+	if (r->parking) {
+		park(r);
+		return;
+	}
+	status = compose(r, &message_id);
 	journal_in(r);
 	journal_out(r, status, message_id);
 	http_reply(r->http, status, r->w->envelope.len ? SOAP_TYPE : NULL, r->w->envelope.data, r->w->envelope.len);
-	us = clock_us() - r->rq.started_us;
-	log_call(r, status, us);
-	count_call(r, us);
+	tell(r, status);
 }
 
 void journal_message(struct rpc *rpc, struct buf *scratch, struct journal_entry *entry, const struct bind_message *m, const void *decoded)

@@ -4,8 +4,9 @@
 #define RPC_RUN_H
 
 #include "common/base/fault.h"
+#include "common/base/random.h"
 #include "common/crypto/cert.h"
-#include "common/rpc/rpc.h"
+#include "common/rpc/answer.h"
 
 /* What a pool thread owns. */
 struct worker {
@@ -30,10 +31,11 @@ struct run {
 	struct soap_doc *doc;
 	struct envelope envelope;
 	const struct served *served;  /* NULL: this function is not served here */
+	const struct awaited *awaited; /* set: the body answers a call of ours (A3) */
 	const struct bind_message *request, *response;
 	void *in, *out;
 	uint8_t digest[SHA256_LEN];   /* of the input (A1) */
-	const char *fci;              /* as it stands in table call */
+	const char *fci;              /* as it came; rq.claim_key is what table call has */
 	int64_t acceptable_validity_s; /* 0: not said */
 
 	/* How it ends. */
@@ -43,7 +45,16 @@ struct run {
 	struct bytes stored;          /* a repeated call's stored answer; empty: none */
 	bool replayed;
 	bool encoded;                 /* w->answer holds the answer to this outcome */
+	bool remember;                /* a refusal that a repetition must get again (A1) */
+	bool callback;                /* D function: ReplyTo is allowed, and every answer goes there */
+	char place[UUID_TEXT];        /* among the parked callers, until the commit; "": none */
+	bool parking;                 /* committed: run_reply parks the connection */
 };
+
+static inline bool run_deferred(const struct run *r)
+{
+	return r->rq.fn->mep == MEP_DEFERRED;
+}
 
 /* Steps. False: the run has ended, reply. */
 bool run_parse(struct run *r);
@@ -53,10 +64,37 @@ bool run_decode(struct run *r);
 bool run_execute(struct run *r);
 void run_reply(struct run *r);
 
+/* callback.c: the same for a body that answers a call of ours. */
+bool callback_lookup(struct run *r, const struct function *fn);
+bool callback_decode(struct run *r);
+bool callback_execute(struct run *r);
+
+/* later.c: what a D function adds to the transaction (A2 to A5). later_wants: its ReplyTo is a URL that may be allowed: later_queue
+ * adds one result whose rows later_take judges. */
+result later_check(struct run *r);
+bool later_wants(const struct run *r);
+void later_queue(struct run *r);
+result later_take(struct run *r, const struct rows *rows);
+/* Queues the reply row; BUSY when too many wait. later_kept: that was committed. */
+result later_keep(struct run *r);
+void later_kept(struct run *r);
+/* Queues this Response element as the callback of an answer that is known already. */
+void later_send(struct run *r, struct bytes answer);
+/* Nothing was committed: no place is held any more. */
+void later_drop(struct run *r);
+
 /* Ends the run with a SOAP Fault; returns false, for the steps. */
 bool run_fault(struct run *r, const char *code, const char *fmt, ...) PRINTF(3, 4);
 /* Ends it with an execution status; returns false. */
 bool run_refuse(struct run *r, result outcome);
+/* The fault of a message that has no Response (notification, callback): the sender's, or ours and worth another attempt. */
+bool run_fault_of_outcome(struct run *r);
+/* Whom the answer is for. */
+struct answer_way run_answer_way(const struct run *r);
+/* Children may lack the namespace when the peer's dialect says so; it is ours or the peer's own. */
+bool run_namespace_agrees(struct run *r);
+/* URL and Action name no other function than rq.fn. */
+bool run_addressed_to(struct run *r);
 /* The Response element for the run's outcome into w->answer. */
 void run_encode_answer(struct run *r);
 

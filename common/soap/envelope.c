@@ -116,6 +116,15 @@ static bool read_message_id(struct reading *r, const struct soap_node *n)
 	return true;
 }
 
+const char *envelope_transaction_of(struct arena *a, const char *message_id)
+{
+	const char *transaction_id = NULL;
+	const struct parameter parameters[] = { { "TransactionID", &transaction_id } };
+
+	(void)split(a, message_id, parameters, LEN(parameters));
+	return transaction_id;
+}
+
 static bool read_action(struct reading *r, const struct soap_node *n)
 {
 	r->e->action = soap_text(r->a, n);

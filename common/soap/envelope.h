@@ -40,6 +40,9 @@ bool envelope_parse(struct arena *a, const struct soap_doc *d, struct envelope *
 /* Checks that a request has From with EntityId, To, MessageID and Action (binding.md a11: MessageDate not demanded). False: out_fault names what is missing. */
 bool envelope_demand(struct arena *a, const struct envelope *e, struct soap_fault *out_fault);
 
+/* The TransactionId parameter of a MessageID or RelatesTo, in a; NULL: none. */
+const char *envelope_transaction_of(struct arena *a, const char *message_id);
+
 /* Writes everything up to and including <soap:Body>: XML declaration, envelope with the namespaces soap, wsa and rps (= rps_ns),
  * header blocks in the order From To MessageID Action RelatesTo ReplyTo, absent ones left out. Parameters are joined with '?'
  * (binding.md a5), From from `from` + EntityId + EntityName (+ UserName), To from `to` + EntityId, MessageID from message_id as is. */
