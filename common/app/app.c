@@ -24,10 +24,12 @@ static const struct step steps[] = {
 	{ "bus", bus_step_open, bus_step_close },
 	{ "partner address", address_open, address_close },
 	{ "role", role_open, role_close },
+	{ "parked callers", parked_step_open, parked_step_close },
 	{ "outbox", workers_open, workers_close },
 	{ "admin socket", admin_open, admin_close },
 	{ "management listener", management_open, management_close },
 	{ "northbound listener", northbound_open, northbound_close },
+	{ "card listener", extra_open, extra_close },
 	{ "partner listener", partner_open, partner_close },
 	{ "port file", port_file_open, port_file_close },
 };
@@ -131,9 +133,12 @@ static void drain(struct process *p, int got)
 	p->app.draining = 1;
 	p->drain_until_ms = clock_ms() + (int64_t)p->app.config->drain_s * 1000;
 	let_signals_kill();
+	parked_drain(p->app.rpc.parked);
 	http_server_quiesce(p->app.partner);
 	if (p->app.northbound)
 		http_server_quiesce(p->app.northbound);
+	if (p->app.extra)
+		http_server_quiesce(p->app.extra);
 }
 
 static void into_service(struct process *p)
@@ -143,6 +148,7 @@ static void into_service(struct process *p)
 	if (app->spec->ready)
 		app->spec->ready(&p->app);
 	p->in_service = true;
+	awake_set(p, true);
 	atomic_store(&p->listening, true);
 	log_msg(LOG_INFO, "ready", "version %s, partners at %s, management port %u", app_version, app->rpc.self_url,
 		(unsigned)http_server_port(app->management));

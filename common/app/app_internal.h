@@ -26,9 +26,11 @@ struct process {
 	struct statement *statements;
 	struct migration *migrations;
 	char self_url[SELF_URL_MAX];
-	/* Guards what the main thread makes and ends while others look: the outbox (bus thread), the listeners (/metrics). */
+	/* Guards what the main thread makes and ends while others look: what the bell rings (bus thread), the listeners (/metrics). */
 	pthread_mutex_t lock;
 	struct outbox *bell;
+	struct parked *parked_bell;
+	bool awake; /* spec->wake may be called */
 	int reserved_fd; /* holds the partner port until its listener has it; -1 */
 	uint16_t partner_port;
 	bool in_service;        /* spec->ready has run */
@@ -58,6 +60,10 @@ int role_open(struct process *p, char error[ERROR_MAX]);
 void role_close(struct process *p);
 int workers_open(struct process *p, char error[ERROR_MAX]);
 void workers_close(struct process *p);
+int parked_step_open(struct process *p, char error[ERROR_MAX]);
+void parked_step_close(struct process *p);
+/* Whether the bell reaches the role. */
+void awake_set(struct process *p, bool awake);
 
 int address_open(struct process *p, char error[ERROR_MAX]); /* the partner port, and with it self_url */
 void address_close(struct process *p);
@@ -67,6 +73,8 @@ int management_open(struct process *p, char error[ERROR_MAX]);
 void management_close(struct process *p);
 int northbound_open(struct process *p, char error[ERROR_MAX]);
 void northbound_close(struct process *p);
+int extra_open(struct process *p, char error[ERROR_MAX]);
+void extra_close(struct process *p);
 int partner_open(struct process *p, char error[ERROR_MAX]);
 void partner_close(struct process *p);
 int port_file_open(struct process *p, char error[ERROR_MAX]);

@@ -76,11 +76,15 @@ unsigned config_check(const char *prefix, const struct config_common *config, st
 	check_range(&c, "THREADS", config->threads, 1, 256);
 	check_range(&c, "NORTHBOUND_THREADS", config->northbound_threads, 1, 256);
 	check_range(&c, "WORKERS", config->workers, 1, 64);
+	check_range(&c, "OUTBOX_IN_FLIGHT", config->outbox_in_flight, 1, 65536);
 	check_range(&c, "CONNECTIONS", config->connections, 1, 1000000);
 	check_range(&c, "JOURNAL_MIB", config->journal_mib, 1, 4095);
 	check_range(&c, "REQUEST_S", config->request_s, 1, 3600);
 	check_range(&c, "IDLE_S", config->idle_s, 1, 86400);
 	check_range(&c, "DRAIN_S", config->drain_s, 0, 3600);
+	check_range(&c, "PARK_LISTENER", config->park_listener, 1, 100000);
+	check_range(&c, "PARK_ENTITY", config->park_entity, 1, 100000);
+	check_range(&c, "PARK_MAX_S", config->park_max_s, 1, 86400);
 	check_range(&c, "KEEP_DAYS", config->keep_days, 2, 3650); /* the longest validity period is two days (A1, A6) */
 	if (strlen(config->admin_socket) >= sizeof(address.sun_path))
 		buf_printf(fault(&c, "ADMIN_SOCKET"), "%s is too long for a socket; give a path of at most %zu characters\n",

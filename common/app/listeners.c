@@ -163,6 +163,21 @@ void partner_close(struct process *p)
 	listener_close(p, &p->app.partner);
 }
 
+int extra_open(struct process *p, char error[ERROR_MAX])
+{
+	struct http_server *server = NULL;
+	int rc = p->app.spec->extra_open ? p->app.spec->extra_open(&p->app, &server, error) : 0;
+
+	if (rc == 0)
+		listener_set(p, &p->app.extra, server);
+	return rc;
+}
+
+void extra_close(struct process *p)
+{
+	listener_close(p, &p->app.extra);
+}
+
 static struct http_spec pool_spec(struct process *p, const char *name, void (*handle)(void *ctx, struct http_call *call))
 {
 	return (struct http_spec){
@@ -251,6 +266,8 @@ static bool ports_write(const struct process *p, const char *path)
 		      (unsigned)http_server_port(p->app.management));
 	if (p->app.northbound)
 		(void)fprintf(f, ",\"northbound\":%u", (unsigned)http_server_port(p->app.northbound));
+	if (p->app.extra)
+		(void)fprintf(f, ",\"%s\":%u", p->app.spec->extra_name, (unsigned)http_server_port(p->app.extra));
 	(void)fprintf(f, "}\n");
 	written = f;
 	f = NULL;

@@ -60,6 +60,8 @@ static void parked_gauges(struct process *p, struct buf *b)
 		buf_printf(b, "rsp_http_parked{listener=\"partner\"} %u\n", http_parked(app->partner));
 	if (app->northbound)
 		buf_printf(b, "rsp_http_parked{listener=\"northbound\"} %u\n", http_parked(app->northbound));
+	if (app->extra)
+		buf_printf(b, "rsp_http_parked{listener=\"%s\"} %u\n", app->spec->extra_name, http_parked(app->extra));
 	pthread_mutex_unlock(&p->lock);
 }
 

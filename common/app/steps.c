@@ -119,14 +119,24 @@ void client_close(struct process *p)
 	http_client_close(p->app.rpc.client, CLIENT_GRACE_MS);
 }
 
-/* Another replica committed work that we may take, or the bus came back. */
+/* Another replica committed work that we may take or end, or the bus came back. The role's wake runs under the lock: after
+ * awake_set(p, false) it never runs again. */
 static void bus_wake_taken(void *ctx, const char *payload, size_t n)
 {
 	struct process *p = ctx;
 
 	pthread_mutex_lock(&p->lock);
-	if (p->bell)
-		outbox_ring(p->bell);
+	outbox_ring(p->bell);
+	parked_ring(p->parked_bell);
+	if (p->awake && p->app.spec->wake)
+		p->app.spec->wake(&p->app);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void awake_set(struct process *p, bool awake)
+{
+	pthread_mutex_lock(&p->lock);
+	p->awake = awake;
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -177,6 +187,9 @@ int role_open(struct process *p, char error[ERROR_MAX])
 	rpc->self_url = p->self_url;
 	rpc->served = spec->served;
 	rpc->n_served = spec->n_served;
+	rpc->awaited = spec->awaited;
+	rpc->n_awaited = spec->n_awaited;
+	rpc->replica = config->replica;
 	rpc->rate_per_s = config->rate;
 	rpc->peer_pause_ms = config->peer_pause_ms;
 	return spec->open ? spec->open(&p->app, &rpc->role_state, error) : 0;
@@ -190,7 +203,8 @@ void role_close(struct process *p)
 
 int workers_open(struct process *p, char error[ERROR_MAX])
 {
-	struct outbox_spec spec = { .rpc = &p->app.rpc, .workers = p->app.config->workers, .answered = p->app.spec->answered };
+	struct outbox_spec spec = { .rpc = &p->app.rpc, .workers = p->app.config->workers,
+				    .in_flight = p->app.config->outbox_in_flight, .answered = p->app.spec->answered };
 
 	p->app.rpc.outbox = outbox_open(&spec);
 	if (!p->app.rpc.outbox) {
@@ -204,9 +218,36 @@ int workers_open(struct process *p, char error[ERROR_MAX])
 /* The role's background work ends before the workers that it feeds. */
 void workers_close(struct process *p)
 {
+	awake_set(p, false);
 	if (p->in_service && p->app.spec->stop)
 		p->app.spec->stop(&p->app);
 	bell_set(p, NULL);
 	outbox_close(p->app.rpc.outbox);
 	p->app.rpc.outbox = NULL;
+}
+
+static void parked_bell_set(struct process *p, struct parked *parked)
+{
+	pthread_mutex_lock(&p->lock);
+	p->parked_bell = parked;
+	pthread_mutex_unlock(&p->lock);
+}
+
+int parked_step_open(struct process *p, char error[ERROR_MAX])
+{
+	const struct config_common *config = p->app.config;
+
+	p->app.rpc.parked = parked_open(&p->app.rpc, config->park_listener, config->park_entity, config->park_max_s);
+	parked_bell_set(p, p->app.rpc.parked);
+	return 0;
+}
+
+/* Nobody rings any more, and who still waited was answered when the partner listener closed. */
+void parked_step_close(struct process *p)
+{
+	struct parked *parked = p->app.rpc.parked;
+
+	parked_bell_set(p, NULL);
+	p->app.rpc.parked = NULL;
+	parked_close(parked);
 }
