@@ -72,7 +72,8 @@ static void commands_take(struct card_case *c, const struct rows *rows)
 							.state = (enum command_state)row_int(rows, i, 3),
 							.session = row_text_dup(c->a, rows, i, 4),
 							.target = aid_of(rows, i, 5),
-							.script = row_bytes_dup(c->a, rows, i, 6) };
+							.script = row_bytes_dup(c->a, rows, i, 6),
+							.kept = row_bytes_dup(c->a, rows, i, 7) };
 }
 
 result case_take(struct card_case *c, const struct rows *const rows[CASE_RESULTS])

@@ -22,6 +22,7 @@ struct card_command {
 	const char *session;     /* uuid of the session that fetched it; NULL */
 	struct aid target;
 	struct bytes script;
+	struct bytes kept;       /* a confirmation: the notification (E1) whose effects are due; GET STATUS: what was listed before; else empty */
 };
 
 struct procedure {

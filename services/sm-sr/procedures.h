@@ -20,15 +20,22 @@ result procedure_start(struct rq *rq, struct card_case *c, const struct procedur
 bool procedure_step(struct card_case *c, enum procedure_event event);
 
 /* What the card said, for the running procedure and for the EIS. Called by the card session within its transaction. */
-/* A script's results came for a fetched command (already marked answered). */
+/* A script's results came for a fetched command (already marked answered). A list that the card has not finished is gone on with at once: then
+ * the session has another fetched command, and sends it. */
 void procedure_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer);
 /* The card could not take the script: X-Admin-Script-Status other than ok, an answer that is broken or too large. why: for log and message. */
 void procedure_unanswerable(struct card_case *c, const struct card_command *m, const char *why);
 /* The session that fetched m is gone (new session without resume, or expiry of patience). */
 void procedure_lost(struct card_case *c, struct card_command *m);
 /* A notification from this card, authenticated. *out_confirm: the session is to confirm it now (decisions.md C9, procedures.md 4.11); its effects on
- * EIS and procedure wait for the answer to the confirmation, which comes as procedure_answered with COMMAND_CONFIRM. */
+ * EIS and procedure wait for the answer to the confirmation, which comes as procedure_answered with COMMAND_CONFIRM. The confirmation is made
+ * here, fetched by c->session (set before): the last of c->commands. Of what is sent when *out_confirm is false, procedure_notified knows
+ * nothing. */
 void procedure_notified(struct card_case *c, const struct notification *n, bool *out_confirm);
+
+/* The first script for an uncertain card (C3): GET STATUS of all and its resources, fetched by c->session. When the card is uncertain still
+ * after its answer, nothing else may be sent in this session. */
+struct card_command *procedure_audit_now(struct card_case *c);
 
 /* The sweeper: the running procedure's deadline has passed. EXPIRED 1.6/5.3, or 5.4 when the card took the command (A6). */
 void procedure_expire(struct card_case *c);

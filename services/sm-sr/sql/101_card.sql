@@ -48,6 +48,7 @@ create table card_command (
 	kind smallint not null,                -- enum command_kind
 	target bytea not null,                 -- AID of the application that gets the script
 	script bytea not null,                 -- C-APDUs as an expanded script
+	kept bytea,                            -- for its answer: the notification that is confirmed, the list as far as it was read
 	state smallint not null,
 	queued_at timestamptz not null default now(),
 	trigger_at timestamptz not null,       -- unfetched then: wake the card by SMS
