@@ -36,6 +36,10 @@ static const char *const kind_names[] = {
 	[JOURNAL_OUT] = "out",
 	[JOURNAL_ANSWER_IN] = "answer-in",
 	[JOURNAL_ANSWER_OUT] = "answer-out",
+	[JOURNAL_CARD_IN] = "card-in",
+	[JOURNAL_CARD_OUT] = "card-out",
+	[JOURNAL_SMS_IN] = "sms-in",
+	[JOURNAL_SMS_OUT] = "sms-out",
 };
 
 struct journal *journal_open(const char *path, size_t size, char error[256])

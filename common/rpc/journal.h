@@ -14,7 +14,10 @@ struct journal;
 struct journal *journal_open(const char *path, size_t size, char error[256]);
 void journal_close(struct journal *j);
 
-enum journal_kind { JOURNAL_IN, JOURNAL_OUT, JOURNAL_ANSWER_IN, JOURNAL_ANSWER_OUT };
+enum journal_kind {
+	JOURNAL_IN, JOURNAL_OUT, JOURNAL_ANSWER_IN, JOURNAL_ANSWER_OUT, /* SOAP */
+	JOURNAL_CARD_IN, JOURNAL_CARD_OUT, JOURNAL_SMS_IN, JOURNAL_SMS_OUT, /* ES5: text is what the row's function says, in words and hex */
+};
 struct journal_entry {
 	int64_t at;              /* wall microseconds */
 	enum journal_kind kind;

@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/sm-sr/isdr_keys.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/crypto/keys.h"
 #include "services/sm-sr/smsr.h"
 
+enum { AAD_MAX = 80 };
+
 static const char *key_name(struct arena *a, const struct keyset *set, const struct key *k)
 {
 	return arena_printf(a, "Isd-r/Keyset %lld/Key %lld", (long long)set->version, (long long)k->index);
+}
+
+/* What binds a wrapped key to its place. */
+static void key_aad(const struct eid *eid, int64_t version, int64_t index, char out[AAD_MAX])
+{
+	(void)snprintf(out, AAD_MAX, "%s|%lld|%lld", eid->text, (long long)version, (long long)index);
 }
 
 static result key_invalid(struct rq *rq, const struct keyset *set, const struct key *k, const char *what)
@@ -33,7 +42,7 @@ static result key_take(struct rq *rq, const struct secret *transport, const stru
 	struct secret readings[2] = { { 0 } };
 	const struct key_component *c = k->components;
 	unsigned n, match;
-	const char *aad;
+	char aad[AAD_MAX];
 
 	if (k->n_components != 1)
 		return key_invalid(rq, set, k, "one KeyComponents is expected");
@@ -44,7 +53,7 @@ static result key_take(struct rq *rq, const struct secret *transport, const stru
 	if (match < n) {
 		*out = (struct stored_key){ .version = set->version, .index = k->index, .type = c->type.data[0] };
 		memcpy(out->kcv, k->kcv.data, sizeof(out->kcv));
-		aad = arena_printf(rq->arena, "%s|%lld|%lld", eid->text, (long long)set->version, (long long)k->index);
+		key_aad(eid, set->version, k->index, aad);
 		kek_wrap(&smsr->kek, aad, readings[match].data, readings[match].len, rq->arena, &out->wrapped);
 	}
 	secret_free(&readings[0]);
@@ -71,4 +80,12 @@ result isdr_keys_take(struct rq *rq, const struct eis *eis, struct stored_key **
 	*out = keys;
 	*out_n = n;
 	return OK;
+}
+
+bool isdr_key_open(const struct smsr *smsr, const struct eid *eid, int64_t version, int64_t index, struct bytes wrapped, struct secret *out)
+{
+	char aad[AAD_MAX];
+
+	key_aad(eid, version, index, aad);
+	return kek_unwrap(&smsr->kek, aad, wrapped, out);
 }
