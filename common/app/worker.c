@@ -11,7 +11,7 @@ struct worker {
 	pthread_mutex_t lock;
 	pthread_cond_t bell;
 	bool rung, stop;
-	unsigned period_ms;
+	unsigned period_ms, next_ms; /* next_ms: of the coming wait; the worker's own thread only */
 	bool (*pass)(void *ctx);
 	void *ctx;
 };
@@ -33,7 +33,7 @@ static struct timespec deadline(unsigned ms)
 /* True: another pass; false: the end. more: the last pass left work. */
 static bool worker_wait(struct worker *w, bool more)
 {
-	struct timespec until = deadline(w->period_ms);
+	struct timespec until = deadline(w->next_ms);
 	bool go;
 
 	pthread_mutex_lock(&w->lock);
@@ -52,8 +52,10 @@ static void *worker_main(void *arg)
 	struct worker *w = arg;
 	bool more = true; /* what a dead process left is due at once */
 
-	while (worker_wait(w, more))
+	while (worker_wait(w, more)) {
+		w->next_ms = w->period_ms;
 		more = w->pass(w->ctx);
+	}
 	return NULL;
 }
 
@@ -64,7 +66,7 @@ struct worker *worker_start(unsigned period_ms, bool (*pass)(void *ctx), void *c
 
 	if (w == NULL)
 		abort();
-	w->period_ms = period_ms;
+	w->period_ms = w->next_ms = period_ms;
 	w->pass = pass;
 	w->ctx = ctx;
 	pthread_mutex_init(&w->lock, NULL);
@@ -75,6 +77,12 @@ struct worker *worker_start(unsigned period_ms, bool (*pass)(void *ctx), void *c
 	if (pthread_create(&w->thread, NULL, worker_main, w) != 0)
 		abort();
 	return w;
+}
+
+void worker_next(struct worker *w, unsigned ms)
+{
+	if (ms < w->next_ms)
+		w->next_ms = ms;
 }
 
 void worker_ring(struct worker *w)

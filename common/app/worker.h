@@ -14,6 +14,8 @@ struct worker;
 struct worker *worker_start(unsigned period_ms, bool (*pass)(void *ctx), void *ctx);
 /* Wakes it; a ring during a pass is kept. Safe from any thread; NULL allowed. */
 void worker_ring(struct worker *w);
+/* From within a pass: something is due in ms; the wait after this pass is no longer than that. */
+void worker_next(struct worker *w, unsigned ms);
 /* Waits for the running pass to end and frees it. NULL allowed. */
 void worker_stop(struct worker *w);
 

@@ -88,6 +88,9 @@ struct card_command *case_command_now(struct card_case *c, const struct procedur
 				      const struct buf *apdus_script);
 void case_command_fetched(struct card_case *c, struct card_command *m, const char *session);
 void case_command_answered(struct card_case *c, struct card_command *m);
+/* Fetched by a session that is gone: now by this one, or by none (it waits for an audit). */
+void case_command_resumed(struct card_case *c, struct card_command *m, const char *session);
+void case_command_lost(struct card_case *c, struct card_command *m);
 /* Back to the queue: it was fetched, and the card did not execute it. */
 void case_command_again(struct card_case *c, struct card_command *m);
 /* Everything unfetched of the procedure is withdrawn; what is fetched makes the card uncertain (C3). */

@@ -65,6 +65,17 @@ void case_command_answered(struct card_case *c, struct card_command *m)
 	DB_QUEUE(c->db, SMSR_COMMAND_ANSWERED, p_text(c->eid.text), p_int(c->a, m->seq));
 }
 
+void case_command_resumed(struct card_case *c, struct card_command *m, const char *session)
+{
+	m->session = session;
+	DB_QUEUE(c->db, SMSR_COMMAND_SESSION, p_text(c->eid.text), p_int(c->a, m->seq), p_text_or_null(session));
+}
+
+void case_command_lost(struct card_case *c, struct card_command *m)
+{
+	case_command_resumed(c, m, NULL);
+}
+
 void case_command_again(struct card_case *c, struct card_command *m)
 {
 	m->state = COMMAND_QUEUED;

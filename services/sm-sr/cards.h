@@ -8,13 +8,12 @@
 /* card_listener.c: HTTPS with PSK (decisions.md C5), the sessions of cards (C2). app_spec.extra_open. */
 int cards_open(struct app *app, struct http_server **out, char error[256]);
 
-/* Sessions that are parked or open here look for commands; from any thread. */
-void cards_ring(struct smsr *s);
-
 /* sweeper.c: what is due by the clock: expiry, lost sessions, retention of ended rows. */
 void sweeper_start(struct app *app);
 void sweeper_stop(struct app *app);
 void sweeper_ring(struct smsr *s);
+/* A card's connection broke before its session was ended. From any thread. */
+void sweeper_session_gone(struct smsr *s, const struct eid *eid, const char *session);
 
 /* sms_lane.c: one replica binds to the SMSC and sends what is due (C6, C7). Does nothing where SMPP_HOST is empty. */
 void sms_lane_start(struct app *app);

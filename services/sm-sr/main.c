@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "services/sm-sr/cards.h"
 #include "services/sm-sr/functions.h"
 #include "services/sm-sr/smsr.h"
 
@@ -18,6 +19,26 @@ static const struct statement statements[] = {
 extern const struct migration smsr_migrations[];
 extern const size_t smsr_migrations_count;
 
+static void wake(struct app *app)
+{
+	struct smsr *smsr = app->rpc.role_state;
+
+	sms_lane_ring(smsr);
+	sweeper_ring(smsr);
+}
+
+static void ready(struct app *app)
+{
+	sweeper_start(app);
+	sms_lane_start(app);
+}
+
+static void stop(struct app *app)
+{
+	sms_lane_stop(app);
+	sweeper_stop(app);
+}
+
 int main(int argc, char **argv)
 {
 	const struct app_spec spec = { .name = "sm-sr",
@@ -32,7 +53,12 @@ int main(int argc, char **argv)
 				       .served = smsr_served,
 				       .n_served = smsr_served_count,
 				       .open = smsr_open,
-				       .close = smsr_close };
+				       .close = smsr_close,
+				       .extra_name = "cards",
+				       .extra_open = cards_open,
+				       .wake = wake,
+				       .ready = ready,
+				       .stop = stop };
 
 	return app_run(&spec, argc, argv);
 }

@@ -14,13 +14,15 @@ struct smsr_config {
 #undef CONFIG
 };
 
-/* One for the process, read-only after its start. */
+/* One for the process, read-only after its start but for its workers. */
 struct smsr {
 	const struct smsr_config *config;
 	struct arena *arena;              /* what lives as long as the process */
 	struct secret kek;
 	struct bytes ci_pem, ci_crl_pem;
 	struct transport_keys transports; /* by EUM */
+	struct sweeper *sweeper;          /* NULL: not started; as is: */
+	struct sms_lane *sms_lane;
 };
 
 int smsr_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR]);

@@ -67,7 +67,8 @@ create table card_session (
 	eid text primary key,
 	id uuid not null,
 	replica text not null,
-	since timestamptz not null default now()
+	since timestamptz not null default now(),
+	gone_at timestamptz                    -- the connection broke before the session ended: the card may resume it
 ) with (fillfactor = 70);
 
 -- What cards reported, once per sequence number.

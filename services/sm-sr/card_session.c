@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one POST of a card does: what it says is settled, then the next script is chosen. */
+#include "services/sm-sr/card_session.h"
+
+#include <string.h>
+
+#include "common/base/fault.h"
+#include "common/base/log.h"
+#include "services/sm-sr/procedures.h"
+
+enum { ATTEMPTS = 4, STATUS_OK = 200, STATUS_END = 204, STATUS_LATER = 503 };
+
+/* One attempt at it. */
+struct visit {
+	struct card_case c;
+	struct card_peer peer;   /* copied back when the transaction is committed */
+	const struct card_post *post;
+	struct card_answer answer;
+};
+
+static struct card_command *fetched_by(const struct card_case *c, const char *session)
+{
+	for (size_t i = 0; i < c->n_commands; i++)
+		if (c->commands[i].state == COMMAND_FETCHED && c->commands[i].session && !strcmp(c->commands[i].session, session))
+			return &c->commands[i];
+	return NULL;
+}
+
+static void end_with(struct visit *v, unsigned status)
+{
+	v->answer.status = status;
+	v->answer.script = (struct bytes){ 0 };
+}
+
+static void send_script(struct visit *v, const struct card_command *m)
+{
+	v->answer.status = STATUS_OK;
+	v->answer.script = m->script;
+	v->answer.target = m->target;
+	v->answer.kind = m->kind;
+}
+
+/* The card is here: a new session, or the one this connection had. False: another connection has taken over; this one may only go. */
+static bool join(struct visit *v)
+{
+	struct card_case *c = &v->c;
+
+	if (v->peer.session[0])
+		return c->session && !strcmp(c->session, v->peer.session);
+	uuid_new(v->peer.session);
+	v->peer.posts = 0;
+	v->peer.asked_status = false;
+	case_session_set(c, arena_strdup(c->a, v->peer.session));
+	return true;
+}
+
+static void settle_answer(struct visit *v, struct card_command *m)
+{
+	struct script_answer *answer = ARENA_NEW(v->c.a, struct script_answer);
+	const char *why = "the answer is too long";
+
+	case_command_answered(&v->c, m);
+	if (v->post->body.len > CARD_ANSWER_MAX || !script_answer_parse(v->post->body, answer, &why))
+		procedure_unanswerable(&v->c, m, why);
+	else
+		procedure_answered(&v->c, m, answer);
+}
+
+/* What a command waits for that an earlier session of this card fetched: after a resume it is this session's, else it is lost. */
+static struct card_command *inherit(struct visit *v)
+{
+	struct card_command *kept = NULL;
+
+	for (size_t i = 0; i < v->c.n_commands; i++) {
+		struct card_command *m = &v->c.commands[i];
+
+		if (m->state != COMMAND_FETCHED || !m->session || !strcmp(m->session, v->peer.session))
+			continue;
+		if (v->post->resume && !kept) {
+			case_command_resumed(&v->c, m, v->c.session);
+			kept = m;
+		} else {
+			case_command_lost(&v->c, m);
+			procedure_lost(&v->c, m);
+		}
+	}
+	return kept;
+}
+
+/* A notification goes before all else: it may be the answer to what an earlier session fetched. True: confirm it. */
+static bool settle_notification(struct visit *v)
+{
+	bool confirm = false;
+
+	procedure_notified(&v->c, &v->post->note, &confirm);
+	if (confirm) {
+		send_script(v, &v->c.commands[v->c.n_commands - 1]);
+		v->answer.confirms = true;
+	}
+	(void)inherit(v);
+	return confirm;
+}
+
+/* To the card now; one that belongs to the running procedure moves it. */
+static void fetch(struct visit *v, struct card_command *m)
+{
+	struct card_case *c = &v->c;
+
+	case_command_fetched(c, m, c->session);
+	if (c->running && m->procedure && !strcmp(m->procedure, c->running->id))
+		(void)procedure_step(c, PEV_FETCHED);
+	send_script(v, m);
+}
+
+/* The first script of an uncertain card (C3); once per session: a card that cannot tell its state gets no command either. */
+static void choose_status(struct visit *v)
+{
+	v->peer.asked_status = true;
+	for (size_t i = 0; i < v->c.n_commands; i++)
+		if (v->c.commands[i].state == COMMAND_QUEUED && v->c.commands[i].kind == COMMAND_STATUS) {
+			fetch(v, &v->c.commands[i]);
+			return;
+		}
+	send_script(v, procedure_audit_now(&v->c));
+}
+
+static void leave(struct visit *v)
+{
+	case_session_end(&v->c);
+	v->peer.session[0] = '\0';
+	end_with(v, STATUS_END);
+}
+
+static void choose_next(struct visit *v)
+{
+	struct card_case *c = &v->c;
+	struct card_command *going_on = fetched_by(c, v->peer.session), *next = case_next(c);
+
+	if (v->peer.posts >= CARD_POSTS_MAX) {
+		log_msg(LOG_WARN, "card_refused", "eid %s: its session has no end", c->eid.text);
+		leave(v);
+	} else if (going_on) { /* the rest of a list */
+		send_script(v, going_on);
+	} else if (c->uncertain && !v->peer.asked_status) {
+		choose_status(v);
+	} else if (next && (!c->uncertain || next->kind == COMMAND_STATUS)) {
+		fetch(v, next);
+	} else {
+		leave(v);
+	}
+}
+
+static void decide(struct visit *v)
+{
+	struct card_command *m;
+
+	if (!join(v)) {
+		v->peer.session[0] = '\0';
+		end_with(v, STATUS_END);
+		return;
+	}
+	v->peer.posts++;
+	if (v->post->kind == POST_NOTIFICATION) {
+		if (!settle_notification(v))
+			leave(v); /* not now: the card rolls back by itself, and what is queued waits for that (procedures.md 4.11) */
+		return;
+	}
+	m = inherit(v);
+	if (!m)
+		m = fetched_by(&v->c, v->peer.session);
+	if (v->post->kind == POST_ANSWER && m)
+		settle_answer(v, m);
+	else if (v->post->kind == POST_UNABLE && m) {
+		case_command_answered(&v->c, m);
+		procedure_unanswerable(&v->c, m, ram_status_name(v->post->status));
+	} else if (m) { /* it asks again for what it did not get */
+		send_script(v, m);
+		return;
+	} else if (v->post->kind != POST_FIRST) {
+		log_msg(LOG_INFO, "card_answer", "eid %s: nobody waits for it", v->c.eid.text);
+	}
+	choose_next(v);
+}
+
+/* *out_again: a failure that another attempt may not meet. */
+static result attempt(struct visit *v, struct db_failure *failure)
+{
+	const struct rows *rows[CASE_RESULTS];
+	struct card_case *c = &v->c;
+
+	db_begin(c->db);
+	case_queue(c->db, &c->eid);
+	TRY(db_sync(c->db, c->a, rows, CASE_RESULTS, failure));
+	TRY(case_take(c, rows));
+	(void)FAULT("sm-sr.card.loaded", c->eid.text);
+	if (!c->known)
+		return internal(c->a, "eid %s has keys, but no EIS", c->eid.text);
+	decide(v);
+	db_commit(c->db);
+	TRY(db_sync(c->db, c->a, NULL, 0, failure));
+	(void)FAULT("sm-sr.card.committed", c->eid.text);
+	return OK;
+}
+
+void card_visit(struct rpc *rpc, struct smsr *smsr, struct db *db, struct arena *a, struct card_peer *peer, const struct card_post *post,
+		struct card_answer *out)
+{
+	result r = OK;
+
+	for (unsigned i = 0; i < ATTEMPTS; i++) {
+		struct visit v = { .c = { .rpc = rpc, .smsr = smsr, .db = db, .a = a, .eid = peer->eid }, .peer = *peer, .post = post };
+		struct db_failure failure = { 0 };
+
+		r = attempt(&v, &failure);
+		if (r == OK) {
+			*peer = v.peer;
+			*out = v.answer;
+			case_committed(&v.c);
+			return;
+		}
+		if (db_in_transaction(db))
+			db_rollback(db);
+		if (!failure.rerun && !failure.unique_constraint)
+			break;
+	}
+	log_msg(LOG_WARN, "card_visit", "eid %s: %s", peer->eid.text, r->cause ? r->cause : status_code(r->code)->text);
+	*out = (struct card_answer){ .status = STATUS_LATER };
+}
