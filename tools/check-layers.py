@@ -37,6 +37,7 @@ OWNERS = {
     "smpp34.h": ["common/card/smpp.c"],
     "smpp34_structs.h": ["common/card/smpp.c"],
     "smpp34_params.h": ["common/card/smpp.c"],
+    "smpp34_heap.h": ["common/card/smpp.c"],
     "pthread.h": ["base", "app", "http", "store", "bus", "rpc"],
     "signal.h": ["app", "common/base/fault.c", "tools"],
     "proto/": ["sgp02"],

@@ -9,7 +9,7 @@
 
 #include <smpp34.h>
 #include <smpp34_structs.h>
-#include <smpp34_params.h>
+#include <smpp34_heap.h>
 
 #include "common/base/secret.h"
 #include "common/card/smpp_internal.h"
@@ -256,20 +256,6 @@ static void message_take(const submit_sm_t *sm, struct smpp_pdu *out)
 	receipt_take(sm->tlv, m);
 }
 
-/* Where the body's TLVs hang; NULL: such a PDU has none. */
-static tlv_t *tlvs_of(uint32_t command, const union body *b)
-{
-	switch (command) {
-	case CMD_SUBMIT:
-	case CMD_DELIVER:
-		return b->sm.tlv;
-	case CMD_BIND | SMPP_RESPONSE:
-		return b->bind_resp.tlv;
-	default:
-		return NULL;
-	}
-}
-
 static void body_take(const union body *b, struct smpp_pdu *out)
 {
 	switch (out->command) {
@@ -305,6 +291,34 @@ static bool has_body(uint32_t command, uint32_t status)
 	}
 }
 
+/* The library loses the TLV at which it refuses a PDU: a peer could eat our memory. So all that it allocates dies with the call. */
+static struct arena *unpacking;
+
+static void *library_malloc(size_t n)
+{
+	return arena_alloc(unpacking, n);
+}
+
+/* It never calls this; should it once, it has no memory. */
+static void *library_realloc(void *old, size_t n)
+{
+	return NULL;
+}
+
+static void library_free(void *old)
+{
+}
+
+static void library_memory(void)
+{
+	static const struct smpp34_memory_functions functions = { library_malloc, library_realloc, library_free };
+
+	if (unpacking)
+		return;
+	unpacking = arena_new();
+	smpp34_set_memory_functions(&functions);
+}
+
 bool smpp_unpack(struct bytes frame, struct smpp_pdu *out)
 {
 	union body b;
@@ -317,10 +331,11 @@ bool smpp_unpack(struct bytes frame, struct smpp_pdu *out)
 	if (!has_body(out->command, out->status))
 		return true;
 	memset(&b, 0, sizeof(b));
+	library_memory();
 	good = smpp34_unpack(kind_of(out->command), &b, frame.data, (int)frame.len) == 0;
 	if (good)
 		body_take(&b, out);
-	destroy_tlv(tlvs_of(out->command, &b));
+	arena_reset(unpacking);
 	secret_wipe(&b, sizeof(b));
 	secret_wipe(smpp34_strerror, sizeof(smpp34_strerror));
 	return good;

@@ -10,7 +10,7 @@
 
 #include "common/base/arena.h"
 
-enum { SMPP_ADDRESS_MAX = 20, SMPP_ID_MAX = 64, SMPP_DATA_MAX = 254 };
+enum { SMPP_ADDRESS_MAX = 20, SMPP_ID_MAX = 64, SMPP_DATA_MAX = 253 /* libsmpp34 refuses the 254 that the specification allows */ };
 enum smpp_status { SMPP_OK = 0, SMPP_INVALID_COMMAND = 3, SMPP_NOT_BOUND = 4, SMPP_SYSTEM_ERROR = 8, SMPP_INVALID_DESTINATION = 0x0B, SMPP_BIND_FAILED = 0x0D,
 		   SMPP_QUEUE_FULL = 0x14, SMPP_THROTTLED = 0x58 };
 enum smpp_esm { SMPP_ESM_UDHI = 0x40, SMPP_ESM_RECEIPT = 0x04 };
