@@ -5,9 +5,9 @@
 #include "services/euicc-sim/card_internal.h"
 
 enum {
-	LIST_MAX = 250,       /* of GET STATUS data in one answer */
-	ENTRY_MAX = 64,       /* one E3 is shorter */
-	FREE_RAM = 8 * 1024,  /* no command of ours takes any */
+	LIST_MAX = 250,      /* of GET STATUS data in one answer */
+	ENTRY_MAX = 64,      /* one E3 is shorter */
+	FREE_RAM = 8 * 1024, /* no command of ours takes any */
 };
 
 static uint8_t index_of(const struct card *c, const struct aid *aid)

@@ -162,7 +162,11 @@ bool card_notification(const struct card *c, struct notification *out)
 	if (!c->pending || c->given_up || i == CARD_NONE)
 		return false;
 	*out = (struct notification){
-		.eid = c->eid, .type = c->pending, .seq = c->seq, .aid = c->profiles[i].aid, .imei = { c->imei, sizeof(c->imei) },
+		.eid = c->eid,
+		.type = c->pending,
+		.seq = c->seq,
+		.aid = c->profiles[i].aid,
+		.imei = { c->imei, sizeof(c->imei) },
 	};
 	return true;
 }

@@ -13,23 +13,24 @@ struct member {
 	size_t offset, size;
 	bool is_flag; /* a bool: no other octets than 0 and 1 */
 };
-#define MEMBER(type, name) { offsetof(struct type, name), sizeof(((struct type *)0)->name), false }
-#define FLAG(type, name) { offsetof(struct type, name), sizeof(bool), true }
+#define MEMBER(type, name)                                                           \
+	{                                                                            \
+		offsetof(struct type, name), sizeof(((struct type *)0)->name), false \
+	}
+#define FLAG(type, name)                                        \
+	{                                                       \
+		offsetof(struct type, name), sizeof(bool), true \
+	}
 
 static const struct member card_members[] = {
-	MEMBER(card, keys),        MEMBER(card, remaining_memory),
-	FLAG(card, powered),       FLAG(card, attached_once),
-	MEMBER(card, seq),         MEMBER(card, pending),
-	MEMBER(card, due),         MEMBER(card, before),
-	MEMBER(card, pinned),      MEMBER(card, switches),
-	MEMBER(card, commands),
+	MEMBER(card, keys),   MEMBER(card, remaining_memory), FLAG(card, powered),    FLAG(card, attached_once),
+	MEMBER(card, seq),    MEMBER(card, pending),          MEMBER(card, due),      MEMBER(card, before),
+	MEMBER(card, pinned), MEMBER(card, switches),         MEMBER(card, commands),
 };
 /* refuse_attach is a hook: it ends with the process that armed it. */
 static const struct member profile_members[] = {
-	MEMBER(card_profile, aid),    MEMBER(card_profile, iccid),
-	MEMBER(card_profile, imsi),   MEMBER(card_profile, msisdn),
-	MEMBER(card_profile, state),  MEMBER(card_profile, pol1),
-	FLAG(card_profile, fallback), MEMBER(card_profile, memory),
+	MEMBER(card_profile, aid),   MEMBER(card_profile, iccid), MEMBER(card_profile, imsi),   MEMBER(card_profile, msisdn),
+	MEMBER(card_profile, state), MEMBER(card_profile, pol1),  FLAG(card_profile, fallback), MEMBER(card_profile, memory),
 };
 
 /* Both directions walk the same way through the octets. */
