@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
-#include "common/base/random.h"
 #include "common/rpc/run.h"
 
 enum { ANSWER_MAX = BODY_MAX };
@@ -19,6 +19,7 @@ struct flight {
 	struct arena *arena;
 	struct rpc *rpc;
 	struct call_request rq;      /* strings and body copied */
+	const char *name;            /* of the message: ES4-GetEIS, ES4-EnableProfileResponse */
 	struct buf message;
 	const char *message_id;
 	const char **headers;
@@ -29,9 +30,10 @@ struct flight {
 	bool keep;                   /* the arena is done's */
 };
 
+/* Empty is as good as absent: so columns of rows say it. */
 static const char *dup_or_null(struct arena *a, const char *s)
 {
-	return s ? arena_strdup(a, s) : NULL;
+	return s && *s ? arena_strdup(a, s) : NULL;
 }
 
 static void endpoint_copy(struct arena *a, const struct endpoint *in, struct endpoint *out)
@@ -54,22 +56,38 @@ static void entity_copy(struct arena *a, const struct entity *in, const struct e
 	*out = e;
 }
 
+/* A ReplyTo may name its entity itself (binding.md a7): then it is repeated as it came. */
+static bool names_entity(const char *address)
+{
+	static const char name[] = "EntityId=";
+
+	for (const char *p = strpbrk(address, "?&"); p; p = strpbrk(p + 1, "?&"))
+		if (!strncasecmp(p + 1, name, sizeof(name) - 1))
+			return true;
+	return false;
+}
+
 static void flight_compose(struct flight *f)
 {
 	struct arena *a = f->arena;
 	const struct entity *to = f->rq.to;
+	bool callback = f->rq.kind == CALL_CALLBACK;
 	char action[ACTION_MAX];
 	struct envelope e = { .from = arena_printf(a, "%s/%s", f->rpc->self_url, iface_name(f->rq.fn->iface)),
 			      .from_entity = f->rpc->self.text,
 			      .from_name = *f->rpc->self_name ? f->rpc->self_name : NULL,
 			      .to = f->rq.endpoint.n ? f->rq.endpoint.urls[0] : "",
-			      .to_entity = to->oid.text,
 			      .reply_to = f->rq.reply_to,
-			      .action = function_request_action(f->rq.fn, action) };
-	char transaction[UUID_TEXT];
+			      .relates_to = callback ? f->rq.relates_to : NULL,
+			      .action = action };
 
-	uuid_new(transaction);
-	f->message_id = message_id_new(a, f->rpc->self.text, transaction, f->rq.context_id);
+	if (callback)
+		function_callback_action(f->rq.fn, action);
+	else
+		function_request_action(f->rq.fn, action);
+	e.to_entity = names_entity(e.to) ? NULL : to->oid.text;
+	f->message_id = f->rq.message_id ? f->rq.message_id :
+					   message_id_new(a, f->rpc->self.text, f->rq.transaction_id, f->rq.context_id);
 	e.message_id = f->message_id;
 	envelope_open(&f->message, &e, to->dialect.namespace_uri ? to->dialect.namespace_uri : NS_RPS_DEFAULT);
 	buf_add(&f->message, f->rq.body, f->rq.body_n);
@@ -93,8 +111,12 @@ static struct flight *flight_new(struct rpc *rpc, const struct call_request *rq)
 	f->rq = *rq;
 	f->rq.body = arena_memdup(a, rq->body, rq->body_n);
 	f->rq.eid = arena_strdup(a, rq->eid ? rq->eid : "");
-	f->rq.context_id = rq->context_id && *rq->context_id ? arena_strdup(a, rq->context_id) : NULL;
+	f->rq.context_id = dup_or_null(a, rq->context_id);
 	f->rq.reply_to = dup_or_null(a, rq->reply_to);
+	f->rq.relates_to = dup_or_null(a, rq->relates_to);
+	f->rq.transaction_id = dup_or_null(a, rq->transaction_id);
+	f->rq.message_id = dup_or_null(a, rq->message_id);
+	f->name = rq->kind == CALL_CALLBACK ? arena_printf(a, "%sResponse", rq->fn->wire) : rq->fn->wire;
 	f->rq.trace = arena_strdup(a, rq->trace ? rq->trace : "");
 	endpoint_copy(a, &rq->endpoint, &f->rq.endpoint);
 	entity_copy(a, rq->to, &f->rq.to);
@@ -103,15 +125,25 @@ static struct flight *flight_new(struct rpc *rpc, const struct call_request *rq)
 	return f;
 }
 
+/* The table of what was sent or came; NULL: there is none. */
+static const struct bind_message *flight_table(const struct flight *f, enum journal_kind kind)
+{
+	enum function_id id = f->rq.fn->id;
+
+	if (kind == JOURNAL_OUT)
+		return f->rq.kind == CALL_CALLBACK ? message_response(id) : message_request(id);
+	return f->rq.kind == CALL_REQUEST ? message_response(id) : NULL;
+}
+
 static void flight_journal(struct flight *f, enum journal_kind kind, unsigned status, const void *text, size_t n)
 {
 	CLEANUP(buf_free) struct buf masked = { 0 };
-	const struct bind_message *m = kind == JOURNAL_OUT ? message_request(f->rq.fn->id) : message_response(f->rq.fn->id);
+	const struct bind_message *m = flight_table(f, kind);
 	struct journal_entry e = { .at = clock_wall_us(),
 				   .kind = kind,
 				   .peer = f->rq.to->oid.text,
 				   .eid = f->rq.eid,
-				   .function = f->rq.fn->wire,
+				   .function = f->name,
 				   .message_id = f->message_id,
 				   .status = status,
 				   .text = text,
@@ -189,6 +221,8 @@ static enum call_outcome read_answer(struct flight *f, struct bytes body)
 		return garbage(f, fault.reason);
 	if (envelope_is_fault(f->arena, &e, &f->answer.fault))
 		return f->answer.why = f->answer.fault.reason, CALL_FAULT;
+	if (f->rq.kind != CALL_REQUEST)
+		return garbage(f, arena_printf(f->arena, "a %s in answer to a message that has no answer", soap_name(e.body)));
 	reason = answer_mismatch(f, &e);
 	return reason ? garbage(f, reason) : decode_response(f, &e);
 }
@@ -209,7 +243,7 @@ static enum call_outcome outcome_of(struct flight *f, const struct http_answer *
 	case HTTP_TOO_LARGE:
 		return CALL_GARBAGE;
 	}
-	if (h->status == 202)
+	if (h->status == 202 || (f->rq.kind != CALL_REQUEST && h->status / 100 == 2 && !h->body.len))
 		return CALL_ACCEPTED;
 	if (h->status == 503 && !h->body.len)
 		return f->answer.why = "HTTP 503", CALL_BROKEN;
@@ -226,7 +260,7 @@ static void flight_log(const struct flight *f, const struct http_answer *h)
 	char labels[160];
 
 	log_begin(&l, good ? LOG_INFO : LOG_WARN, "call_out");
-	log_str(&l, "function", f->rq.fn->wire);
+	log_str(&l, "function", f->name);
 	log_str(&l, "to", f->rq.to->oid.text);
 	log_str(&l, "eid", f->rq.eid);
 	log_str(&l, "message_id", f->message_id);
@@ -238,7 +272,7 @@ static void flight_log(const struct flight *f, const struct http_answer *h)
 		log_str(&l, "why", f->answer.why);
 	log_int(&l, "us", h->us);
 	log_end(&l);
-	(void)snprintf(labels, sizeof(labels), "function=\"%s\",outcome=\"%s\"", f->rq.fn->wire, names[f->answer.outcome]);
+	(void)snprintf(labels, sizeof(labels), "function=\"%s\",outcome=\"%s\"", f->name, names[f->answer.outcome]);
 	metric_add("rsp_calls_out_total", labels, 1);
 }
 
