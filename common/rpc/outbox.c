@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The outbox's rows and workers. A worker holds a shard's advisory lock while it works a batch: one replica at a time (B1). */
+/* The outbox's rows, and the life of its workers (B1). */
 #include "common/rpc/outbox_internal.h"
 
 #include <stdlib.h>
@@ -7,121 +7,70 @@
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
-#include "common/base/log.h"
+#include "common/base/metrics.h"
 #include "common/base/random.h"
 
 enum {
 	NET_MS = 5000,           /* the longest sleep: a lost ring costs no more (C2) */
 	GATHER_MS = 20,          /* events of so long travel together: one look, one mark for all of them */
 	END_MS = 1000,           /* what a call in flight still gets at the end */
-	LOCK_SPACE = 0x6F626F78, /* first half of the advisory locks; + 1 for the bus's */
+	CALL_S = 30,             /* for one attempt */
 };
+
+/* All columns of a row but its shard and times. */
+static void row_add(struct db *db, struct arena *a, const char *lane, const char *kind, const char *dedup, const char *message_id,
+		    struct bytes payload, const struct outbox_message *m)
+{
+#define TEXT(s) p_text((s) ? arena_strdup(a, (s)) : "")
+	DB_QUEUE(db, RPC_OUTBOX_ADD, p_text(lane), TEXT(m->eid), p_text(kind), TEXT(dedup), TEXT(m->ref), TEXT(m->context_id),
+		 TEXT(m->trace), p_bytes(arena_memdup(a, payload.data, payload.len), payload.len),
+		 m->give_up_at ? p_time(a, m->give_up_at) : p_null(), TEXT(m->address), TEXT(m->relates_to),
+		 TEXT(m->transaction_id), TEXT(message_id), p_bool(m->wants_callback),
+		 p_int(a, m->timeout_s ? m->timeout_s : CALL_S));
+#undef TEXT
+}
 
 void outbox_event(struct db *db, struct arena *a, const char *event, const char *eid, const char *trace, const char *json)
 {
-	char *id = arena_alloc(a, UUID_TEXT);
+	const struct outbox_message m = { .eid = eid, .trace = trace };
+	char id[UUID_TEXT];
 
 	uuid_new(id);
-	DB_QUEUE(db, RPC_OUTBOX_ADD, p_text(BUS_LANE), p_text(arena_strdup(a, eid)), p_text(event), p_text(id), p_text(""), p_text(""),
-		 p_text(arena_strdup(a, trace)), p_bytes(arena_strdup(a, json), strlen(json)), p_null());
+	row_add(db, a, BUS_LANE, arena_strdup(a, event), id, NULL, (struct bytes){ (const uint8_t *)json, strlen(json) }, &m);
+}
+
+/* The same at all attempts (A7), but for the domain that it begins with: that is put before it when it is sent, since nobody who
+ * queues a row needs to know our entity. */
+static const char *fixed_message_id(struct arena *a, const struct outbox_message *m)
+{
+	return message_id_new(a, "", m->transaction_id, m->context_id && *m->context_id ? m->context_id : NULL) + strlen("//");
+}
+
+void outbox_send(struct db *db, struct arena *a, const struct outbox_message *m)
+{
+	CLEANUP(buf_free) struct buf encoded = { 0 };
+	const struct request_base *base = m->kind == OUTBOX_REQUEST ? m->in : NULL;
+	const char *lane = arena_printf(a, PEER_LANE "%s", m->to->text), *kind = m->fn->wire, *message_id = NULL;
+	struct bytes body = m->body;
+
+	if (m->in) {
+		bind_encode(&encoded, message_request(m->fn->id), m->in, BIND_PLAIN);
+		body = (struct bytes){ (const uint8_t *)encoded.data, encoded.len };
+	}
+	if (m->kind == OUTBOX_CALLBACK)
+		kind = arena_printf(a, "%sResponse", m->fn->wire);
+	else if (m->kind == OUTBOX_NOTIFY)
+		message_id = fixed_message_id(a, m);
+	row_add(db, a, lane, kind, base ? base->fci : message_id ? message_id : m->relates_to, message_id, body, m);
 }
 
 void outbox_request(struct db *db, struct arena *a, const struct function *fn, const struct oid *to, const char *eid, const void *in,
 		    const char *ref, const char *context_id, int64_t give_up_at)
 {
-	CLEANUP(buf_free) struct buf body = { 0 };
-	const struct request_base *base = in;
+	const struct outbox_message m = { .fn = fn, .to = to, .eid = eid, .ref = ref, .context_id = context_id, .in = in,
+					  .give_up_at = give_up_at };
 
-	bind_encode(&body, message_request(fn->id), in, BIND_PLAIN);
-	DB_QUEUE(db, RPC_OUTBOX_ADD, p_text(arena_printf(a, "peer:%s", to->text)), p_text(arena_strdup(a, eid)), p_text(fn->wire),
-		 p_text(arena_strdup(a, base->fci)), p_text(arena_strdup(a, ref)), p_text(context_id ? arena_strdup(a, context_id) : ""),
-		 p_text(""), p_bytes(arena_memdup(a, body.data, body.len), body.len), give_up_at ? p_time(a, give_up_at) : p_null());
-}
-
-static void row_read(struct arena *a, const struct rows *rows, size_t i, struct outbox_row *out)
-{
-	*out = (struct outbox_row){ .id = row_int(rows, i, 0),
-				    .lane = row_text_dup(a, rows, i, 1),
-				    .eid = row_text_dup(a, rows, i, 2),
-				    .kind = row_text_dup(a, rows, i, 3),
-				    .dedup = row_text_dup(a, rows, i, 4),
-				    .ref = row_text_dup(a, rows, i, 5),
-				    .context_id = row_text_dup(a, rows, i, 6),
-				    .trace = row_text_dup(a, rows, i, 7),
-				    .payload = row_bytes_dup(a, rows, i, 8),
-				    .attempts = row_int(rows, i, 9),
-				    .give_up = row_bool(rows, i, 12) };
-}
-
-/* Rows of a lane under probe are left but for the first. */
-static size_t rows_admit(struct outbox_worker *w, const struct rows *rows, struct outbox_row *out)
-{
-	const char *probed = NULL;
-	size_t n = 0;
-
-	for (size_t i = 0; i < rows_count(rows) && n < BATCH_MAX; i++) {
-		row_read(w->arena, rows, i, &out[n]);
-		if (outbox_probing(w->outbox, out[n].lane)) {
-			if (probed && !strcmp(probed, out[n].lane))
-				continue;
-			probed = out[n].lane;
-		}
-		n++;
-	}
-	return n;
-}
-
-/* The shards that this worker holds now, blank between two; "" when there is nothing to do. */
-static const char *shards_take(struct outbox_worker *w, const char *paused)
-{
-	unsigned workers = w->bus ? 1 : w->outbox->spec.workers;
-	CLEANUP(buf_free) struct buf text = { 0 };
-	const struct rows *rows;
-
-	DB_QUEUE(w->db, RPC_OUTBOX_TAKE, p_bool(w->bus), p_text(paused), p_int(w->arena, workers), p_int(w->arena, w->number),
-		 p_int(w->arena, (SHARDS + workers - 1) / workers), p_int(w->arena, LOCK_SPACE + w->bus));
-	buf_str(&text, "");
-	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
-		return "";
-	for (size_t i = 0; i < rows_count(rows); i++)
-		buf_printf(&text, "%s%lld", i ? " " : "", (long long)row_int(rows, i, 0));
-	return arena_strdup(w->arena, text.data);
-}
-
-static void shards_release(struct outbox_worker *w, const char *shards)
-{
-	DB_QUEUE(w->db, RPC_OUTBOX_RELEASE, p_int(w->arena, LOCK_SPACE + w->bus), p_text(shards));
-	/* Failed means that the connection is gone, and its locks with it. */
-	(void)(db_sync(w->db, w->arena, NULL, 0, NULL) == OK);
-}
-
-static size_t shards_work(struct outbox_worker *w, const char *shards, const char *paused)
-{
-	struct outbox_row *batch = arena_array(w->arena, BATCH_MAX, sizeof(*batch));
-	const struct rows *rows;
-	size_t n;
-
-	DB_QUEUE(w->db, RPC_OUTBOX_DUE, p_text(shards), p_bool(w->bus), p_text(paused), p_int(w->arena, BATCH_MAX));
-	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
-		return 0;
-	n = rows_admit(w, rows, batch);
-	return n ? outbox_deliver(w, batch, n) : 0;
-}
-
-/* One pass: lock what has work, do a batch of it, let go. */
-static size_t pass(struct outbox_worker *w)
-{
-	const char *paused, *shards;
-	size_t done;
-
-	arena_reset(w->arena);
-	paused = outbox_paused_lanes(w->outbox, w->arena);
-	shards = shards_take(w, paused);
-	if (!*shards)
-		return 0;
-	done = shards_work(w, shards, paused);
-	shards_release(w, shards);
-	return done;
+	outbox_send(db, a, &m);
 }
 
 /* How long nothing can become due, unless somebody rings. */
@@ -154,25 +103,27 @@ static struct timespec in_ms(int64_t ms)
 	return t;
 }
 
-/* Waits for a ring after `seen`, or ms. */
-static void wait_ring(struct outbox *o, uint64_t *seen, int64_t ms)
+/* Waits for a ring after `seen`, for something that was in flight, or ms. At the end only what is in flight is waited for. */
+static void wait_ring(struct outbox_worker *w, uint64_t seen, int64_t ms)
 {
+	struct outbox *o = w->outbox;
 	struct timespec until = in_ms(ms);
 
-	o->waiting++;
-	while (!o->closing && o->rings == *seen)
-		if (pthread_cond_timedwait(&o->ring, &o->lock, &until))
+	w->waiting = true;
+	while (!w->landed && (w->closing || (!o->closing && o->rings == seen)))
+		if (pthread_cond_timedwait(&w->ring, &o->lock, &until))
 			break;
-	o->waiting--;
+	w->waiting = false;
 }
 
 /* A busy bus is served in bundles: its worker lets a moment's events come together, and no ring wakes it. */
-static void gather(struct outbox *o)
+static void gather(struct outbox_worker *w)
 {
+	struct outbox *o = w->outbox;
 	struct timespec until = in_ms(GATHER_MS);
 
 	while (!o->closing)
-		if (pthread_cond_timedwait(&o->ring, &o->lock, &until))
+		if (pthread_cond_timedwait(&w->ring, &o->lock, &until))
 			break;
 }
 
@@ -181,59 +132,75 @@ static void *worker_main(void *arg)
 	struct outbox_worker *w = arg;
 	struct outbox *o = w->outbox;
 	uint64_t seen = 0;
-	bool closing;
 
-	do {
-		size_t done = pass(w);
-		int64_t ms = done ? 0 : idle_ms(w);
+	while (!w->closing || w->n_flights) {
+		size_t done = outbox_pass(w);
+		int64_t ms = done || w->closing ? NET_MS : idle_ms(w);
 
 		pthread_mutex_lock(&o->lock);
-		if (!done)
-			wait_ring(o, &seen, ms);
+		if (!done && !(w->closing && !w->n_flights))
+			wait_ring(w, seen, ms);
 		if (w->bus)
-			gather(o);
+			gather(w);
 		seen = o->rings;
-		closing = o->closing;
+		w->closing = o->closing;
 		pthread_mutex_unlock(&o->lock);
-	} while (!closing);
-	db_close(w->db);
-	arena_free(w->arena);
-	free(w);
+	}
 	return NULL;
 }
 
-static void worker_start(struct outbox *o, bool bus, unsigned number)
+static void worker_free(struct outbox_worker *w)
+{
+	db_close(w->db);
+	arena_free(w->arena);
+	pthread_cond_destroy(&w->ring);
+	free(w->flights);
+	free(w->lanes);
+	free(w);
+}
+
+static struct outbox_worker *worker_new(struct outbox *o, bool bus, unsigned number)
 {
 	struct outbox_worker *w = calloc(1, sizeof(*w));
+	pthread_condattr_t attr;
 
 	if (!w)
 		abort();
-	*w = (struct outbox_worker){ .outbox = o, .db = db_open(o->spec.rpc->store), .arena = arena_new(), .number = number, .bus = bus };
-	if (pthread_create(&o->threads[o->n_threads++], NULL, worker_main, w))
+	*w = (struct outbox_worker){ .outbox = o, .db = db_open(o->spec.rpc->store), .arena = arena_new(), .number = number,
+				     .bus = bus, .max = bus ? 0 : o->spec.in_flight };
+	w->flights = calloc(w->max + 1, sizeof(struct flight *));
+	w->lanes = calloc(w->max + 1, sizeof(*w->lanes));
+	if (!w->flights || !w->lanes)
 		abort();
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->ring, &attr);
+	pthread_condattr_destroy(&attr);
+	return w;
 }
 
 struct outbox *outbox_open(const struct outbox_spec *spec)
 {
 	struct outbox *o = calloc(1, sizeof(*o));
-	pthread_condattr_t attr;
 
 	if (!o)
 		abort();
 	o->spec = *spec;
 	if (!o->spec.workers)
 		o->spec.workers = 1;
-	o->threads = calloc(o->spec.workers + 1, sizeof(*o->threads));
-	if (!o->threads)
+	if (!o->spec.in_flight || o->spec.in_flight > IN_FLIGHT_MAX)
+		o->spec.in_flight = IN_FLIGHT_DEFAULT;
+	o->n_workers = 1 + o->spec.workers;
+	o->workers = calloc(o->n_workers, sizeof(struct outbox_worker *));
+	if (!o->workers)
 		abort();
 	pthread_mutex_init(&o->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&o->ring, &attr);
-	pthread_condattr_destroy(&attr);
-	worker_start(o, true, 0);
-	for (unsigned i = 0; spec->answered && i < o->spec.workers; i++)
-		worker_start(o, false, i);
+	metric_set("rsp_outbox_in_flight", "", 0);
+	for (unsigned i = 0; i < o->n_workers; i++)
+		o->workers[i] = worker_new(o, i == 0, i ? i - 1 : 0);
+	for (unsigned i = 0; i < o->n_workers; i++)
+		if (pthread_create(&o->workers[i]->thread, NULL, worker_main, o->workers[i]))
+			abort();
 	return o;
 }
 
@@ -243,14 +210,16 @@ void outbox_close(struct outbox *o)
 		return;
 	pthread_mutex_lock(&o->lock);
 	o->closing = true;
-	pthread_cond_broadcast(&o->ring);
+	for (unsigned i = 0; i < o->n_workers; i++)
+		pthread_cond_signal(&o->workers[i]->ring);
 	pthread_mutex_unlock(&o->lock);
 	http_client_end(o->spec.rpc->client, END_MS); /* a silent peer must not hold up the end of the process */
-	for (unsigned i = 0; i < o->n_threads; i++)
-		pthread_join(o->threads[i], NULL);
-	pthread_cond_destroy(&o->ring);
+	for (unsigned i = 0; i < o->n_workers; i++)
+		pthread_join(o->workers[i]->thread, NULL);
+	for (unsigned i = 0; i < o->n_workers; i++)
+		worker_free(o->workers[i]);
 	pthread_mutex_destroy(&o->lock);
-	free(o->threads);
+	free(o->workers);
 	free(o);
 }
 
@@ -260,7 +229,8 @@ void outbox_ring(struct outbox *o)
 		return;
 	pthread_mutex_lock(&o->lock);
 	o->rings++;
-	if (o->waiting)
-		pthread_cond_broadcast(&o->ring);
+	for (unsigned i = 0; i < o->n_workers; i++)
+		if (o->workers[i]->waiting)
+			pthread_cond_signal(&o->workers[i]->ring);
 	pthread_mutex_unlock(&o->lock);
 }

@@ -38,7 +38,7 @@ struct outbox_message {
 void outbox_send(struct db *db, struct arena *a, const struct outbox_message *m);
 
 /* An answer that came for a SOAP row. Exactly one of: status set (a Response was decoded), fault (a SOAP Fault), or accepted, all final for this
- * row. Notifications and callbacks that were taken are not reported. */
+ * row. Only requests are reported: notifications and callbacks end without the role, taken or as dead letters. */
 struct outbox_answer {
 	bool accepted;         /* HTTP 202 to a request with wants_callback: the answer comes by callback */
 	bool given_up;         /* give_up_at went by without an answer: the row becomes a dead letter whatever is returned */
@@ -58,6 +58,7 @@ struct outbox;
 struct outbox_spec {
 	struct rpc *rpc;          /* store, bus, http client, own identity */
 	unsigned workers;         /* threads; each with its own connection */
+	unsigned in_flight;       /* calls that one worker may have under way; 0: 256 */
 	outbox_answered answered; /* NULL: this role sends no requests */
 };
 struct outbox *outbox_open(const struct outbox_spec *spec);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One batch of outbox rows: events to the bus in one go, requests to their peers at once, each row marked by what became of it. */
+/* One batch of outbox rows: events to the bus in one go, the others on their way one by one, and the marks that a row can get. */
 #include "common/rpc/outbox_internal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/buf.h"
@@ -11,9 +10,9 @@
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 
-enum { PUBLISH_MS = 5000, CALL_MS = 30000, LATER_MAX_S = 300 };
+enum { PUBLISH_MS = 5000, LATER_MAX_S = 300 };
 
-static void fault_point(const struct outbox_worker *w, const char *stage, const char *eid)
+void outbox_fault_point(const struct outbox_worker *w, const char *stage, const char *eid)
 {
 	char name[64];
 
@@ -21,26 +20,29 @@ static void fault_point(const struct outbox_worker *w, const char *stage, const 
 	(void)FAULT(name, eid);
 }
 
-static void ids_add(struct buf *ids, int64_t id)
-{
-	buf_printf(ids, "%s%lld", ids->len ? " " : "", (long long)id);
-}
-
 /* Marks that a power cut may undo are not worth an fsync: their work is repeatable (F3). */
-static bool mark(struct outbox_worker *w, enum rpc_statement statement, const struct buf *ids, const char *error, double later_s)
+static size_t mark_end(struct outbox_worker *w)
 {
-	struct param id = p_text(ids->data);
-
-	db_begin(w->db);
-	db_relax(w->db);
-	if (statement == RPC_OUTBOX_DONE)
-		DB_QUEUE(w->db, RPC_OUTBOX_DONE, id);
-	else if (statement == RPC_OUTBOX_DEAD)
-		DB_QUEUE(w->db, RPC_OUTBOX_DEAD, id, p_text(error));
-	else
-		DB_QUEUE(w->db, RPC_OUTBOX_LATER, id, p_text(arena_printf(w->arena, "%.3f", later_s)), p_text(error));
 	db_commit(w->db);
 	return db_sync(w->db, w->arena, NULL, 0, NULL) == OK;
+}
+
+static size_t mark_done(struct outbox_worker *w, const char *ids)
+{
+	db_begin(w->db);
+	db_relax(w->db);
+	DB_QUEUE(w->db, RPC_OUTBOX_DONE, p_text(ids));
+	return mark_end(w);
+}
+
+static const char *id_text(struct outbox_worker *w, int64_t id)
+{
+	return arena_printf(w->arena, "%lld", (long long)id);
+}
+
+size_t outbox_done(struct outbox_worker *w, int64_t id)
+{
+	return mark_done(w, id_text(w, id));
 }
 
 static double later_s(const struct outbox_row *row)
@@ -52,23 +54,57 @@ static double later_s(const struct outbox_row *row)
 	return s < LATER_MAX_S ? s : LATER_MAX_S;
 }
 
-static size_t put_off(struct outbox_worker *w, const struct outbox_row *row, const char *why)
+size_t outbox_put_off(struct outbox_worker *w, const struct outbox_row *row, const char *why)
 {
-	CLEANUP(buf_free) struct buf id = { 0 };
-
-	ids_add(&id, row->id);
 	metric_add("rsp_outbox_retries_total", "", 1);
-	return mark(w, RPC_OUTBOX_LATER, &id, why ? why : "", later_s(row));
+	db_begin(w->db);
+	db_relax(w->db);
+	DB_QUEUE(w->db, RPC_OUTBOX_LATER, p_text(id_text(w, row->id)), p_text(arena_printf(w->arena, "%.3f", later_s(row))),
+		 p_text(why ? why : "no answer"));
+	return mark_end(w);
 }
 
-static size_t bury(struct outbox_worker *w, const struct outbox_row *row)
+bool outbox_target(struct arena *a, const struct outbox_row *row, struct outbox_target *out)
 {
-	CLEANUP(buf_free) struct buf id = { 0 };
+	struct outbox_target t = { .kind = OUTBOX_CALLBACK };
+	const char *name;
 
-	ids_add(&id, row->id);
-	log_msg(LOG_WARN, "dead_letter", "outbox row %lld (%s to %s) reached its give-up time", (long long)row->id, row->kind, row->lane);
+	if (strncmp(row->lane, PEER_LANE, strlen(PEER_LANE)) != 0 || !oid_parse(row->lane + strlen(PEER_LANE), &t.to))
+		return false;
+	t.fn = function_by_response_root(row->kind);
+	if (!t.fn) {
+		t.fn = function_by_root(arena_printf(a, "%sRequest", row->kind), &name);
+		t.kind = OUTBOX_REQUEST;
+	}
+	if (!t.fn) {
+		t.fn = function_by_root(row->kind, &name); /* that is a notification, or nothing */
+		t.kind = OUTBOX_NOTIFY;
+	}
+	if (!t.fn || (t.kind == OUTBOX_NOTIFY) != (t.fn->mep == MEP_NOTIFY))
+		return false;
+	*out = t;
+	return true;
+}
+
+size_t outbox_bury(struct outbox_worker *w, const struct outbox_row *row, const struct outbox_target *target, const char *why)
+{
+	bool told = row->give_up && target && target->kind == OUTBOX_REQUEST && w->outbox->spec.answered;
+
+	log_msg(LOG_WARN, "dead_letter", "outbox row %lld (%s to %s): %s", (long long)row->id, row->kind, row->lane, why);
+	db_begin(w->db);
+	if (told) {
+		const struct outbox_answer answer = { .given_up = true, .fn = target->fn, .to = target->to, .ref = row->ref,
+						      .eid = row->eid };
+
+		(void)w->outbox->spec.answered(w->outbox->spec.rpc->role_state, w->db, w->arena, &answer);
+	} else {
+		db_relax(w->db);
+	}
+	DB_QUEUE(w->db, RPC_OUTBOX_DEAD, p_text(id_text(w, row->id)), p_text(why));
+	if (!mark_end(w))
+		return outbox_put_off(w, row, "what its end means could not be stored");
 	metric_add("rsp_outbox_dead_total", "", 1);
-	return mark(w, RPC_OUTBOX_DEAD, &id, "give-up time reached", 0);
+	return 1;
 }
 
 /* The bus being away costs nothing but time: no attempts are counted, its lane is paused. */
@@ -82,7 +118,7 @@ static size_t deliver_events(struct outbox_worker *w, const struct outbox_row *c
 	if (!n)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		fault_point(w, "taken", rows[i]->eid);
+		outbox_fault_point(w, "taken", rows[i]->eid);
 		events[i] = (struct bus_event){ .event = rows[i]->kind,
 						.eid = *rows[i]->eid ? rows[i]->eid : "-",
 						.id = rows[i]->dedup,
@@ -97,8 +133,8 @@ static size_t deliver_events(struct outbox_worker *w, const struct outbox_row *c
 	for (size_t i = 0; i < n; i++) {
 		if (!acked[i])
 			continue;
-		fault_point(w, "delivered", rows[i]->eid);
-		ids_add(&ids, rows[i]->id);
+		outbox_fault_point(w, "delivered", rows[i]->eid);
+		buf_printf(&ids, "%s%lld", ids.len ? " " : "", (long long)rows[i]->id);
 		good++;
 	}
 	if (good < n)
@@ -106,166 +142,29 @@ static size_t deliver_events(struct outbox_worker *w, const struct outbox_row *c
 	else
 		outbox_lane_reached(w->outbox, BUS_LANE);
 	metric_add("rsp_events_published_total", "", (double)good);
-	return good && mark(w, RPC_OUTBOX_DONE, &ids, "", 0) ? good : 0;
+	return good && mark_done(w, ids.data) ? good : 0;
 }
 
-/* One request under way, and the group that waits for all of its batch. */
-struct gather {
-	pthread_mutex_t lock;
-	pthread_cond_t all;
-	size_t open;
-};
-
-struct sent {
-	const struct outbox_row *row;
-	struct gather *group;
-	struct arena *arena;      /* of the answer; ours until the batch is done */
-	const struct function *fn;
-	struct oid to;
-	struct call_answer answer;
-	bool started;
-};
-
-static void group_leave(struct gather *g)
+static size_t give_up(struct outbox_worker *w, const struct outbox_row *row)
 {
-	pthread_mutex_lock(&g->lock);
-	if (--g->open == 0)
-		pthread_cond_signal(&g->all);
-	pthread_mutex_unlock(&g->lock);
-}
+	struct outbox_target target;
+	bool known = outbox_target(w->arena, row, &target);
 
-/* On the client's thread. */
-static void sent_done(void *user, struct arena *a, const struct call_answer *answer)
-{
-	struct sent *s = user;
-
-	s->answer = *answer;
-	s->arena = a;
-	group_leave(s->group);
-}
-
-static bool sent_start(struct outbox_worker *w, struct sent *s)
-{
-	struct rpc *rpc = w->outbox->spec.rpc;
-	const struct entity *to = NULL;
-	struct call_request rq = { 0 };
-	const char *name;
-
-	s->fn = function_by_root(arena_printf(w->arena, "%sRequest", s->row->kind), &name);
-	if (!s->fn || !oid_parse(s->row->lane + strlen("peer:"), &s->to))
-		return s->answer.why = "the row is damaged", false;
-	if (registry_by_oid(w->db, w->arena, &s->to, &to) != OK || !to)
-		return s->answer.why = "the peer is not in the registry", false;
-	if (registry_endpoint(w->db, w->arena, &s->to, s->fn->iface, &rq.endpoint) != OK)
-		return s->answer.why = "the registry cannot be read", false;
-	rq.fn = s->fn;
-	rq.to = to;
-	rq.body = (const char *)s->row->payload.data;
-	rq.body_n = s->row->payload.len;
-	rq.eid = s->row->eid;
-	rq.context_id = s->row->context_id;
-	rq.trace = s->row->trace;
-	rq.timeout_ms = CALL_MS;
-	s->started = true;
-	fault_point(w, "taken", s->row->eid);
-	call_start_keep(rpc, &rq, sent_done, s);
-	return true;
-}
-
-/* The role's writes and the row's end in one transaction. */
-static size_t settle(struct outbox_worker *w, const struct sent *s)
-{
-	const struct outbox_answer answer = { .fn = s->fn,
-					      .to = s->to,
-					      .ref = s->row->ref,
-					      .eid = s->row->eid,
-					      .response = s->answer.response,
-					      .base = s->answer.base,
-					      .fault = s->answer.outcome == CALL_FAULT ? s->answer.fault : (struct soap_fault){ 0 } };
-	CLEANUP(buf_free) struct buf id = { 0 };
-
-	fault_point(w, "delivered", s->row->eid);
-	db_begin(w->db);
-	if (!w->outbox->spec.answered || !w->outbox->spec.answered(w->outbox->spec.rpc->role_state, w->db, w->arena, &answer)) {
-		db_rollback(w->db);
-		return put_off(w, s->row, s->answer.why ? s->answer.why : "the peer is busy");
-	}
-	ids_add(&id, s->row->id);
-	DB_QUEUE(w->db, RPC_OUTBOX_DONE, p_text(id.data));
-	db_commit(w->db);
-	return db_sync(w->db, w->arena, NULL, 0, NULL) == OK;
-}
-
-static size_t sent_end(struct outbox_worker *w, const struct sent *s)
-{
-	if (!s->started)
-		return put_off(w, s->row, s->answer.why);
-	if (s->answer.outcome == CALL_UNREACHABLE) {
-		outbox_lane_failed(w->outbox, s->row->lane);
-		return 0;
-	}
-	if (s->answer.outcome == CALL_BROKEN) /* silent or going down: row by row it would take all the workers' time */
-		outbox_lane_failed(w->outbox, s->row->lane);
-	else
-		outbox_lane_reached(w->outbox, s->row->lane);
-	switch (s->answer.outcome) {
-	case CALL_RESPONSE:
-		return settle(w, s);
-	case CALL_FAULT:
-		/* A Sender fault will not change; a Receiver fault may. */
-		return strcmp(s->answer.fault.code, "Receiver") ? settle(w, s) : put_off(w, s->row, s->answer.why);
-	case CALL_ACCEPTED: /* an S function is answered at once: ask again */
-	case CALL_BROKEN:
-	case CALL_GARBAGE:
-	case CALL_UNREACHABLE:
-		break;
-	}
-	return put_off(w, s->row, s->answer.why ? s->answer.why : "no answer");
-}
-
-static size_t deliver_requests(struct outbox_worker *w, const struct outbox_row *const *rows, size_t n)
-{
-	struct sent *sent = arena_array(w->arena, n, sizeof(*sent));
-	struct gather group = { .open = n };
-	size_t done = 0;
-
-	if (!n)
-		return 0;
-	pthread_mutex_init(&group.lock, NULL);
-	pthread_cond_init(&group.all, NULL);
-	for (size_t i = 0; i < n; i++) {
-		sent[i] = (struct sent){ .row = rows[i], .group = &group };
-		if (!sent_start(w, &sent[i]))
-			group_leave(&group);
-	}
-	pthread_mutex_lock(&group.lock);
-	while (group.open)
-		pthread_cond_wait(&group.all, &group.lock);
-	pthread_mutex_unlock(&group.lock);
-	for (size_t i = 0; i < n; i++) {
-		done += sent_end(w, &sent[i]);
-		arena_free(sent[i].arena);
-	}
-	pthread_cond_destroy(&group.all);
-	pthread_mutex_destroy(&group.lock);
-	return done;
+	return outbox_bury(w, row, known ? &target : NULL, "give-up time reached");
 }
 
 size_t outbox_deliver(struct outbox_worker *w, const struct outbox_row *rows, size_t n)
 {
 	const struct outbox_row **events = arena_array(w->arena, n, sizeof(*events));
-	const struct outbox_row **requests = arena_array(w->arena, n, sizeof(*requests));
-	size_t n_events = 0, n_requests = 0, done = 0;
+	size_t n_events = 0, done = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		if (rows[i].give_up)
-			done += bury(w, &rows[i]);
-		else if (!strcmp(rows[i].lane, BUS_LANE))
+			done += give_up(w, &rows[i]);
+		else if (w->bus)
 			events[n_events++] = &rows[i];
 		else
-			requests[n_requests++] = &rows[i];
+			done += outbox_fly(w, &rows[i]);
 	}
-	done += deliver_events(w, events, n_events);
-	done += deliver_requests(w, requests, n_requests);
-	return done;
+	return done + deliver_events(w, events, n_events);
 }

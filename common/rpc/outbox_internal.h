@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private to rpc/: the outbox's workers and their batches. */
+/* Private to rpc/: the outbox's workers, their batches, and what they have in flight. */
 #ifndef RPC_OUTBOX_INTERNAL_H
 #define RPC_OUTBOX_INTERNAL_H
 
@@ -9,15 +9,27 @@
 #include "common/rpc/rpc.h"
 
 #define BUS_LANE "bus"
-enum { SHARDS = 16, BATCH_MAX = 128, PAUSED_MAX = 64 };
+#define PEER_LANE "peer:"
+enum { SHARDS = 16, BATCH_MAX = 128, PAUSED_MAX = 64, IN_FLIGHT_DEFAULT = 256, IN_FLIGHT_MAX = 65536 };
 
 /* One due row, copied. */
 struct outbox_row {
 	int64_t id;
+	unsigned shard;
 	const char *lane, *eid, *kind, *dedup, *ref, *context_id, *trace;
 	struct bytes payload;
 	int64_t attempts;
 	bool give_up;
+	const char *address, *relates_to, *transaction_id, *message_id;
+	bool wants_callback;
+	int64_t timeout_s;
+};
+
+/* What a row's lane and kind mean. */
+struct outbox_target {
+	const struct function *fn;
+	enum outbox_kind kind;
+	struct oid to;
 };
 
 /* A peer that could not be reached is paused as a whole and then probed with one row (B1). */
@@ -28,24 +40,49 @@ struct pause {
 	bool away; /* the bus: there was no connection; it ends the pause when it is back */
 };
 
+struct outbox_worker;
 struct outbox {
 	struct outbox_spec spec;
-	pthread_t *threads;
-	unsigned n_threads;
-	pthread_mutex_t lock; /* of all below */
-	pthread_cond_t ring;
+	struct outbox_worker **workers; /* [0] works the bus */
+	unsigned n_workers;
+	pthread_mutex_t lock; /* of all below, and of what the workers say so of */
 	uint64_t rings;
-	unsigned waiting; /* workers that a ring must wake */
+	unsigned in_flight; /* of all workers */
 	bool closing;
 	struct pause paused[PAUSED_MAX];
 };
 
+/* One call that has been sent. From call_start_keep to its done it is the client's, then it waits in the worker's list. */
+struct flight;
+/* A lane with something in flight. */
+struct flight_lane {
+	char name[OID_MAX + 8]; /* "": free */
+	unsigned n;
+	const struct flight *probe; /* the one row by which a paused lane is tried; NULL: none is on its way */
+};
+
 struct outbox_worker {
 	struct outbox *outbox;
+	pthread_t thread;
 	struct db *db;
-	struct arena *arena;
+	struct arena *arena;     /* of one pass */
 	unsigned number;
 	bool bus;                /* works the bus's lane, and nothing else: events never wait for a peer */
+	bool closing;            /* the worker's own copy: nothing new is sent */
+
+	/* Shards whose locks this worker's connection holds: for a pass, or as long as one of their rows is in flight. */
+	int64_t session;         /* that connection's backend; 0: not known */
+	bool held[SHARDS];
+	unsigned flying[SHARDS];
+
+	struct flight **flights; /* room for max */
+	struct flight_lane *lanes;
+	unsigned n_flights, max;
+
+	/* Under the outbox's lock: */
+	pthread_cond_t ring;
+	bool waiting;
+	struct flight *landed;   /* back from the client, in no order: no two are of one (lane, EID) */
 };
 
 /* Lanes not to be worked now, blank between two; in a. */
@@ -57,7 +94,27 @@ void outbox_lane_reached(struct outbox *o, const char *lane);
 /* Milliseconds until the next pause ends; -1: none. */
 int64_t outbox_next_probe_ms(struct outbox *o);
 
-/* Delivers rows (of shards that are locked, at most one per (lane, eid)); returns how many were ended or put off. */
+/* outbox_shards.c: one pass. Locks what has work, delivers a batch of it, lets go of what has nothing in flight. How many rows were
+ * ended, put off or sent. */
+size_t outbox_pass(struct outbox_worker *w);
+
+/* outbox_deliver.c: rows of shards that are locked, at most one per (lane, eid). How many were ended, put off or sent. */
 size_t outbox_deliver(struct outbox_worker *w, const struct outbox_row *rows, size_t n);
+/* The row's mark, in a transaction of its own; 1, or 0 when the database did not take it. */
+size_t outbox_done(struct outbox_worker *w, int64_t id);
+size_t outbox_put_off(struct outbox_worker *w, const struct outbox_row *row, const char *why);
+size_t outbox_bury(struct outbox_worker *w, const struct outbox_row *row, const struct outbox_target *target, const char *why);
+/* False: the row is damaged. */
+bool outbox_target(struct arena *a, const struct outbox_row *row, struct outbox_target *out);
+void outbox_fault_point(const struct outbox_worker *w, const char *stage, const char *eid);
+
+/* outbox_flight.c. Sends a row, unless its lane has all that it may have in flight: then it stays as it is. 1: sent or put off. */
+size_t outbox_fly(struct outbox_worker *w, const struct outbox_row *row);
+/* Ends what has come back. */
+size_t outbox_land(struct outbox_worker *w);
+/* Adds lanes of which no row may be sent now to text, blank between two. */
+void outbox_full_lanes(const struct outbox_worker *w, struct buf *text);
+/* Ids of the rows in flight, blank between two. */
+void outbox_flying_ids(const struct outbox_worker *w, struct buf *text);
 
 #endif

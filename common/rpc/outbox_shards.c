@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who works what: a shard's advisory lock is held for a pass and, where a row was sent, until that row's end: one replica at a time
+ * (B1).
+ *
+ * Locks belong to a connection. When that is lost with rows in flight, another replica may take their shards and send them again.
+ * "At least once" allows that: receivers know repetitions (A1, A7), and to end a row that has been ended already harms nobody. */
+#include "common/rpc/outbox_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOCK_SPACE = 0x6F626F78 /* first half of the advisory locks; + 1 for the bus's */ };
+
+static void forget(struct outbox_worker *w)
+{
+	w->session = 0;
+	memset(w->held, 0, sizeof(w->held));
+}
+
+/* Held shards, blank between two; idle: only those of which nothing is in flight. */
+static const char *shards_text(struct outbox_worker *w, bool idle)
+{
+	CLEANUP(buf_free) struct buf text = { 0 };
+
+	buf_str(&text, "");
+	for (unsigned i = 0; i < SHARDS; i++)
+		if (w->held[i] && !(idle && w->flying[i]))
+			buf_printf(&text, "%s%u", text.len ? " " : "", i);
+	return arena_strdup(w->arena, text.data);
+}
+
+/* How many more shards this worker may take: a share, so that the others have work too. */
+static unsigned room(const struct outbox_worker *w)
+{
+	unsigned workers = w->bus ? 1 : w->outbox->spec.workers, share = (SHARDS + workers - 1) / workers, n = 0;
+
+	for (unsigned i = 0; i < SHARDS; i++)
+		n += w->held[i];
+	return n < share ? share - n : 0;
+}
+
+static void shards_read(struct outbox_worker *w, const char *text)
+{
+	char *end;
+
+	for (const char *p = text; *p; p = *end ? end + 1 : end) {
+		unsigned long shard = strtoul(p, &end, 10);
+
+		if (end == p)
+			return;
+		if (shard < SHARDS)
+			w->held[shard] = true;
+	}
+}
+
+/* Takes shards that have work, next to those that are held. False: the database is away. */
+static bool shards_take(struct outbox_worker *w, const char *skip)
+{
+	unsigned workers = w->bus ? 1 : w->outbox->spec.workers;
+	const struct rows *rows[2];
+	size_t n = 0;
+
+	if (!w->session) {
+		forget(w);
+		DB_QUEUE0(w->db, RPC_OUTBOX_FORGET);
+		n++;
+	}
+	DB_QUEUE(w->db, RPC_OUTBOX_TAKE, p_bool(w->bus), p_text(skip), p_int(w->arena, workers), p_int(w->arena, w->number),
+		 p_int(w->arena, room(w)), p_int(w->arena, LOCK_SPACE + w->bus), p_text(shards_text(w, false)));
+	if (db_sync(w->db, w->arena, rows, n + 1, NULL) != OK) {
+		forget(w); /* it may have taken some and not told */
+		return false;
+	}
+	if (row_int(rows[n], 0, 0) != w->session)
+		forget(w); /* a new connection: the locks are gone with the old one */
+	w->session = row_int(rows[n], 0, 0);
+	shards_read(w, row_text(rows[n], 0, 1));
+	return true;
+}
+
+static void shards_release(struct outbox_worker *w)
+{
+	const char *idle = shards_text(w, true);
+
+	if (!*idle)
+		return;
+	DB_QUEUE(w->db, RPC_OUTBOX_RELEASE, p_int(w->arena, LOCK_SPACE + w->bus), p_text(idle), p_int(w->arena, w->session));
+	if (db_sync(w->db, w->arena, NULL, 0, NULL) != OK) {
+		forget(w);
+		return;
+	}
+	for (unsigned i = 0; i < SHARDS; i++)
+		if (!w->flying[i])
+			w->held[i] = false;
+}
+
+static void row_read(struct arena *a, const struct rows *rows, size_t i, struct outbox_row *out)
+{
+	*out = (struct outbox_row){ .id = row_int(rows, i, 0),
+				    .shard = (unsigned)row_int(rows, i, 1) % SHARDS,
+				    .lane = row_text_dup(a, rows, i, 2),
+				    .eid = row_text_dup(a, rows, i, 3),
+				    .kind = row_text_dup(a, rows, i, 4),
+				    .dedup = row_text_dup(a, rows, i, 5),
+				    .ref = row_text_dup(a, rows, i, 6),
+				    .context_id = row_text_dup(a, rows, i, 7),
+				    .trace = row_text_dup(a, rows, i, 8),
+				    .payload = row_bytes_dup(a, rows, i, 9),
+				    .attempts = row_int(rows, i, 10),
+				    .give_up = row_bool(rows, i, 11),
+				    .address = row_text_dup(a, rows, i, 12),
+				    .relates_to = row_text_dup(a, rows, i, 13),
+				    .transaction_id = row_text_dup(a, rows, i, 14),
+				    .message_id = row_text_dup(a, rows, i, 15),
+				    .wants_callback = row_bool(rows, i, 16),
+				    .timeout_s = row_int(rows, i, 17) };
+}
+
+/* Of the bus under probe only the first row is taken; of a peer under probe: outbox_fly. */
+static size_t rows_admit(struct outbox_worker *w, const struct rows *rows, struct outbox_row *out)
+{
+	size_t n = rows_count(rows) < BATCH_MAX ? rows_count(rows) : BATCH_MAX;
+
+	if (w->bus && n > 1 && outbox_probing(w->outbox, BUS_LANE))
+		n = 1;
+	for (size_t i = 0; i < n; i++)
+		row_read(w->arena, rows, i, &out[i]);
+	return n;
+}
+
+static size_t shards_work(struct outbox_worker *w, const char *skip)
+{
+	struct outbox_row *batch = arena_array(w->arena, BATCH_MAX, sizeof(*batch));
+	CLEANUP(buf_free) struct buf flying = { 0 };
+	const char *held = shards_text(w, false);
+	const struct rows *rows;
+	size_t n;
+
+	if (!*held)
+		return 0;
+	outbox_flying_ids(w, &flying);
+	DB_QUEUE(w->db, RPC_OUTBOX_DUE, p_text(held), p_bool(w->bus), p_text(skip), p_int(w->arena, BATCH_MAX), p_text(flying.data),
+		 p_int(w->arena, w->session));
+	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
+		return 0;
+	n = rows_admit(w, rows, batch);
+	return n ? outbox_deliver(w, batch, n) : 0;
+}
+
+size_t outbox_pass(struct outbox_worker *w)
+{
+	CLEANUP(buf_free) struct buf skip = { 0 };
+	size_t done;
+
+	arena_reset(w->arena);
+	done = outbox_land(w);
+	if (w->closing)
+		return done; /* the locks end with the connection */
+	buf_str(&skip, outbox_paused_lanes(w->outbox, w->arena));
+	outbox_full_lanes(w, &skip);
+	if (shards_take(w, skip.data)) {
+		if (w->bus || w->n_flights < w->max)
+			done += shards_work(w, skip.data);
+		shards_release(w);
+	}
+	return done;
+}
