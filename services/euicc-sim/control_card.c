@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What may be asked of the cards. Keys are shown to nobody. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/rpc/json_out.h"
+#include "services/euicc-sim/control.h"
+
+enum { CARDS = 100, CARDS_MAX = 1000000, PER_S = 500 };
+
+static const char *phase_name(enum card_phase phase)
+{
+	switch (phase) {
+	case CARD_OFF:
+		return "off";
+	case CARD_ATTACHING:
+		return "attaching";
+	case CARD_IDLE:
+		return "idle";
+	}
+	return "unknown";
+}
+
+static const char *state_name(uint8_t state)
+{
+	switch (state) {
+	case ISDP_SELECTABLE:
+		return "selectable";
+	case ISDP_PERSONALIZED:
+		return "personalized";
+	case ISDP_DISABLED:
+		return "disabled";
+	case ISDP_ENABLED:
+		return "enabled";
+	default:
+		return "unknown";
+	}
+}
+
+static const char *yes(bool b)
+{
+	return b ? "true" : "false";
+}
+
+static void profile_out(struct buf *b, const struct card_profile *p)
+{
+	char aid[2 * AID_MAX + 1];
+
+	aid_format(&p->aid, aid);
+	buf_char(b, '{');
+	json_out_member(b, "iccid", p->iccid.text);
+	json_out_member(b, "aid", aid);
+	json_out_member(b, "state", state_name(p->state));
+	json_out_member(b, "msisdn", p->msisdn);
+	buf_printf(b, ",\"fallback\":%s}", yes(p->fallback));
+}
+
+static void card_out(struct buf *b, const struct holder *h)
+{
+	const struct card *c = h->card;
+	uint8_t enabled = card_enabled(c);
+	bool first = true;
+
+	buf_char(b, '{');
+	json_out_member(b, "eid", c->eid.text);
+	json_out_member(b, "phase", phase_name(c->phase));
+	json_out_member(b, "enabled", enabled == CARD_NONE ? NULL : c->profiles[enabled].iccid.text);
+	json_out_member(b, "smsr", *h->smsr ? h->smsr : NULL);
+	buf_printf(b, ",\"powered\":%s,\"http\":%s,\"session\":%s,\"pending\":%u,\"given_up\":%s,\"seq\":%u,\"tries\":%u",
+		   yes(c->powered), yes(c->http), yes(h->session != NULL), c->pending, yes(c->given_up), c->seq, c->tries);
+	buf_printf(b, ",\"switches\":%llu,\"commands\":%llu,\"waiting_sms\":%u,\"profiles\":[", (unsigned long long)c->switches,
+		   (unsigned long long)c->commands, h->n_waiting);
+	for (unsigned i = 0; i < CARD_PROFILES; i++) {
+		if (!c->profiles[i].aid.len)
+			continue;
+		if (!first)
+			buf_char(b, ',');
+		first = false;
+		profile_out(b, &c->profiles[i]);
+	}
+	buf_str(b, "]}");
+}
+
+static size_t number(const struct control_job *job, const char *name, size_t def, size_t max)
+{
+	const char *text = http_query(job->call, name);
+	unsigned long v;
+
+	if (!text || !*text || strspn(text, "0123456789") != strlen(text) || strlen(text) > 9)
+		return def;
+	v = strtoul(text, NULL, 10);
+	return v < max ? v : max;
+}
+
+/* NULL: answered with what is wrong. */
+static struct holder *named_card(struct control_job *job, const char *text)
+{
+	struct holder *h = NULL;
+	struct eid eid;
+
+	if (!text || !eid_parse(text, &eid)) {
+		control_fail(job, 400, "bad_eid", "eid should be 32 digits whose check digits hold");
+		return NULL;
+	}
+	h = fleet_by_eid(job->sim->fleet, &eid);
+	if (!h)
+		control_fail(job, 404, "no_card", "no batch file holds the card %s", eid.text);
+	return h;
+}
+
+void control_cards(struct control_job *job)
+{
+	const char *eid = http_query(job->call, "eid");
+	size_t n = fleet_count(job->sim->fleet), from = number(job, "from", 0, n), limit = number(job, "limit", CARDS, CARDS_MAX);
+	const struct holder *h = eid ? named_card(job, eid) : NULL;
+
+	if (eid && !h)
+		return;
+	buf_char(&job->out, '[');
+	if (h)
+		card_out(&job->out, h);
+	for (size_t i = from; !h && i < n && i - from < limit; i++) {
+		if (i > from)
+			buf_str(&job->out, ",\n");
+		card_out(&job->out, fleet_at(job->sim->fleet, i));
+	}
+	buf_char(&job->out, ']');
+}
+
+/* eid of the body: one card, or "*" (*out NULL). False: answered. */
+static bool which(struct control_job *job, struct holder **out)
+{
+	const char *text = json_string_value(json_object_get(job->body, "eid"));
+	struct holder *h = NULL;
+
+	if (!text || strcmp(text, "*") != 0) {
+		h = named_card(job, text);
+		if (!h)
+			return false;
+	}
+	*out = h;
+	return true;
+}
+
+/* Many cards do not get power in one moment: they would all attach, and call, in one. */
+static size_t power_all(struct sim *sim, bool on, json_int_t per_s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < fleet_count(sim->fleet); i++) {
+		struct holder *h = fleet_at(sim->fleet, i);
+
+		if (h->card->powered == on)
+			continue;
+		life_power(h, on);
+		if (on && h->card->powered)
+			life_attach(h, sim->config->attach_ms + (int64_t)(n * 1000 / (size_t)per_s));
+		n++;
+	}
+	return n;
+}
+
+void control_power(struct control_job *job)
+{
+	const json_t *on = json_object_get(job->body, "on"), *rate = json_object_get(job->body, "per_s");
+	json_int_t per_s = rate ? json_integer_value(rate) : PER_S;
+	struct holder *h;
+	size_t n = 1;
+
+	if (!which(job, &h))
+		return;
+	if (!json_is_boolean(on) || per_s < 1 || per_s > CARDS_MAX) {
+		control_fail(job, 400, "bad_body", "on should be true or false; per_s, when there, from 1 to %d", CARDS_MAX);
+		return;
+	}
+	if (h)
+		life_power(h, json_is_true(on));
+	else
+		n = power_all(job->sim, json_is_true(on), per_s);
+	buf_printf(&job->out, "{\"cards\":%zu}", n);
+}
+
+void control_coverage(struct control_job *job)
+{
+	struct holder *h;
+
+	if (!which(job, &h))
+		return;
+	if (!h)
+		control_fail(job, 400, "bad_eid", "coverage is lost by one card at a time");
+	else if (h->card->phase != CARD_IDLE)
+		control_fail(job, 409, "not_attached", "the card is %s; only an attached one loses coverage",
+			     phase_name(h->card->phase));
+	else
+		life_coverage_lost(h);
+	buf_str(&job->out, "{}");
+}
+
+static bool named_hook(struct control_job *job, enum hook_kind *out)
+{
+	const char *name = json_string_value(json_object_get(job->body, "hook"));
+
+	if (name && hook_parse(name, out))
+		return true;
+	control_fail(job, 400, "bad_hook", "hook should be one of those that docs/operate.md lists, as refuse-attach");
+	return false;
+}
+
+void control_hooks(struct control_job *job)
+{
+	hooks_json(job->sim->hooks, &job->out);
+}
+
+void control_hook_arm(struct control_job *job)
+{
+	const json_t *times = json_object_get(job->body, "times"), *argument = json_object_get(job->body, "argument");
+	json_int_t n = times ? json_integer_value(times) : 0;
+	enum hook_kind kind;
+	struct holder *h;
+
+	if (!named_hook(job, &kind) || !which(job, &h))
+		return;
+	if ((times && !json_is_integer(times)) || n < 0 || n > CARDS_MAX || (argument && !json_is_string(argument))) {
+		control_fail(job, 400, "bad_body", "times should be a number from 0 (until it is cleared) to %d, argument a text",
+			     CARDS_MAX);
+		return;
+	}
+	hook_arm(job->sim->hooks, kind, h ? &h->card->eid : NULL, (unsigned)n, argument ? json_string_value(argument) : "");
+	hooks_json(job->sim->hooks, &job->out);
+}
+
+void control_hook_clear(struct control_job *job)
+{
+	enum hook_kind kind;
+	struct holder *h;
+
+	if (!named_hook(job, &kind) || !which(job, &h))
+		return;
+	hook_clear(job->sim->hooks, kind, h ? &h->card->eid : NULL);
+	hooks_json(job->sim->hooks, &job->out);
+}
+
+/* Cards that did not know where to go may do now. */
+static void go_on_all(struct sim *sim)
+{
+	for (size_t i = 0; i < fleet_count(sim->fleet); i++)
+		life_go_on(fleet_at(sim->fleet, i));
+}
+
+void control_load(struct control_job *job)
+{
+	json_t *smsr = json_object_get(job->body, "smsr");
+	char error[SIM_ERROR] = "";
+	size_t n = 0;
+
+	if (smsr && !targets_take(job->sim->targets, smsr, error)) {
+		control_fail(job, 400, "bad_smsr", "%s", error);
+		return;
+	}
+	if (!fleet_load(job->sim->fleet, &n, error)) {
+		control_fail(job, 422, "bad_batch", "%s", error);
+		return;
+	}
+	if (smsr)
+		go_on_all(job->sim);
+	buf_printf(&job->out, "{\"new\":%zu,\"cards\":%zu}", n, fleet_count(job->sim->fleet));
+}
+
+void control_stats(struct control_job *job)
+{
+	const struct sim_stats *s = &job->sim->stats;
+
+	buf_printf(&job->out, "{\"cards\":%zu,\"open_sessions\":%zu,\"smpp_bound\":%u", fleet_count(job->sim->fleet),
+		   job->sim->open_sessions, smsc_bound(job->sim->smsc));
+	buf_printf(&job->out, ",\"sessions\":%llu,\"sms_in\":%llu,\"por_out\":%llu,\"notifications\":%llu,\"scripts\":%llu}",
+		   (unsigned long long)s->sessions, (unsigned long long)s->sms_in, (unsigned long long)s->por_out,
+		   (unsigned long long)s->notifications, (unsigned long long)s->scripts);
+}
+
+void control_health(struct control_job *job)
+{
+	buf_str(&job->out, "{\"status\":\"ok\"}");
+}
