@@ -63,10 +63,12 @@ bool accept_event(struct http_server *s, const void *ptr)
 	for (int i = 0; i < AT_ONCE && !error; i++)
 		error = accept_one(s) ? 0 : errno;
 	pthread_mutex_lock(&s->lock);
-	if (error && error != EAGAIN) /* too many open files: again when some may have been closed */
+	if (error && error != EAGAIN) { /* too many open files: again when some may have been closed */
 		s->accept_again_ms = clock_ms() + PAUSE_MS;
-	else if (s->accepting)
+		watch_wake_by(s, s->accept_again_ms);
+	} else if (s->accepting) {
 		arm(s, EPOLL_CTL_MOD);
+	}
 	return true;
 }
 

@@ -125,6 +125,27 @@ static void hung_up(struct conn *conn)
 		park_abandon(conn->parked, 0);
 }
 
+static void plan(struct http_server *s, int64_t at_ms)
+{
+	const int64_t soonest = clock_ms() + ROUND_MS;
+
+	if (at_ms < soonest)
+		at_ms = soonest;
+	if (at_ms < s->wake_ms)
+		s->wake_ms = at_ms;
+}
+
+/* Lock held. It looks at every connection: for when a deadline has come, not for every event, of which a listener with thousands of
+ * cards has thousands in a second. */
+static void look_at_deadlines(struct http_server *s)
+{
+	s->wake_ms = INT64_MAX; /* park_expire releases the lock: deadlines that are set meanwhile must lower it */
+	plan(s, park_expire(s));
+	plan(s, cut_overdue(s));
+	plan(s, linger_expire(s));
+	plan(s, accept_again(s));
+}
+
 static void *watch_main(void *arg)
 {
 	struct http_server *s = arg;
@@ -132,18 +153,13 @@ static void *watch_main(void *arg)
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop_watcher) {
-		int64_t parked = park_expire(s), open = cut_overdue(s), linger = linger_expire(s), again = accept_again(s);
-		int64_t next = parked < open ? parked : open;
-		int64_t soonest = clock_ms() + ROUND_MS;
 		uint64_t count;
+		int64_t next;
 		int n;
 
 		watch_reap(s); /* no event of an earlier round is left */
-		if (linger < next)
-			next = linger;
-		if (again < next)
-			next = again;
-		s->wake_ms = next < soonest ? soonest : next;
+		if (s->wake_ms <= clock_ms())
+			look_at_deadlines(s);
 		next = s->wake_ms;
 		pthread_mutex_unlock(&s->lock);
 		n = epoll_wait(s->epoll_fd, events, EVENTS, sleep_ms(next));
