@@ -37,8 +37,8 @@ struct answer {
 void answer_free(struct answer *a);
 /* Makes it ready for the next one. */
 void answer_clear(struct answer *a);
-/* Takes bytes as they come, cut anywhere. Returns how many belong to this answer: fewer than n only at its end. False in *out_good: it
- * is no answer that we take; a->why says what. */
+/* Takes bytes as they come, cut anywhere. Returns how many belong to this answer: fewer than n only at its end. False in *out_good:
+ * it is no answer that we take; a->why says what. */
 size_t answer_feed(struct answer *a, const void *data, size_t n, bool *out_good);
 const char *answer_header(const struct answer *a, const char *name);
 

@@ -48,9 +48,9 @@ struct http_spec {
 	unsigned lifetime_s;     /* kept-alive connections are closed after this (A5: 300); 0: never */
 	size_t max_body;         /* bytes; more is 413 and the connection closed */
 	size_t connection_memory; /* bytes that a connection may use for headers and buffers; 0: the library's 32 KiB */
-	/* HTTP_PSK: the key of an identity, at most max bytes into key; its length, 0: unknown identity, the handshake fails without
-	 * an answer. Runs in the handshake on the pool thread: one short statement. thread: what thread_open gave. Answers of such a listener
-	 * carry no Date header: cards know few. */
+	/* HTTP_PSK: the key of an identity, at most max bytes into key; its length, 0: unknown identity, the handshake fails
+	 * without an answer. Runs in the handshake on the pool thread: one short statement. thread: what thread_open gave. Answers
+	 * of such a listener carry no Date header: cards know few. */
 	size_t (*psk)(void *ctx, void *thread, const char *identity, uint8_t *key, size_t max);
 	/* Per-thread state for handlers (a database connection, an arena): made when a pool thread first handles a call. May be
 	 * NULL. */

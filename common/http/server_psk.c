@@ -12,8 +12,8 @@
 
 enum { KEY_MAX = 64, IDENTITY_MAX = 128 /* GnuTLS takes no longer one */, WHOLE_RECORD = 16384, NO_SUCH_USER = 1 };
 
-/* Runs in the handshake, on a pool thread. NO_SUCH_USER: GnuTLS goes on with a random key, so that a stranger cannot tell an identity
- * that we do not know from a wrong key. */
+/* Runs in the handshake, on a pool thread. NO_SUCH_USER: GnuTLS goes on with a random key, so that a stranger cannot tell an
+ * identity that we do not know from a wrong key. */
 static int find_key(gnutls_session_t session, const gnutls_datum_t *username, gnutls_datum_t *key)
 {
 	const struct conn *conn = gnutls_session_get_ptr(session);
