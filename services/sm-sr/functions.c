@@ -2,11 +2,13 @@
 /* What this sm-sr serves; every other row of proto/functions.def is answered 1.6/3.1 by the pipeline. */
 #include "services/sm-sr/functions.h"
 
-#include "services/sm-sr/smsr.h"
+#include "services/sm-sr/procedures.h"
 
 const struct served smsr_served[] = {
 	{ FN_ES1_RegisterEIS, &es1_register_eis_load, es1_register_eis, es1_register_eis_committed },
 	SERVE(ES1, UpdateEISAdditionalProperties, &es1_update_properties_load, es1_update_eis_additional_properties),
 	SERVE(ES4, GetEIS, &es4_get_eis_load, es4_get_eis),
+	{ FN_ES4_EnableProfile, &es4_enable_profile_load, es4_enable_profile, es4_procedure_committed },
+	{ FN_ES4_AuditEIS, &es4_audit_eis_load, es4_audit_eis, es4_procedure_committed },
 };
 const size_t smsr_served_count = LEN(smsr_served);

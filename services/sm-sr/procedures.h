@@ -29,8 +29,7 @@ void procedure_unanswerable(struct card_case *c, const struct card_command *m, c
 void procedure_lost(struct card_case *c, struct card_command *m);
 /* A notification from this card, authenticated. *out_confirm: the session is to confirm it now (decisions.md C9, procedures.md 4.11); its effects on
  * EIS and procedure wait for the answer to the confirmation, which comes as procedure_answered with COMMAND_CONFIRM. The confirmation is made
- * here, fetched by c->session (set before): the last of c->commands. Of what is sent when *out_confirm is false, procedure_notified knows
- * nothing. */
+ * here, fetched by c->session (set before): the last of c->commands. */
 void procedure_notified(struct card_case *c, const struct notification *n, bool *out_confirm);
 
 /* The first script for an uncertain card (C3): GET STATUS of all and its resources, fetched by c->session. When the card is uncertain still

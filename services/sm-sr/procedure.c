@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The procedure engine: how a procedure starts, moves and is withdrawn, and who is asked when the card said something. */
+#include "services/sm-sr/procedure_internal.h"
+
+#include <string.h>
+
+#include "common/base/clock.h"
+
+const struct bytes NO_DATA = { NULL, 0 };
+
+void card_log(const struct card_case *c, enum log_level level, const char *event, const char *fmt, ...)
+{
+	struct log_line l;
+	va_list args;
+
+	va_start(args, fmt);
+	log_begin(&l, level, event);
+	log_str(&l, "eid", c->eid.text);
+	log_str(&l, "procedure", c->running ? c->running->id : NULL);
+	log_str(&l, "state", c->running ? procedure_state_name(c->running->state) : NULL);
+	log_str(&l, "msg", arena_vprintf(c->a, fmt, args));
+	log_end(&l);
+	va_end(args);
+}
+
+void card_uncertain(struct card_case *c, const char *why)
+{
+	if (c->uncertain)
+		return;
+	card_log(c, LOG_WARN, "card_uncertain", "%s", why);
+	case_uncertain(c, true);
+}
+
+result card_error(struct card_case *c, const char *command, uint16_t sw)
+{
+	return failed(c->a, CODE_CARD_ERROR, c->eid.text, "%s was answered %04X: %s", command, sw, sw_text(sw));
+}
+
+struct procedure *running_enable(const struct card_case *c)
+{
+	return c->running && c->running->kind == PROC_ENABLE ? c->running : NULL;
+}
+
+struct procedure *running_enable_of(const struct card_case *c, const struct aid *isdp)
+{
+	struct procedure *p = running_enable(c);
+
+	return p && aid_equal(&p->isdp, isdp) ? p : NULL;
+}
+
+bool command_is_of(const struct card_command *m, const struct procedure *p)
+{
+	return p && m->procedure && !strcmp(m->procedure, p->id);
+}
+
+void commands_done(struct card_case *c, const struct procedure *p)
+{
+	for (size_t i = 0; i < c->n_commands; i++)
+		if (c->commands[i].state == COMMAND_FETCHED && command_is_of(&c->commands[i], p))
+			case_command_answered(c, &c->commands[i]);
+	case_withdraw(c, p);
+}
+
+result procedure_may_start(struct arena *a, const struct card_case *c)
+{
+	if (c->busy_holder || c->running)
+		return failed(a, CODE_BUSY, c->eid.text, "another procedure commands this eUICC");
+	return OK;
+}
+
+static struct procedure *procedure_new(const struct rq *rq, const struct card_case *c, const struct procedure_start *s)
+{
+	struct procedure *p = ARENA_NEW(c->a, struct procedure);
+	const struct profile_info *before = case_enabled(c);
+	char *id = arena_alloc(c->a, UUID_TEXT);
+
+	uuid_new(id);
+	p->id = id;
+	p->kind = s->kind;
+	p->state = PROC_QUEUED;
+	p->caller = rq->caller->oid;
+	p->caller_roles = rq->caller->roles;
+	p->function = rq->fn->wire;
+	p->fci = rq->claim_key;
+	p->context_id = rq->envelope->context_id ? rq->envelope->context_id : "";
+	p->trace = rq->trace ? rq->trace : "";
+	p->iccids = s->iccids ? s->iccids : "";
+	if (s->target) {
+		p->iccid = s->target->iccid;
+		p->isdp = s->target->isdp_aid;
+	}
+	if (before)
+		p->before = before->isdp_aid;
+	p->started_at = clock_wall_us();
+	p->deadline = p->started_at + (int64_t)rq->validity_s * 1000000;
+	return p;
+}
+
+static struct param p_aid(const struct aid *aid)
+{
+	return aid->len ? p_bytes(aid->data, aid->len) : p_null();
+}
+
+result procedure_start(struct rq *rq, struct card_case *c, const struct procedure_start *s)
+{
+	struct procedure *p;
+
+	TRY(procedure_may_start(rq->arena, c));
+	p = procedure_new(rq, c, s);
+	DB_QUEUE(c->db, SMSR_PROCEDURE_START, p_text(c->eid.text), p_text(p->id), p_int(c->a, p->kind), p_text(p->caller.text),
+		 p_int(c->a, p->caller_roles), p_text(p->function), p_text(p->fci), p_text(p->context_id), p_text(p->trace),
+		 p_text(p->iccid.text), p_aid(&p->isdp), p_aid(&p->before), p_text(p->iccids), p_int(c->a, rq->validity_s));
+	c->running = p;
+	c->busy_holder = p->caller.text;
+	switch (p->kind) {
+	case PROC_ENABLE:
+		enable_command_add(c, p);
+		break;
+	case PROC_AUDIT:
+		status_command_add(c, p);
+		break;
+	case PROC_KINDS:
+		break;
+	}
+	return OK;
+}
+
+bool procedure_step(struct card_case *c, enum procedure_event event)
+{
+	struct procedure *p = c->running;
+	enum procedure_state next = p ? procedure_next(p->kind, p->state, event) : PROC_STATES;
+
+	if (next == PROC_STATES) {
+		card_log(c, LOG_WARN, "procedure_event_refused", "%s cannot happen here", procedure_event_name(event));
+		return false;
+	}
+	/* The last step is procedure_end's: with the outcome, in one statement. */
+	if (next == PROC_ENDED || next == p->state)
+		return true;
+	DB_QUEUE(c->db, SMSR_PROCEDURE_STEP, p_text(c->eid.text), p_text(p->id), p_int(c->a, p->state), p_int(c->a, next));
+	p->state = next;
+	return true;
+}
+
+/* How many answers a command may have. */
+static size_t commands_in(const struct card_command *m)
+{
+	struct script script;
+	const char *why;
+
+	return script_parse(m->script, &script, &why) ? script.n : 0;
+}
+
+static const char *answer_wrong(const struct card_command *m, const struct script_answer *answer)
+{
+	if (answer->bad_format)
+		return "the eUICC could not read the script";
+	if (answer->n == 0)
+		return "the eUICC's answer has no result";
+	if (answer->n > commands_in(m))
+		return "the eUICC's answer has more results than there were commands";
+	return NULL;
+}
+
+void procedure_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer)
+{
+	const char *wrong = answer_wrong(m, answer);
+
+	if (wrong) {
+		procedure_unanswerable(c, m, wrong);
+		return;
+	}
+	switch (m->kind) {
+	case COMMAND_ENABLE:
+		enable_answered(c, m, answer);
+		break;
+	case COMMAND_STATUS:
+		status_answered(c, m, answer);
+		break;
+	case COMMAND_CONFIRM:
+		confirm_answered(c, m, answer);
+		break;
+	}
+}
+
+/* m may be an older copy of what stands in the case. */
+static void command_close(struct card_case *c, const struct card_command *m)
+{
+	for (size_t i = 0; i < c->n_commands; i++)
+		if (c->commands[i].seq == m->seq && c->commands[i].state == COMMAND_FETCHED)
+			case_command_answered(c, &c->commands[i]);
+}
+
+void procedure_unanswerable(struct card_case *c, const struct card_command *m, const char *why)
+{
+	command_close(c, m);
+	card_uncertain(c, why);
+	/* An unconfirmed notification comes again, or the procedure expires (C9). */
+	if (m->kind == COMMAND_CONFIRM || !command_is_of(m, c->running))
+		return;
+	if (procedure_step(c, PEV_REFUSED))
+		procedure_end(c, failed(c->a, CODE_CARD_ERROR, c->eid.text, "%s", why), NO_DATA);
+}
+
+/* The command waits again, so that the card is woken; whether it is sent, the audit that comes first decides (C3). */
+void procedure_lost(struct card_case *c, struct card_command *m)
+{
+	bool ours = command_is_of(m, c->running);
+
+	card_uncertain(c, "a session ended with a command unanswered");
+	if (ours && m->kind == COMMAND_ENABLE) {
+		case_command_again(c, m);
+		(void)procedure_step(c, PEV_LOST);
+		return;
+	}
+	case_command_answered(c, m);
+	if (ours) {
+		/* Part of a list cannot be gone on with in another session: all of it again. */
+		(void)procedure_step(c, PEV_LOST);
+		status_command_add(c, c->running);
+	} else if (m->kind == COMMAND_CONFIRM && running_enable(c) && c->running->state == PROC_CONFIRMING) {
+		(void)procedure_step(c, PEV_LOST);
+	}
+}
+
+static result expired(struct arena *a, enum code code)
+{
+	struct result *r = ARENA_NEW(a, struct result);
+
+	r->status = STATUS_EXPIRED;
+	r->code = code;
+	return r;
+}
+
+void procedure_expire(struct card_case *c)
+{
+	const struct procedure *p = c->running;
+	bool taken = p && p->state != PROC_QUEUED;
+
+	if (!p || !procedure_step(c, PEV_EXPIRED))
+		return;
+	/* What the card does from now on is not confirmed: it goes back by itself. */
+	if (p->kind == PROC_ENABLE && taken)
+		case_expired_aid(c, &p->isdp);
+	if (case_fetched(c))
+		card_uncertain(c, "the validity period ended with a command unanswered");
+	procedure_end(c, expired(c->a, taken ? CODE_NO_RESPONSE : CODE_TIME_EXPIRED), NO_DATA);
+}

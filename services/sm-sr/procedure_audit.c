@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Auditing a card: its list of ISD-Ps and its resources, asked by AuditEIS, or by the engine because the card is uncertain. */
+#include <string.h>
+
+#include "services/sm-sr/procedure_internal.h"
+
+enum { AT_STATUS, AT_RESOURCES };
+
+static void status_script(struct buf *out, bool next)
+{
+	CLEANUP(buf_free) struct buf status = { 0 };
+	CLEANUP(buf_free) struct buf resources = { 0 };
+	struct bytes apdus[2];
+
+	isdr_get_status(&status, NULL, next);
+	isdr_get_resources(&resources);
+	apdus[AT_STATUS] = (struct bytes){ (const uint8_t *)status.data, status.len };
+	apdus[AT_RESOURCES] = (struct bytes){ (const uint8_t *)resources.data, resources.len };
+	script_build(out, SCRIPT_INDEFINITE, apdus, LEN(apdus));
+}
+
+void status_command_add(struct card_case *c, const struct procedure *p)
+{
+	CLEANUP(buf_free) struct buf script = { 0 };
+
+	status_script(&script, false);
+	case_command_add(c, p, COMMAND_STATUS, &script);
+}
+
+/* The same list serves who waits for one. */
+static struct card_command *status_queued(const struct card_case *c)
+{
+	for (size_t i = 0; i < c->n_commands; i++)
+		if (c->commands[i].kind == COMMAND_STATUS && c->commands[i].state == COMMAND_QUEUED && command_is_of(&c->commands[i], c->running))
+			return &c->commands[i];
+	return NULL;
+}
+
+struct card_command *procedure_audit_now(struct card_case *c)
+{
+	CLEANUP(buf_free) struct buf script = { 0 };
+	struct card_command *m = status_queued(c);
+
+	if (m && procedure_step(c, PEV_FETCHED)) {
+		case_command_fetched(c, m, c->session);
+		return m;
+	}
+	status_script(&script, false);
+	return case_command_now(c, NULL, COMMAND_STATUS, c->session, &script);
+}
+
+/* The card goes on where it stopped when this is the next that it gets; what it said so far is kept in the row. */
+static void status_next(struct card_case *c, const struct card_command *m, struct bytes list)
+{
+	CLEANUP(buf_free) struct buf script = { 0 };
+	struct card_command *next;
+
+	status_script(&script, true);
+	next = case_command_now(c, command_is_of(m, c->running) ? c->running : NULL, COMMAND_STATUS, m->session, &script);
+	next->kept = list;
+	DB_QUEUE(c->db, SMSR_COMMAND_KEEP, p_text(c->eid.text), p_int(c->a, COMMAND_STATUS), p_bytes(list.data, list.len));
+}
+
+static void status_refused(struct card_case *c, const struct card_command *m, uint16_t sw)
+{
+	if (!command_is_of(m, c->running))
+		card_log(c, LOG_WARN, "audit_refused", "GET STATUS was answered %04X: %s", sw, sw_text(sw));
+	else if (procedure_step(c, PEV_REFUSED))
+		procedure_end(c, card_error(c, "GET STATUS", sw), NO_DATA);
+}
+
+static struct card_resources resources_of(struct card_case *c, const struct script_answer *answer)
+{
+	struct card_resources r = { -1, -1, -1 };
+	const struct script_result *said = &answer->results[AT_RESOURCES];
+
+	if (answer->n <= AT_RESOURCES || said->sw != SW_OK || !isdr_resources_parse(said->data, &r)) {
+		card_log(c, LOG_INFO, "audit_resources", "the card does not say its resources");
+		return (struct card_resources){ -1, -1, -1 };
+	}
+	return r;
+}
+
+/* Owners learn of a change that nobody asked for. What an enable does is told when it ends; of one that expired the card is expected to go back. */
+static void tell_found(struct card_case *c, const struct profile_info *was)
+{
+	const struct profile_info *is = case_enabled(c);
+
+	if (!is || running_enable(c) || (was && aid_equal(&was->isdp_aid, &is->isdp_aid)))
+		return;
+	if (c->expired_aid.len && aid_equal(&c->expired_aid, &is->isdp_aid))
+		return;
+	tell_profile_change(c, was, is, NULL);
+}
+
+static void status_complete(struct card_case *c, const struct isdp_status *list, size_t n, const struct card_resources *resources)
+{
+	const struct profile_info *enabled = case_enabled(c), *was = NULL;
+
+	if (enabled) /* the audit may take it out */
+		was = arena_memdup(c->a, enabled, sizeof(*enabled));
+	eis_audited(c, list, n, resources);
+	if (c->uncertain)
+		case_uncertain(c, false);
+	tell_found(c, was);
+	enable_audited(c, list, n);
+	if (c->running && c->running->kind == PROC_AUDIT && procedure_step(c, PEV_ACCEPTED)) {
+		commands_done(c, c->running);
+		procedure_end(c, OK, NO_DATA);
+	}
+}
+
+void status_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer)
+{
+	const struct script_result *r = &answer->results[AT_STATUS];
+	CLEANUP(buf_free) struct buf all = { 0 };
+	struct card_resources resources;
+	struct isdp_status *list;
+	struct bytes data;
+	size_t n;
+
+	if (r->sw != SW_OK && r->sw != SW_MORE) {
+		status_refused(c, m, r->sw);
+		return;
+	}
+	buf_add(&all, m->kept.data, m->kept.len);
+	buf_add(&all, r->data.data, r->data.len);
+	data = (struct bytes){ arena_memdup(c->a, all.data, all.len), all.len };
+	if (!isdr_status_parse(c->a, data, &list, &n) || (r->sw == SW_MORE && r->data.len == 0)) {
+		procedure_unanswerable(c, m, "the eUICC's list of ISD-Ps is broken");
+		return;
+	}
+	if (r->sw == SW_MORE) {
+		status_next(c, m, data);
+		return;
+	}
+	resources = resources_of(c, answer);
+	status_complete(c, list, n, &resources);
+}

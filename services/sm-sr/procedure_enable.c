@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Enabling a profile: the command, its answer, and what the card says came of it. */
+#include "services/sm-sr/procedure_internal.h"
+
+void enable_command_add(struct card_case *c, const struct procedure *p)
+{
+	CLEANUP(buf_free) struct buf apdu = { 0 };
+	CLEANUP(buf_free) struct buf script = { 0 };
+	struct bytes one;
+
+	isdr_enable_profile(&apdu, &p->isdp);
+	one = (struct bytes){ (const uint8_t *)apdu.data, apdu.len };
+	script_build(&script, SCRIPT_INDEFINITE, &one, 1);
+	case_command_add(c, p, COMMAND_ENABLE, &script);
+}
+
+/* As the card said it: data and status word. */
+static struct bytes raw_answer(struct arena *a, const struct script_result *r)
+{
+	CLEANUP(buf_free) struct buf raw = { 0 };
+	const uint8_t sw[2] = { (uint8_t)(r->sw >> 8), (uint8_t)r->sw };
+
+	buf_add(&raw, r->data.data, r->data.len);
+	buf_add(&raw, sw, sizeof(sw));
+	return (struct bytes){ arena_memdup(a, raw.data, raw.len), raw.len };
+}
+
+void enable_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer)
+{
+	const struct script_result *r = &answer->results[0];
+	struct procedure *p = running_enable(c);
+
+	if (!command_is_of(m, p)) {
+		card_log(c, LOG_INFO, "answer_late", "the answer to an enable that has ended: %04X", r->sw);
+		return;
+	}
+	if (r->sw == SW_OK) {
+		(void)procedure_step(c, PEV_ACCEPTED);
+		return;
+	}
+	if (!procedure_step(c, PEV_REFUSED))
+		return;
+	if (r->sw == SW_POL1)
+		procedure_end(c, failed(c->a, CODE_POL1_REFUSES, p->iccid.text, NULL), NO_DATA);
+	else
+		procedure_end(c, card_error(c, "EnableProfile", r->sw), raw_answer(c->a, r));
+}
+
+/* While an enable is on its way the EIS may already follow the card (an audit), but nobody was told. */
+const struct profile_info *last_told(const struct card_case *c)
+{
+	const struct procedure *p = running_enable(c);
+
+	if (p && p->state != PROC_QUEUED && p->before.len)
+		return case_profile_of_aid(c, &p->before);
+	return case_enabled(c);
+}
+
+void enable_succeeded(struct card_case *c)
+{
+	struct procedure *p = c->running;
+	const struct profile_info *was = last_told(c);
+
+	if (!procedure_step(c, PEV_CONFIRMED))
+		return;
+	if (!eis_enabled_is(c, &p->isdp))
+		card_uncertain(c, "the profile that was enabled is no longer in the EIS");
+	if (c->expired_aid.len && aid_equal(&c->expired_aid, &p->isdp))
+		case_expired_aid(c, NULL);
+	tell_profile_change(c, was, case_profile_of_aid(c, &p->isdp), &p->caller);
+	procedure_end(c, OK, NO_DATA);
+}
+
+void enable_failed(struct card_case *c, enum procedure_event event, const char *why)
+{
+	struct procedure *p = running_enable(c);
+
+	/* Not fetched yet: that was about something older. */
+	if (!p || p->state == PROC_QUEUED || !procedure_step(c, event))
+		return;
+	commands_done(c, p);
+	procedure_end(c, failed(c->a, CODE_ENABLE_ROLLED_BACK, p->iccid.text, "%s", why), NO_DATA);
+}
+
+static bool listed_enabled(const struct isdp_status *list, size_t n, const struct aid *isdp)
+{
+	for (size_t i = 0; i < n; i++)
+		if (aid_equal(&list[i].aid, isdp))
+			return list[i].state == ISDP_ENABLED;
+	return false;
+}
+
+/* It was not executed: what the card has of p is to be sent again. */
+static void commands_again(struct card_case *c, const struct procedure *p)
+{
+	for (size_t i = 0; i < c->n_commands; i++)
+		if (c->commands[i].state == COMMAND_FETCHED && command_is_of(&c->commands[i], p))
+			case_command_again(c, &c->commands[i]);
+}
+
+void enable_audited(struct card_case *c, const struct isdp_status *list, size_t n)
+{
+	struct procedure *p = running_enable(c);
+
+	if (!p)
+		return;
+	if (listed_enabled(list, n, &p->isdp)) {
+		/* Sent before, or by an older enable: its notification will tell (C3). */
+		if (procedure_step(c, PEV_DONE))
+			commands_done(c, p);
+	} else if (p->state != PROC_QUEUED && procedure_step(c, PEV_NOT_DONE) && p->state == PROC_QUEUED) {
+		commands_again(c, p);
+	}
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a procedure ends, and who is told what (decisions.md A2, A7). */
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/rpc/rpc.h"
+#include "services/sm-sr/procedure_internal.h"
+
+static const int64_t NOTIFY_GIVE_UP_US = 72 * 3600 * INT64_C(1000000);
+
+static const struct function *function_of(const struct procedure *p)
+{
+	for (int id = 0; id < FN_COUNT; id++)
+		if (!strcmp(function_by_id((enum function_id)id)->wire, p->function))
+			return function_by_id((enum function_id)id);
+	return NULL;
+}
+
+/* iccids: blank between two. */
+static bool named(const char *iccids, const char *iccid)
+{
+	size_t n = strlen(iccid);
+
+	for (const char *p = strstr(iccids, iccid); p; p = strstr(p + 1, iccid))
+		if ((p == iccids || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
+			return true;
+	return false;
+}
+
+/* Only those that were asked about; none named: all. */
+static void keep_named(struct eis *eis, const char *iccids)
+{
+	size_t kept = 0;
+
+	if (!*iccids)
+		return;
+	for (size_t i = 0; i < eis->n_profiles; i++)
+		if (named(iccids, eis->profiles[i].iccid.text))
+			eis->profiles[kept++] = eis->profiles[i];
+	eis->n_profiles = kept;
+}
+
+/* The case's EIS stays whole: what the filter changes is copied. */
+static struct eis *eis_for(const struct card_case *c, const struct procedure *p)
+{
+	struct eis *eis = arena_memdup(c->a, &c->eis, sizeof(*eis));
+
+	eis->profiles = arena_memdup(c->a, eis->profiles, eis->n_profiles * sizeof(*eis->profiles));
+	eis->isdr.keysets = arena_memdup(c->a, eis->isdr.keysets, eis->isdr.n_keysets * sizeof(*eis->isdr.keysets));
+	(void)eis_filter(eis, p->caller_roles & ROLE_OPERATOR ? VIEW_OPERATOR : VIEW_M2M_SP, &p->caller, NULL, 0);
+	keep_named(eis, p->iccids);
+	return eis;
+}
+
+static struct bytes answer_of(const struct card_case *c, const struct procedure *p, const struct function *fn, result outcome,
+			      struct bytes response_data)
+{
+	struct card_rs card = { .euicc_response_data = response_data };
+	struct es4_audit_eis_rs audit = { .eis = NULL };
+
+	if (p->kind == PROC_AUDIT) {
+		audit.eis = outcome == OK ? eis_for(c, p) : NULL;
+		return deferred_encode(c->a, fn, &audit, outcome, false, p->started_at);
+	}
+	return deferred_encode(c->a, fn, &card, outcome, response_data.len > 0, p->started_at);
+}
+
+static const char *now_text(const struct card_case *c)
+{
+	char *at = arena_alloc(c->a, DATETIME_MAX);
+
+	datetime_format(clock_wall_us(), at);
+	return at;
+}
+
+static const char *status_word(result outcome)
+{
+	return status_name(outcome ? outcome->status : STATUS_SUCCESS);
+}
+
+static void ended_event(struct card_case *c, const struct procedure *p, result outcome)
+{
+	const struct status_code *code = outcome ? status_code(outcome->code) : NULL;
+	const char *json;
+
+	json = arena_printf(c->a,
+			    "{\"eid\":\"%s\",\"procedure\":\"%s\",\"kind\":\"%s\",\"function\":\"%s\",\"caller\":\"%s\",\"status\":\"%s\","
+			    "\"code\":\"%s%s%s\",\"smsr\":\"%s\",\"at\":\"%s\"}",
+			    c->eid.text, p->id, procedure_kind_name(p->kind), p->function, p->caller.text, status_word(outcome),
+			    code ? code->subject : "", code ? "/" : "", code ? code->reason : "", c->rpc->self.text, now_text(c));
+	outbox_event(c->db, c->a, "procedure.ended", c->eid.text, p->trace, json);
+}
+
+static void ended_log(const struct card_case *c, const struct procedure *p, result outcome)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_INFO, "procedure_ended");
+	log_str(&l, "eid", c->eid.text);
+	log_str(&l, "procedure", p->id);
+	log_str(&l, "function", p->function);
+	log_str(&l, "caller", p->caller.text);
+	log_str(&l, "state", procedure_state_name(p->state));
+	log_str(&l, "status", status_word(outcome));
+	log_str(&l, "code", outcome ? status_code(outcome->code)->name : NULL);
+	log_str(&l, "msg", outcome ? outcome->message : NULL);
+	log_end(&l);
+}
+
+static void ended_record(struct card_case *c, const struct procedure *p, const struct function *fn, result outcome)
+{
+	if (fn->audit_code)
+		audit_trail_add(c, &(const struct audit_note){ .operation = fn->audit_code,
+							       .requester = &p->caller,
+							       .has_status = true,
+							       .outcome = outcome,
+							       .isdp = p->isdp.len ? &p->isdp : NULL,
+							       .iccid = p->iccid.text[0] ? &p->iccid : NULL });
+}
+
+void procedure_end(struct card_case *c, result outcome, struct bytes response_data)
+{
+	const struct procedure *p = c->running;
+	const struct function *fn = p ? function_of(p) : NULL;
+
+	if (!p)
+		return;
+	case_withdraw(c, p);
+	if (fn) { /* else: a row that a newer release wrote; its caller asks again */
+		const struct deferred_call call = { p->caller.text, p->function, p->fci };
+
+		ended_record(c, p, fn, outcome);
+		deferred_end(c->db, c->a, &call, answer_of(c, p, fn, outcome, response_data));
+	}
+	DB_QUEUE(c->db, SMSR_PROCEDURE_END, p_text(c->eid.text), p_text(p->id), p_int(c->a, p->state), p_int(c->a, PROC_ENDED),
+		 p_int(c->a, outcome ? outcome->status : STATUS_SUCCESS), p_text(outcome ? status_code(outcome->code)->name : ""));
+	ended_event(c, p, outcome);
+	ended_log(c, p, outcome);
+	c->running = NULL;
+	c->busy_holder = NULL;
+	c->outbox = true;
+	c->ended = true;
+}
+
+/* Who has no ES4 address is not told: where addresses are, rows that can never be delivered go. */
+static void tell_owner(struct card_case *c, enum function_id id, const struct profile_info *p, int64_t completed)
+{
+	struct profile_notification *n = ARENA_NEW(c->a, struct profile_notification);
+	const struct function *fn = function_by_id(id);
+	const struct oid *to = arena_memdup(c->a, &p->mno, sizeof(*to));
+
+	*n = (struct profile_notification){ .eid = c->eid, .iccid = p->iccid, .completed = completed };
+	outbox_send(c->db, c->a, &(const struct outbox_message){ .fn = fn,
+								 .kind = OUTBOX_NOTIFY,
+								 .to = to,
+								 .eid = c->eid.text,
+								 .trace = c->running ? c->running->trace : NULL,
+								 .in = n,
+								 .give_up_at = completed + NOTIFY_GIVE_UP_US });
+	DB_QUEUE(c->db, SMSR_NOTIFY_UNADDRESSED, p_text(to->text), p_text(c->eid.text), p_text(fn->wire), p_text(iface_name(fn->iface)));
+	c->outbox = true;
+}
+
+static void tell_bus(struct card_case *c, const char *event, const struct profile_info *p)
+{
+	const char *json = arena_printf(c->a, "{\"eid\":\"%s\",\"iccid\":\"%s\",\"mno\":\"%s\",\"smsr\":\"%s\",\"at\":\"%s\"}", c->eid.text,
+					p->iccid.text, p->mno.text, c->rpc->self.text, now_text(c));
+
+	outbox_event(c->db, c->a, event, c->eid.text, c->running ? c->running->trace : "", json);
+	c->outbox = true;
+}
+
+void tell_profile_change(struct card_case *c, const struct profile_info *disabled, const struct profile_info *enabled, const struct oid *requester)
+{
+	int64_t now = clock_wall_us();
+
+	if (disabled) {
+		tell_bus(c, "profile.disabled", disabled);
+		if (!requester || !oid_equal(requester, &disabled->mno))
+			tell_owner(c, FN_ES4_HandleProfileDisabledNotification, disabled, now);
+	}
+	if (enabled) {
+		tell_bus(c, "profile.enabled", enabled);
+		if (!requester || !oid_equal(requester, &enabled->mno))
+			tell_owner(c, FN_ES4_HandleProfileEnabledNotification, enabled, now);
+	}
+}
