@@ -68,8 +68,8 @@ static uint16_t disable(struct card *c, const struct aid *isdp, struct card_effe
 
 	if (i == CARD_NONE)
 		return SW_NOT_FOUND;
-	/* A holder that has no profile yet cannot be enabled. */
-	if (c->profiles[i].state != ISDP_ENABLED || to == CARD_NONE || to == i || c->profiles[to].state != ISDP_DISABLED)
+	/* The holder itself is not disabled, and one that has no profile yet cannot be enabled. */
+	if (c->profiles[i].state != ISDP_ENABLED || to == CARD_NONE || c->profiles[to].state != ISDP_DISABLED)
 		return SW_CONDITIONS;
 	if (keeps_enabled(c, i))
 		return SW_POL1;
