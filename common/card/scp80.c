@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands and PoRs are the same thing with other fields: a clear head (length of the packet, length of the header, addressing), an inner
- * head (counter, padding counter, a PoR's status), the CC, data. Both go through seal and unseal. */
+/* Commands and PoRs are the same thing with other fields: a clear head (length of the packet, length of the header, addressing), an
+ * inner head (counter, padding counter, a PoR's status), the CC, data. Both go through seal and unseal. */
 #include "common/card/scp80.h"
 
 #include <string.h>

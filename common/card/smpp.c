@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PDUs to and from bytes. libsmpp34 leaves what it refused in a global, readable dump, passwords included: it is wiped after each call. */
+/* PDUs to and from bytes. libsmpp34 leaves what it refused in a global, readable dump, passwords included: it is wiped after each
+ * call. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdint.h> /* the headers of libsmpp34 want it before them */

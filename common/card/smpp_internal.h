@@ -36,7 +36,7 @@ struct smpp_pdu {
 
 /* Bytes written, 0: it cannot be packed. Responses with a status have no body. */
 size_t smpp_pack(const struct smpp_pdu *p, uint8_t *out, size_t size);
-/* frame: a whole PDU of SMPP_HEADER bytes at least, whose length is right. The header is always filled; false: the body is broken. */
+/* frame: a whole PDU of SMPP_HEADER bytes at least, whose length is right. The header is always filled; false: a broken body. */
 bool smpp_unpack(struct bytes frame, struct smpp_pdu *out);
 
 uint32_t smpp_get32(const uint8_t *in);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One connection: framing, bind, window, timers. Callbacks may send, answer and close; a close inside one takes effect when smpp_run ends. */
+/* One connection: framing, bind, window, timers. Callbacks may send, answer and close; a close inside one takes effect when smpp_run
+ * ends. Only the look-up of a host's name may block. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
