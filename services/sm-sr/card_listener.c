@@ -13,7 +13,7 @@
 #include "services/sm-sr/cards.h"
 #include "services/sm-sr/isdr_keys.h"
 
-enum { BODY_LIMIT = 4 * CARD_ANSWER_MAX, MEMORY = 16 * 1024, JOURNAL_BODY = 512 };
+enum { BODY_LIMIT = 4 * CARD_ANSWER_MAX, MEMORY = 8 * 1024, JOURNAL_BODY = 512 };
 
 /* What a pool thread owns. */
 struct card_thread {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""./rsp demo: cards are made by the EUM, registered at the SM-SR and read by the operators that own profiles on them."""
+"""./rsp demo: cards are made by the EUM, registered at the SM-SR and read by the operators that own profiles on them; then demo_cards."""
 import http.client
 import json
 import os
@@ -7,6 +7,7 @@ import shutil
 import ssl
 import time
 
+from . import demo_cards
 from .ctl import Order
 from .paths import RspError
 from .staging import Staging
@@ -113,13 +114,14 @@ def show(staging):
     print("\nrspctl eis get, as operator-a:\n" + cut(staging.ctl.text(*staging.gateway_words("operator-a"), "eis", "get", eids[0])))
     print("\nrspctl messages, at the SM-SR: the call behind that\n" +
           cut(staging.ctl.text("--admin", staging.admin_socket("sm-sr"), "messages", "--xml", "--eid", eids[0], "--limit", "2")))
+    demo_cards.show(staging, eids)
     print("\nmemory (PSS):")
     for name, kib in staging.memory().items():
         print("  %-14s %6.1f MiB" % (name, (kib or 0) / 1024))
 
 
 def run_demo(build_folder):
-    staging = Staging(build_folder, "demo")
+    staging = Staging(build_folder, "demo", settings={"euicc-sim": demo_cards.CARD_SETTINGS})
     print("starting PostgreSQL, nats-server and %d services" % len(staging.instances), flush=True)
     bad = []
     try:

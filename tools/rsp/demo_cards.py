@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The second part of ./rsp demo: cards are switched on, attach for the first time and change their profile: by callback, on the open
+connection, one that rolls back, one that never answers. In the end EIS and cards are compared."""
+import concurrent.futures
+import time
+
+from .paths import RspError
+
+CARDS = 20
+WAIT_S = 60
+EXPIRE_S = 4
+# Times of a card that would be tens of seconds in the field.
+CARD_SETTINGS = {"ATTACH_MS": "100", "RETRY_MS": "500", "RETRIES": "4"}
+ES5_STEPS = ("ES5 trigger", "ES5 session", "ES5 script", "ES5 answer", "ES5 notification", "ES5 confirmation")
+
+
+def await_true(condition, what, timeout_s=WAIT_S):
+    until = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > until:
+            raise RspError("after %d s: %s" % (timeout_s, what))
+        time.sleep(0.05)
+
+
+def attach(staging, eids):
+    """First attach: every card reports it, and the SM-SR confirms."""
+    staging.load_cards()
+    began = time.monotonic()
+    for eid in eids:
+        staging.cards.power(True, eid)
+    known = "select count(distinct eid) from card_notification where type = 1 and confirmed"
+    await_true(lambda: int(staging.psql("sm_sr", known)) == len(eids), "not every card's first attach was confirmed")
+    print("\n%d cards switched on: attached, reported it (notification 01) and were confirmed in %.2f s" % (len(eids), time.monotonic() - began),
+          flush=True)
+
+
+def iccid_of(staging, operator, eid):
+    return staging.eis_get(operator, eid)["profiles"][0]["iccid"]
+
+
+def enable(staging, operator, eid, mode, validity_s=60):
+    """Orders it and waits for the end: (operation, seconds)."""
+    began = time.monotonic()
+    words = staging.gateway_words(operator)
+    operation = staging.ctl.profile_enable(words, eid, iccid_of(staging, operator, eid), mode=mode, validity_s=validity_s)["operation"]
+    ended = staging.ctl.operation(words, operation, wait_s=WAIT_S)
+    return ended, time.monotonic() - began
+
+
+def expect(operation, status, code=None):
+    found = (operation["status"], operation.get("code"))
+    if operation["status"] != status or (code and operation.get("code") != code):
+        raise RspError("operation %s ended %s, expected %s %s" % (operation["operation"], found, status, code or ""))
+
+
+def enable_many(staging, eids, mode):
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(len(eids)) as pool:
+        ended = list(pool.map(lambda eid: enable(staging, "operator-b", eid, mode), eids))
+    for operation, _ in ended:
+        expect(operation, "EXECUTED_SUCCESS")
+    times = sorted(seconds for _, seconds in ended)
+    print("operator-b enabled its profile on %d cards, answered %s: %.2f s in all, p50 %.0f ms" %
+          (len(eids), "by callback" if mode == "callback" else "on the connection", time.monotonic() - began, times[len(times) // 2] * 1000), flush=True)
+
+
+def roll_back(staging, eid):
+    """The network refuses the new profile: the card goes back and says so."""
+    staging.cards.hook("refuse-attach", eid, argument=iccid_of(staging, "operator-b", eid))
+    operation, seconds = enable(staging, "operator-b", eid, "callback")
+    expect(operation, "FAILED", "8.2.1/4.2")
+    print("the network refused the profile on one card: it rolled back; FAILED %s after %.2f s: %s" % (operation["code"], seconds, operation["message"]),
+          flush=True)
+
+
+def expire(staging, eid):
+    """A card that is switched off."""
+    staging.cards.power(False, eid)
+    operation, seconds = enable(staging, "operator-b", eid, "callback", validity_s=EXPIRE_S)
+    expect(operation, "EXPIRED", "1.6/5.3")
+    staging.cards.power(True, eid)
+    print("one card was off: EXPIRED %s after %.2f s" % (operation["code"], seconds), flush=True)
+
+
+def compare(staging, eids, what):
+    """Per card: which profile the EIS says is enabled, and the card's own word."""
+    rows, differ = [], 0
+    said = dict(row.split("|") for row in
+                staging.psql("sm_sr", "select eid, iccid from profile where state = 2").split("\n"))
+    for eid in eids:
+        card = staging.cards.card(eid)
+        own = [p["iccid"] for p in card["profiles"] if p["state"] == "Enabled"]
+        same = own == [said.get(eid)]
+        differ += not same
+        rows.append("  %s  %-20s  %-20s  %s  %s" % (eid, said.get(eid, "-"), " ".join(own) or "-", "same" if same else "DIFFER", what.get(eid, "")))
+    print("\n  %-32s  %-20s  %-20s" % ("EID", "enabled in the EIS", "enabled on the card"))
+    print("\n".join(rows), flush=True)
+    if differ:
+        raise RspError("%d cards are not what their EIS says" % differ)
+
+
+def journal(staging, eid):
+    """What the SM-SR saw and said about one card, in order."""
+    rows = staging.ctl.messages(staging.admin_socket("sm-sr"), eid=eid, limit=200)
+    print("\nthe SM-SR's journal of one card, its enable by callback:")
+    seen = []
+    for row in rows:
+        name = row["function"]
+        print("  %s  %-10s %-38s %s" % (row["at"][11:23], row["kind"], name, row["text"][:60].replace("\n", " ") if name.startswith("ES5") else ""))
+        seen.append(name)
+    at = max((i for i, name in enumerate(seen) if name == "ES4-EnableProfile"), default=-1)
+    first = seen.index("ES4-EnableProfile") if at >= 0 else 0
+    for step in ES5_STEPS:
+        try:
+            first = seen.index(step, first)
+        except ValueError:
+            raise RspError("the journal does not show %s behind the steps before" % step) from None
+    if at < first:
+        raise RspError("the callback does not come last")
+
+
+def show(staging, all_eids):
+    eids = all_eids[:CARDS]
+    attach(staging, eids)
+    by_callback, on_connection, rolled_back, off = eids[:9], eids[9:18], eids[18], eids[19]
+    enable_many(staging, by_callback, "callback")
+    enable_many(staging, on_connection, "connection")
+    roll_back(staging, rolled_back)
+    expire(staging, off)
+    what = {eid: "enabled by callback" for eid in by_callback}
+    what.update({eid: "enabled on the connection" for eid in on_connection}, **{rolled_back: "rolled back", off: "expired"})
+    compare(staging, eids, what)
+    journal(staging, by_callback[0])
+    told = staging.ctl.notifications(staging.gateway_words("operator-a"))
+    print("\noperator-a was told of %d profiles that were disabled" % len([n for n in told if n["kind"] == "disabled"]))
