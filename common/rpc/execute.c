@@ -114,9 +114,10 @@ static result begin(struct run *r, struct relation_facts *facts, struct db_failu
 	return OK;
 }
 
+/* Notifications have no validity period. */
 static bool out_of_time(const struct run *r)
 {
-	return clock_us() - r->rq.started_us > (int64_t)r->rq.validity_s * 1000000;
+	return r->rq.fn->mep != MEP_NOTIFY && clock_us() - r->rq.started_us > (int64_t)r->rq.validity_s * 1000000;
 }
 
 static result expired(struct run *r)

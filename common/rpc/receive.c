@@ -7,7 +7,7 @@
 
 #include "common/base/log.h"
 
-enum { NAME_MAX_URL = 64 };
+enum { NAME_MAX_URL = 64, MESSAGE_ID_MAX = 1024 /* it stands in keys of tables */ };
 
 bool run_parse(struct run *r)
 {
@@ -40,6 +40,8 @@ bool run_addressing(struct run *r)
 		return false;
 	if (!envelope_demand(r->rq.arena, &r->envelope, &r->fault))
 		return false;
+	if (strlen(r->envelope.message_id) > MESSAGE_ID_MAX)
+		return run_fault(r, "Sender", "wsa:MessageID has more than %d characters", MESSAGE_ID_MAX);
 	return from_is_peer(r);
 }
 
