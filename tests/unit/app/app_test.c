@@ -69,6 +69,22 @@ static const char *said(const struct app *app, const char *what)
 	return what;
 }
 
+static void extra_handle(void *ctx, struct http_call *call)
+{
+	http_reply(call, 200, "text/plain", "extra", 5);
+}
+
+static int extra_listen(struct app *app, struct http_server **out, char error[256])
+{
+	const struct http_spec http = { .name = "cards", .bind_address = "127.0.0.1", .threads = 1, .connections = 5,
+					.handlers = { .handle = extra_handle } };
+
+	if (*app->config->entity_name == '?')
+		return 0; /* not configured */
+	*out = http_server_open(&http, error);
+	return *out ? 0 : -1;
+}
+
 static void role_ready(struct app *app)
 {
 	(void)said(app, "ready");
@@ -91,6 +107,8 @@ static const struct app_spec spec = {
 	.admin = admin,
 	.northbound = northbound,
 	.open = tiny_open,
+	.extra_name = "cards",
+	.extra_open = extra_listen,
 	.ready = role_ready,
 	.stop = role_stop,
 };
@@ -101,6 +119,15 @@ static void has(const char *text, const char *part)
 }
 
 static struct staged s;
+
+static void check_extra(void)
+{
+	unsigned status;
+
+	cr_assert_neq(s.extra, 0);
+	cr_assert_str_eq(ask(NULL, s.extra, "GET", "/", "", &status), "extra");
+	has(ask(NULL, s.management, "GET", "/metrics", "", &status), "\nrsp_http_parked{listener=\"cards\"} 0\n");
+}
 
 static void check_management(void)
 {
@@ -292,6 +319,7 @@ Test(app, runs_answers_and_drains)
 	staged_start(&s, &spec, NULL);
 	staged_wait(&s);
 	check_management();
+	check_extra();
 	check_admin();
 	check_drain();
 	(void)snprintf(url, sizeof(url), "role ready at https://127.0.0.1:%u\n", s.partner);
@@ -305,8 +333,10 @@ Test(app, runs_answers_and_drains)
 	staged_wait(&s);
 	has(admin_ask("GET", "/admin/entities", "", 200), "1.2.3");
 	check_second_signal();
+	staged_set(&s, "ENTITY_NAME", "?");
 	staged_start(&s, &spec, NULL); /* what the killed one left behind is no obstacle */
 	staged_wait(&s);
+	cr_assert_eq(s.extra, 0);
 	cr_assert_eq(staged_end(&s, SIGINT), 0, "%s", staged_words(&s));
 	staged_close(&s);
 }
@@ -378,13 +408,22 @@ static bool go_on(void)
 
 Test(app, maintenance_deletes_old_calls_alone)
 {
-	enum { CALLS_MAKE = RPC_STATEMENTS, CALLS_COUNT };
-	struct statement all[RPC_STATEMENTS + 2] = {
+	enum { CALLS_MAKE = RPC_STATEMENTS, CALLS_COUNT, SEEN_MAKE, REPLIES_MAKE, OTHERS_COUNT };
+	struct statement all[RPC_STATEMENTS + 5] = {
 		[CALLS_MAKE] = { "CALLS_MAKE",
 				 "insert into call (caller, function, fci, digest, at) select '1.2', 'f', i::text, '',"
 				 " now() - case when i <= 2500 then interval '8 days' else interval '6 days' end"
 				 " from generate_series(1, 2507) i" },
 		[CALLS_COUNT] = { "CALLS_COUNT", "select count(*) from call" },
+		[SEEN_MAKE] = { "SEEN_MAKE",
+				"insert into seen (entity, message_id, digest, at) select '1.2', i::text, '',"
+				" now() - case when i <= 1100 then interval '8 days' else interval '6 days' end"
+				" from generate_series(1, 1103) i" },
+		[REPLIES_MAKE] = { "REPLIES_MAKE",
+				   " '1.2', 'f', 'x', 'parked', 'm', now() + (i - 2) * interval '1 minute' - interval '1 s'"
+				   " '1.2', 'f', 'x', 'parked', 'm', now() + (i - 2) * interval '1 minute' - interval '1 second'"
+				   " from generate_series(1, 6) i" },
+		[OTHERS_COUNT] = { "OTHERS_COUNT", "select (select count(*) from seen), (select count(*) from reply)" },
 	};
 	struct config_common config = { .keep_days = 7 };
 	struct process p = { .app = { .config = &config } };
@@ -406,11 +445,17 @@ Test(app, maintenance_deletes_old_calls_alone)
 	cr_assert_eq(store_open(&store, 5, &p.app.rpc.store, error), 0, "%s", error);
 	db = db_open(p.app.rpc.store);
 	DB_QUEUE0(db, CALLS_MAKE);
+	DB_QUEUE0(db, SEEN_MAKE);
+	DB_QUEUE0(db, REPLIES_MAKE);
 	cr_assert_eq(db_sync(db, a, NULL, 0, NULL), OK);
 	maintain(&p, go_on); /* three batches */
 	DB_QUEUE0(db, CALLS_COUNT);
 	cr_assert_eq(db_sync(db, a, rows, 1, NULL), OK);
 	cr_assert_eq(row_int(rows[0], 0, 0), 7);
+	DB_QUEUE0(db, OTHERS_COUNT);
+	cr_assert_eq(db_sync(db, a, rows, 1, NULL), OK);
+	cr_assert_eq(row_int(rows[0], 0, 0), 3);
+	cr_assert_eq(row_int(rows[0], 0, 1), 4);
 	db_close(db);
 	store_close(p.app.rpc.store);
 	cluster_free(&cluster);

@@ -133,6 +133,7 @@ void staged_wait(struct staged *s)
 	s->partner = port_of(ports, "partner");
 	s->management = port_of(ports, "management");
 	s->northbound = port_of(ports, "northbound");
+	s->extra = port_of(ports, "cards");
 	json_decref(ports);
 }
 

@@ -16,7 +16,7 @@ struct staged {
 	char variables[24][192];
 	unsigned n_variables;
 	pid_t pid;                                /* 0: not running */
-	uint16_t partner, management, northbound; /* after staged_wait */
+	uint16_t partner, management, northbound, extra; /* after staged_wait; 0: none */
 };
 
 void staged_open(struct staged *s);
