@@ -164,6 +164,7 @@ static int wait_ms(const struct loop *l)
 
 int loop_run(struct loop *l)
 {
+	l->ended = false;
 	while (!l->ended) {
 		l->n = epoll_wait(l->epoll_fd, l->batch, BATCH, wait_ms(l));
 		if (l->n < 0 && errno != EINTR)

@@ -80,6 +80,10 @@ struct holder {
 	struct goal *goal;                         /* a session is wanted, once there is none open */
 };
 
+/* sim.c: opens what the configuration says. False: error says why; sim_close is due either way. */
+bool sim_open(struct sim *sim, char error[SIM_ERROR]);
+void sim_close(struct sim *sim);
+
 /* Begins a line of the journal: event and eid. */
 void sim_log(struct log_line *l, enum log_level level, const char *event, const struct holder *h);
 bool hook_now(struct holder *h, enum hook_kind k, const char **out_argument);
