@@ -420,8 +420,8 @@ Test(app, maintenance_deletes_old_calls_alone)
 				" now() - case when i <= 1100 then interval '8 days' else interval '6 days' end"
 				" from generate_series(1, 1103) i" },
 		[REPLIES_MAKE] = { "REPLIES_MAKE",
+				   "insert into reply (id, caller, function, fci, mode, message_id, until) select gen_random_uuid(),"
 				   " '1.2', 'f', 'x', 'parked', 'm', now() + (i - 2) * interval '1 minute' - interval '1 s'"
-				   " '1.2', 'f', 'x', 'parked', 'm', now() + (i - 2) * interval '1 minute' - interval '1 second'"
 				   " from generate_series(1, 6) i" },
 		[OTHERS_COUNT] = { "OTHERS_COUNT", "select (select count(*) from seen), (select count(*) from reply)" },
 	};
