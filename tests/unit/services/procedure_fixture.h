@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One card with two profiles in a real database, and what an operator and the card do with it, a transaction each. */
+#ifndef TESTS_PROCEDURE_FIXTURE_H
+#define TESTS_PROCEDURE_FIXTURE_H
+
+#include "common/card/notification.h"
+#include "common/rpc/rpc.h"
+#include "services/sm-sr/procedures.h"
+#include "tests/unit/store/cluster.h"
+
+enum { T_FIRST = SMSR_STATEMENTS_END, T_CARD = T_FIRST, T_PROFILE, T_ENTITY, T_ADDRESS, T_CALL, T_RESET, T_OVERDUE, T_LOOK, T_END };
+
+/* The fall-back profile, enabled first, and the other one. Each operator owns one. */
+enum profile_at { BASE, OTHER };
+
+struct stage {
+	struct cluster cluster;
+	struct statement statements[T_END];
+	struct migration migrations[8];
+	struct store *store;
+	struct db *db;
+	struct arena *a;
+	struct rpc rpc;
+	struct smsr_config config;
+	struct smsr smsr;
+	struct eid eid;
+	struct iccid iccid[2];
+	struct aid isdp[2];
+	struct entity operator[2];
+	unsigned calls;
+	const char *fci;      /* of the last call */
+	struct card_case *c;  /* of the last transaction */
+};
+
+struct stage *stage_make(void);
+/* The card as it was in the beginning. */
+void stage_reset(struct stage *s);
+void stage_drop(struct stage *s);
+
+/* The operator of `who` asks; the handler's result. */
+result ask_enable(struct stage *s, enum profile_at who);
+result ask_audit(struct stage *s, enum profile_at who);
+/* A new session: what it had before and has not answered is lost. */
+void card_session(struct stage *s);
+/* The next command, fetched; its kind. Fails the test when there is none. */
+enum command_kind card_fetch(struct stage *s);
+/* The answer to what is fetched: data in hex and a status word per command. */
+void card_answer(struct stage *s, size_t n, const char *const *data, const uint16_t *sw);
+void card_answer1(struct stage *s, const char *data, uint16_t sw);
+/* True: it is confirmed now. */
+bool card_notify(struct stage *s, enum notification_type type, uint16_t seq, enum profile_at profile);
+/* The deadline passes. unattended: the sweeper is not there yet. */
+void time_out(struct stage *s, bool unattended);
+
+/* What stands in the database now; texts in s->a. */
+struct look {
+	const char *enabled;       /* ICCIDs, blank between two */
+	const char *answer;        /* of the last call; NULL: none yet */
+	const char *states;        /* of procedures, by start: "4/2/CARD_ERROR" state, status, code */
+	const char *trail;         /* operations, by number; the card's own with '-', with its outcome else: "2- 512/0" */
+	const char *told;          /* SOAP rows: "ES4-HandleProfileDisabledNotification>1.2.3" */
+	const char *events;        /* names */
+	bool uncertain, expired_aid;
+	int64_t open_commands, busy, profiles, times;
+};
+struct look look(struct stage *s);
+
+#endif
