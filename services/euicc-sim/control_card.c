@@ -25,13 +25,13 @@ static const char *state_name(uint8_t state)
 {
 	switch (state) {
 	case ISDP_SELECTABLE:
-		return "selectable";
+		return "Selectable";
 	case ISDP_PERSONALIZED:
-		return "personalized";
+		return "Personalized";
 	case ISDP_DISABLED:
-		return "disabled";
+		return "Disabled";
 	case ISDP_ENABLED:
-		return "enabled";
+		return "Enabled";
 	default:
 		return "unknown";
 	}
@@ -199,10 +199,13 @@ void control_coverage(struct control_job *job)
 static bool named_hook(struct control_job *job, enum hook_kind *out)
 {
 	const char *name = json_string_value(json_object_get(job->body, "hook"));
+	CLEANUP(buf_free) struct buf names = { 0 };
 
 	if (name && hook_parse(name, out))
 		return true;
-	control_fail(job, 400, "bad_hook", "hook should be one of those that docs/operate.md lists, as refuse-attach");
+	for (int i = 0; i < HOOK_COUNT; i++)
+		buf_printf(&names, "%s%s", i ? ", " : "", hook_name((enum hook_kind)i));
+	control_fail(job, 400, "bad_hook", "hook should be one of: %s", names.data);
 	return false;
 }
 
