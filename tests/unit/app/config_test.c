@@ -185,3 +185,22 @@ Test(config, help_lists_every_variable_once)
 	cr_assert_not_null(strstr(help.data, "  RSP_T_DATABASE (text, must be set)\n"));
 	cr_assert_not_null(strstr(table.data, "| `RSP_T_TEXT_OWN` | text | `a\\|b` | a text |\n"));
 }
+
+Test(config, a_process_of_its_own_has_its_own_rows_alone)
+{
+	static char number[] = "RSP_A_N=7", common[] = "RSP_A_DOMAIN=b";
+	static const struct config_row own[] = { { "N", CONFIG_NUMBER, 0, "1", "a number" }, { NULL } };
+	char *good[] = { number, NULL }, *bad[] = { number, common, NULL };
+	CLEANUP(buf_free) struct buf errors = { 0 };
+	CLEANUP(buf_free) struct buf help = { 0 };
+	unsigned n = 0;
+
+	cr_assert_eq(config_read_own("RSP_A_", own, bad, &n, &errors), -1);
+	cr_assert_not_null(strstr(errors.data, "RSP_A_DOMAIN: there is no such variable"));
+	cr_assert_eq(n, 0);
+	cr_assert_eq(config_read_own("RSP_A_", own, good, &n, &errors), 0);
+	cr_assert_eq(n, 7);
+	config_help_own("a", "RSP_A_", own, false, &help);
+	cr_assert_not_null(strstr(help.data, "  RSP_A_N (number, default 1)\n"));
+	cr_assert_null(strstr(help.data, "DOMAIN"));
+}
