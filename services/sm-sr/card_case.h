@@ -22,7 +22,8 @@ struct card_command {
 	const char *session;     /* uuid of the session that fetched it; NULL */
 	struct aid target;
 	struct bytes script;
-	struct bytes kept;       /* a confirmation: the notification (E1) whose effects are due; GET STATUS: what was listed before; else empty */
+	/* A confirmation: the notification (E1) whose effects are due, empty: none. GET STATUS: what was listed before. */
+	struct bytes kept;
 };
 
 struct procedure {

@@ -114,8 +114,8 @@ static void log_strangers(const struct card_case *c, const struct isdp_status *l
 {
 	for (size_t i = 0; i < n; i++)
 		if (!case_profile_of_aid(c, &list[i].aid))
-			log_msg(LOG_WARN, "isdp_unknown", "eid %s: the card has ISD-P %s, state %02X, which the EIS does not know", c->eid.text,
-				hex_text(c->a, list[i].aid.data, list[i].aid.len), list[i].state);
+			log_msg(LOG_WARN, "isdp_unknown", "eid %s: the card has ISD-P %s, state %02X, which the EIS does not know",
+				c->eid.text, hex_text(c->a, list[i].aid.data, list[i].aid.len), list[i].state);
 }
 
 /* One that is just being made may not be there yet. */

@@ -53,5 +53,6 @@ result es4_audit_eis(struct rq *rq, const void *in, void *out)
 	(void)out;
 	TRY(procedure_may_start(rq->arena, c));
 	TRY(check_named(rq, c, request));
-	return procedure_start(rq, c, &(const struct procedure_start){ .kind = PROC_AUDIT, .iccids = iccids_text(rq->arena, request) });
+	return procedure_start(rq, c,
+			       &(const struct procedure_start){ .kind = PROC_AUDIT, .iccids = iccids_text(rq->arena, request) });
 }

@@ -31,7 +31,8 @@ void status_command_add(struct card_case *c, const struct procedure *p)
 static struct card_command *status_queued(const struct card_case *c)
 {
 	for (size_t i = 0; i < c->n_commands; i++)
-		if (c->commands[i].kind == COMMAND_STATUS && c->commands[i].state == COMMAND_QUEUED && command_is_of(&c->commands[i], c->running))
+		if (c->commands[i].kind == COMMAND_STATUS && c->commands[i].state == COMMAND_QUEUED &&
+		    command_is_of(&c->commands[i], c->running))
 			return &c->commands[i];
 	return NULL;
 }
@@ -81,7 +82,8 @@ static struct card_resources resources_of(struct card_case *c, const struct scri
 	return r;
 }
 
-/* Owners learn of a change that nobody asked for. What an enable does is told when it ends; of one that expired the card is expected to go back. */
+/* Owners learn of a change that nobody asked for. What an enable does is told when it ends; of one that expired the card is expected to
+ * go back. */
 static void tell_found(struct card_case *c, const struct profile_info *was)
 {
 	const struct profile_info *is = case_enabled(c);

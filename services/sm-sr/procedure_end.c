@@ -83,11 +83,12 @@ static void ended_event(struct card_case *c, const struct procedure *p, result o
 	const struct status_code *code = outcome ? status_code(outcome->code) : NULL;
 	const char *json;
 
-	json = arena_printf(c->a,
-			    "{\"eid\":\"%s\",\"procedure\":\"%s\",\"kind\":\"%s\",\"function\":\"%s\",\"caller\":\"%s\",\"status\":\"%s\","
-			    "\"code\":\"%s%s%s\",\"smsr\":\"%s\",\"at\":\"%s\"}",
-			    c->eid.text, p->id, procedure_kind_name(p->kind), p->function, p->caller.text, status_word(outcome),
-			    code ? code->subject : "", code ? "/" : "", code ? code->reason : "", c->rpc->self.text, now_text(c));
+	json = arena_printf(
+		c->a,
+		"{\"eid\":\"%s\",\"procedure\":\"%s\",\"kind\":\"%s\",\"function\":\"%s\",\"caller\":\"%s\",\"status\":\"%s\","
+		"\"code\":\"%s%s%s\",\"smsr\":\"%s\",\"at\":\"%s\"}",
+		c->eid.text, p->id, procedure_kind_name(p->kind), p->function, p->caller.text, status_word(outcome),
+		code ? code->subject : "", code ? "/" : "", code ? code->reason : "", c->rpc->self.text, now_text(c));
 	outbox_event(c->db, c->a, "procedure.ended", c->eid.text, p->trace, json);
 }
 
@@ -150,27 +151,30 @@ static void tell_owner(struct card_case *c, enum function_id id, const struct pr
 	const struct oid *to = arena_memdup(c->a, &p->mno, sizeof(*to));
 
 	*n = (struct profile_notification){ .eid = c->eid, .iccid = p->iccid, .completed = completed };
-	outbox_send(c->db, c->a, &(const struct outbox_message){ .fn = fn,
-								 .kind = OUTBOX_NOTIFY,
-								 .to = to,
-								 .eid = c->eid.text,
-								 .trace = c->running ? c->running->trace : NULL,
-								 .in = n,
-								 .give_up_at = completed + NOTIFY_GIVE_UP_US });
-	DB_QUEUE(c->db, SMSR_NOTIFY_UNADDRESSED, p_text(to->text), p_text(c->eid.text), p_text(fn->wire), p_text(iface_name(fn->iface)));
+	outbox_send(c->db, c->a,
+		    &(const struct outbox_message){ .fn = fn,
+						    .kind = OUTBOX_NOTIFY,
+						    .to = to,
+						    .eid = c->eid.text,
+						    .trace = c->running ? c->running->trace : NULL,
+						    .in = n,
+						    .give_up_at = completed + NOTIFY_GIVE_UP_US });
+	DB_QUEUE(c->db, SMSR_NOTIFY_UNADDRESSED, p_text(to->text), p_text(c->eid.text), p_text(fn->wire),
+		 p_text(iface_name(fn->iface)));
 	c->outbox = true;
 }
 
 static void tell_bus(struct card_case *c, const char *event, const struct profile_info *p)
 {
-	const char *json = arena_printf(c->a, "{\"eid\":\"%s\",\"iccid\":\"%s\",\"mno\":\"%s\",\"smsr\":\"%s\",\"at\":\"%s\"}", c->eid.text,
-					p->iccid.text, p->mno.text, c->rpc->self.text, now_text(c));
+	const char *json = arena_printf(c->a, "{\"eid\":\"%s\",\"iccid\":\"%s\",\"mno\":\"%s\",\"smsr\":\"%s\",\"at\":\"%s\"}",
+					c->eid.text, p->iccid.text, p->mno.text, c->rpc->self.text, now_text(c));
 
 	outbox_event(c->db, c->a, event, c->eid.text, c->running ? c->running->trace : "", json);
 	c->outbox = true;
 }
 
-void tell_profile_change(struct card_case *c, const struct profile_info *disabled, const struct profile_info *enabled, const struct oid *requester)
+void tell_profile_change(struct card_case *c, const struct profile_info *disabled, const struct profile_info *enabled,
+			 const struct oid *requester)
 {
 	int64_t now = clock_wall_us();
 

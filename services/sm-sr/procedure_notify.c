@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The card's own word: which notifications are confirmed (decisions.md C9), and what they change once the card answered the confirmation. */
+/* The card's own word: which notifications are confirmed (decisions.md C9), and what they change once the card answered the
+ * confirmation. */
 #include "services/sm-sr/procedure_internal.h"
 
 /* It says that the card is through with the running enable's command, whatever came of it. */
@@ -39,8 +40,8 @@ static void note_save(struct card_case *c, const struct notification *n, bool co
 		kept = (struct bytes){ arena_memdup(c->a, tlv.data, tlv.len), tlv.len };
 	}
 	DB_QUEUE(c->db, SMSR_NOTE_SAVE, p_text(c->eid.text), p_int(c->a, n->seq), p_int(c->a, n->type),
-		 p_bytes(arena_memdup(c->a, n->aid.data, n->aid.len), n->aid.len), confirm ? p_bytes(kept.data, kept.len) : p_null(),
-		 p_int(c->a, COMMAND_CONFIRM));
+		 p_bytes(arena_memdup(c->a, n->aid.data, n->aid.len), n->aid.len),
+		 confirm ? p_bytes(kept.data, kept.len) : p_null(), p_int(c->a, COMMAND_CONFIRM));
 }
 
 /* A card that notifies again does not answer the confirmation before. */
@@ -65,7 +66,8 @@ void procedure_notified(struct card_case *c, const struct notification *n, bool 
 	const struct procedure *p = awaiting(c, n);
 	bool confirm = !too_late(c, n);
 
-	card_log(c, LOG_INFO, confirm ? "card_notification" : "card_notification_late", "type %02X, sequence number %u", n->type, n->seq);
+	card_log(c, LOG_INFO, confirm ? "card_notification" : "card_notification_late", "type %02X, sequence number %u", n->type,
+		 n->seq);
 	if (confirm) {
 		if ((p && procedure_step(c, PEV_NOTIFIED)) || ends_command(c, n))
 			commands_done(c, c->running);
@@ -79,8 +81,11 @@ static void record(struct card_case *c, const struct notification *n)
 {
 	const struct profile_info *profile = case_profile_of_aid(c, &n->aid);
 
-	audit_trail_add(c, &(const struct audit_note){ .operation = n->type, .isdp = &n->aid, .iccid = profile ? &profile->iccid : NULL,
-						       .imei = n->imei, .meid = n->meid });
+	audit_trail_add(c, &(const struct audit_note){ .operation = n->type,
+						       .isdp = &n->aid,
+						       .iccid = profile ? &profile->iccid : NULL,
+						       .imei = n->imei,
+						       .meid = n->meid });
 }
 
 /* The EIS follows the card. */

@@ -20,8 +20,8 @@ result procedure_start(struct rq *rq, struct card_case *c, const struct procedur
 bool procedure_step(struct card_case *c, enum procedure_event event);
 
 /* What the card said, for the running procedure and for the EIS. Called by the card session within its transaction. */
-/* A script's results came for a fetched command (already marked answered). A list that the card has not finished is gone on with at once: then
- * the session has another fetched command, and sends it. */
+/* A script's results came for a fetched command (already marked answered). A list that the card has not finished is gone on with at once:
+ * then the session has another fetched command, and sends it. */
 void procedure_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer);
 /* The card could not take the script: X-Admin-Script-Status other than ok, an answer that is broken or too large. why: for log and message. */
 void procedure_unanswerable(struct card_case *c, const struct card_command *m, const char *why);
@@ -32,8 +32,8 @@ void procedure_lost(struct card_case *c, struct card_command *m);
  * here, fetched by c->session (set before): the last of c->commands. */
 void procedure_notified(struct card_case *c, const struct notification *n, bool *out_confirm);
 
-/* The first script for an uncertain card (C3): GET STATUS of all and its resources, fetched by c->session. When the card is uncertain still
- * after its answer, nothing else may be sent in this session. */
+/* The first script for an uncertain card (C3): GET STATUS of all and its resources, fetched by c->session. When the card is uncertain
+ * still after its answer, nothing else may be sent in this session. */
 struct card_command *procedure_audit_now(struct card_case *c);
 
 /* The sweeper: the running procedure's deadline has passed. EXPIRED 1.6/5.3, or 5.4 when the card took the command (A6). */

@@ -14,7 +14,9 @@ static struct stage *s;
 static const char *entry(enum profile_at p, enum isdp_state state)
 {
 	CLEANUP(buf_free) struct buf tlv = { 0 };
-	const struct isdp_status one = { .aid = s->isdp[p], .state = (uint8_t)state, .fallback = p == BASE, .memory = -1, .free = -1 };
+	const struct isdp_status one = {
+		.aid = s->isdp[p], .state = (uint8_t)state, .fallback = p == BASE, .memory = -1, .free = -1
+	};
 
 	isdr_status_build(&tlv, &one);
 	return hex_text(s->a, (const uint8_t *)tlv.data, tlv.len);

@@ -20,27 +20,32 @@ static const struct statement smsr_statements[] = {
 };
 
 static const struct statement own[] = {
-	{ "t_card", "with e as (insert into eis (eid, eum, signed_info, signature, signer, signer_revoked, available_memory, isdr_aid, isdr_tars,"
-		    " isdr_sin, isdr_sdin) values ($1, '1.2.1', '<EumSignedInfo/>', '<EumSignature/>', '', false, 1000, $2, '\\x000001', '', ''))"
+	{ "t_card", "with e as (insert into eis (eid, eum, signed_info, signature, signer, signer_revoked, available_memory, "
+		    "isdr_aid, isdr_tars,"
+		    " isdr_sin, isdr_sdin) values ($1, '1.2.1', '<EumSignedInfo/>', '<EumSignature/>', '', false, 1000, $2, "
+		    "'\\x000001', '', ''))"
 		    " insert into eis_state (eid, remaining_memory) values ($1, 500)" },
-	{ "t_profile", "with i as (insert into iccid (iccid, eid) values ($2, $1)) insert into profile (eid, iccid, isdp_aid, mno, fallback, state,"
+	{ "t_profile", "with i as (insert into iccid (iccid, eid) values ($2, $1)) insert into profile (eid, iccid, isdp_aid, mno, "
+		       "fallback, state,"
 		       " allocated_memory, pol2) values ($1, $2, $3, $4, $5::bool, $6::int2, 100, '')" },
 	{ "t_entity", "insert into entity (oid, name, roles) values ($1, 'x', 2)" },
 	{ "t_address", "insert into entity_address (oid, iface, ord, url) values ($1, 'ES4', 0, 'https://127.0.0.1:1/es4')" },
 	{ "t_call", "insert into call (caller, function, fci, digest) values ($1, $2, $3, '')" },
-	{ "t_reset", "truncate eis, eis_state, profile, iccid, entity, entity_address, call, reply, outbox, eid_busy, procedure, card_command,"
-		     " card_session, card_notification, audit_trail cascade" },
+	{ "t_reset",
+	  "truncate eis, eis_state, profile, iccid, entity, entity_address, call, reply, outbox, eid_busy, procedure, card_command,"
+	  " card_session, card_notification, audit_trail cascade" },
 	{ "t_overdue", "update procedure set deadline = clock_timestamp() where eid = $1 and ended_at is null" },
-	{ "t_look",
-	  "select (select string_agg(iccid, ' ') from profile where eid = $1 and state = 2),"
-	  " (select convert_from(answer, 'UTF8') from call where fci = $2),"
-	  " (select string_agg(state || '/' || coalesce(status::text, '') || '/' || code, ' ' order by started_at) from procedure where eid = $1),"
-	  " (select string_agg(operation || coalesce('/' || status, '-'), ' ' order by operation, id) from audit_trail where eid = $1),"
-	  " (select string_agg(kind || '>' || substr(lane, 6), ' ' order by kind, lane) from outbox where lane <> 'bus'),"
-	  " (select string_agg(kind, ' ' order by kind) from outbox where lane = 'bus'),"
-	  " s.uncertain, s.expired_aid is not null, (select count(*) from card_command where eid = $1 and state < 2),"
-	  " (select count(*) from eid_busy), (select count(*) from profile where eid = $1),"
-	  " (select coalesce(max(times), 0) from card_notification) from eis_state s where eid = $1" },
+	{ "t_look", "select (select string_agg(iccid, ' ') from profile where eid = $1 and state = 2),"
+		    " (select convert_from(answer, 'UTF8') from call where fci = $2),"
+		    " (select string_agg(state || '/' || coalesce(status::text, '') || '/' || code, ' ' order by started_at) from "
+		    "procedure where eid = $1),"
+		    " (select string_agg(operation || coalesce('/' || status, '-'), ' ' order by operation, id) from audit_trail "
+		    "where eid = $1),"
+		    " (select string_agg(kind || '>' || substr(lane, 6), ' ' order by kind, lane) from outbox where lane <> 'bus'),"
+		    " (select string_agg(kind, ' ' order by kind) from outbox where lane = 'bus'),"
+		    " s.uncertain, s.expired_aid is not null, (select count(*) from card_command where eid = $1 and state < 2),"
+		    " (select count(*) from eid_busy), (select count(*) from profile where eid = $1),"
+		    " (select coalesce(max(times), 0) from card_notification) from eis_state s where eid = $1" },
 };
 
 /* The other lanes are not here. */
@@ -81,7 +86,8 @@ static void rows_make(struct stage *s)
 	DB_QUEUE(s->db, T_CARD, p_text(s->eid.text), p_bytes(AID_ISDR.data, AID_ISDR.len));
 	for (int i = 0; i < 2; i++) {
 		DB_QUEUE(s->db, T_PROFILE, p_text(s->eid.text), p_text(s->iccid[i].text), p_bytes(s->isdp[i].data, s->isdp[i].len),
-			 p_text(s->operator[i].oid.text), p_bool(i == BASE), p_int(s->a, i == BASE ? PROFILE_ENABLED : PROFILE_DISABLED));
+			 p_text(s->operator[i].oid.text), p_bool(i == BASE),
+			 p_int(s->a, i == BASE ? PROFILE_ENABLED : PROFILE_DISABLED));
 		DB_QUEUE(s->db, T_ENTITY, p_text(s->operator[i].oid.text));
 		DB_QUEUE(s->db, T_ADDRESS, p_text(s->operator[i].oid.text));
 	}
@@ -164,8 +170,15 @@ static result ask(struct stage *s, enum profile_at who, enum function_id id, con
 	result r;
 
 	s->fci = arena_printf(s->a, "call-%u", ++s->calls);
-	*rq = (struct rq){ .rpc = &s->rpc, .arena = s->a, .db = s->db, .fn = function_by_id(id), .caller = &s->operator[who],
-			   .envelope = &envelope, .role = &s->smsr, .validity_s = 720, .claim_key = s->fci };
+	*rq = (struct rq){ .rpc = &s->rpc,
+			   .arena = s->a,
+			   .db = s->db,
+			   .fn = function_by_id(id),
+			   .caller = &s->operator[who],
+			   .envelope = &envelope,
+			   .role = &s->smsr,
+			   .validity_s = 720,
+			   .claim_key = s->fci };
 	db_begin(s->db);
 	load->queue(rq, in);
 	sync_ok(s, CASE_RESULTS, rows);
@@ -283,9 +296,18 @@ struct look look(struct stage *s)
 	DB_QUEUE(s->db, T_LOOK, p_text(s->eid.text), p_text(s->fci ? s->fci : ""));
 	sync_ok(s, 1, &r);
 #define TEXT(col) (row_null(r, 0, (col)) ? "" : row_text_dup(s->a, r, 0, (col)))
-	l = (struct look){ .enabled = TEXT(0), .answer = row_null(r, 0, 1) ? NULL : row_text_dup(s->a, r, 0, 1), .states = TEXT(2), .trail = TEXT(3),
-			   .told = TEXT(4), .events = TEXT(5), .uncertain = row_bool(r, 0, 6), .expired_aid = row_bool(r, 0, 7),
-			   .open_commands = row_int(r, 0, 8), .busy = row_int(r, 0, 9), .profiles = row_int(r, 0, 10), .times = row_int(r, 0, 11) };
+	l = (struct look){ .enabled = TEXT(0),
+			   .answer = row_null(r, 0, 1) ? NULL : row_text_dup(s->a, r, 0, 1),
+			   .states = TEXT(2),
+			   .trail = TEXT(3),
+			   .told = TEXT(4),
+			   .events = TEXT(5),
+			   .uncertain = row_bool(r, 0, 6),
+			   .expired_aid = row_bool(r, 0, 7),
+			   .open_commands = row_int(r, 0, 8),
+			   .busy = row_int(r, 0, 9),
+			   .profiles = row_int(r, 0, 10),
+			   .times = row_int(r, 0, 11) };
 #undef TEXT
 	return l;
 }

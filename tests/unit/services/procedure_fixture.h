@@ -28,8 +28,8 @@ struct stage {
 	struct aid isdp[2];
 	struct entity operator[2];
 	unsigned calls;
-	const char *fci;      /* of the last call */
-	struct card_case *c;  /* of the last transaction */
+	const char *fci;     /* of the last call */
+	struct card_case *c; /* of the last transaction */
 };
 
 struct stage *stage_make(void);
@@ -54,12 +54,12 @@ void time_out(struct stage *s, bool unattended);
 
 /* What stands in the database now; texts in s->a. */
 struct look {
-	const char *enabled;       /* ICCIDs, blank between two */
-	const char *answer;        /* of the last call; NULL: none yet */
-	const char *states;        /* of procedures, by start: "4/2/CARD_ERROR" state, status, code */
-	const char *trail;         /* operations, by number; the card's own with '-', with its outcome else: "2- 512/0" */
-	const char *told;          /* SOAP rows: "ES4-HandleProfileDisabledNotification>1.2.3" */
-	const char *events;        /* names */
+	const char *enabled; /* ICCIDs, blank between two */
+	const char *answer;  /* of the last call; NULL: none yet */
+	const char *states;  /* of procedures, by start: "4/2/CARD_ERROR" state, status, code */
+	const char *trail;   /* operations, by number; the card's own with '-', with its outcome else: "2- 512/0" */
+	const char *told;    /* SOAP rows: "ES4-HandleProfileDisabledNotification>1.2.3" */
+	const char *events;  /* names */
 	bool uncertain, expired_aid;
 	int64_t open_commands, busy, profiles, times;
 };

@@ -4,7 +4,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-/* Rows: states; columns: events as in enum procedure_event, fetched to expired; letters: the state it leads to, '-': cannot happen. */
+/* Rows: states; columns: events as in enum procedure_event, fetched to expired; letters: the state it leads to, '-': cannot
+ * happen. */
 static const char letters[] = "QSTCE";
 static const char *const expected[PROC_KINDS][PROC_STATES] = {
 	/*               F A R N C r o L n D X */
@@ -22,12 +23,14 @@ Test(procedure, tables_are_as_written_out)
 		for (int s = 0; s < PROC_STATES; s++) {
 			cr_assert_eq(strlen(expected[k][s]), PEV_EVENTS);
 			for (int e = 0; e < PEV_EVENTS; e++) {
-				enum procedure_state next = procedure_next((enum procedure_kind)k, (enum procedure_state)s, (enum procedure_event)e);
+				enum procedure_state next =
+					procedure_next((enum procedure_kind)k, (enum procedure_state)s, (enum procedure_event)e);
 				char is = next == PROC_STATES ? '-' : letters[next];
 
-				cr_expect_eq(is, expected[k][s][e], "%s: %s, %s: %c, not %c", procedure_kind_name((enum procedure_kind)k),
-					     procedure_state_name((enum procedure_state)s), procedure_event_name((enum procedure_event)e), is,
-					     expected[k][s][e]);
+				cr_expect_eq(is, expected[k][s][e], "%s: %s, %s: %c, not %c",
+					     procedure_kind_name((enum procedure_kind)k),
+					     procedure_state_name((enum procedure_state)s),
+					     procedure_event_name((enum procedure_event)e), is, expected[k][s][e]);
 			}
 		}
 }
@@ -57,7 +60,8 @@ Test(procedure, time_ends_each_state_and_the_end_is_final)
 		for (int s = 0; s < PROC_ENDED; s++) {
 			cr_expect(seen[s] || k != PROC_ENABLE, "%d is never reached", s);
 			if (seen[s])
-				cr_expect_eq(procedure_next((enum procedure_kind)k, (enum procedure_state)s, PEV_EXPIRED), PROC_ENDED);
+				cr_expect_eq(procedure_next((enum procedure_kind)k, (enum procedure_state)s, PEV_EXPIRED),
+					     PROC_ENDED);
 		}
 		for (int e = 0; e < PEV_EVENTS; e++)
 			cr_expect_eq(procedure_next((enum procedure_kind)k, PROC_ENDED, (enum procedure_event)e), PROC_STATES);
@@ -92,14 +96,16 @@ static const struct pol2_row pol2_rows[] = {
 	/* The target's own rules. */
 	{ .target = { { POL2_PROFILE, POL2_ENABLE, POL2_NOT_ALLOWED } }, .n_target = 1 },
 	{ .target = { { POL2_PROFILE, POL2_ENABLE, POL2_NOT_ALLOWED } }, .n_target = 1, .nothing_enabled = true },
-	{ .target = { { POL2_PROFILE, POL2_DELETE, POL2_NOT_ALLOWED }, { POL2_PROFILE, POL2_ENABLE, POL2_NOT_ALLOWED } }, .n_target = 2 },
+	{ .target = { { POL2_PROFILE, POL2_DELETE, POL2_NOT_ALLOWED }, { POL2_PROFILE, POL2_ENABLE, POL2_NOT_ALLOWED } },
+	  .n_target = 2 },
 	{ .target = { { POL2_PROFILE, POL2_DISABLE, POL2_NOT_ALLOWED }, { POL2_PROFILE, POL2_DELETE, POL2_NOT_ALLOWED } },
 	  .n_target = 2,
 	  .allowed = true },
 	{ .target = { { POL2_PROFILE, POL2_DISABLE, POL2_AUTO_DELETE } }, .n_target = 1, .allowed = true },
 	/* Those of the profile that it would disable. */
 	{ .enabled = { { POL2_PROFILE, POL2_DISABLE, POL2_NOT_ALLOWED } }, .n_enabled = 1 },
-	{ .enabled = { { POL2_PROFILE, POL2_DISABLE, POL2_AUTO_DELETE }, { POL2_PROFILE, POL2_DISABLE, POL2_NOT_ALLOWED } }, .n_enabled = 2 },
+	{ .enabled = { { POL2_PROFILE, POL2_DISABLE, POL2_AUTO_DELETE }, { POL2_PROFILE, POL2_DISABLE, POL2_NOT_ALLOWED } },
+	  .n_enabled = 2 },
 	{ .enabled = { { POL2_PROFILE, POL2_DISABLE, POL2_AUTO_DELETE } }, .n_enabled = 1, .allowed = true },
 	{ .enabled = { { POL2_PROFILE, POL2_ENABLE, POL2_NOT_ALLOWED }, { POL2_PROFILE, POL2_DELETE, POL2_NOT_ALLOWED } },
 	  .n_enabled = 2,
@@ -117,7 +123,8 @@ Test(pol2, decides_who_may_be_enabled_over_whom)
 
 	for (size_t i = 0; i < LEN(pol2_rows); i++) {
 		struct pol2_row row = pol2_rows[i];
-		struct profile_info target = { .pol2 = { row.target, row.n_target } }, enabled = { .pol2 = { row.enabled, row.n_enabled } };
+		struct profile_info target = { .pol2 = { row.target, row.n_target } },
+				    enabled = { .pol2 = { row.enabled, row.n_enabled } };
 		result r;
 
 		cr_assert(iccid_parse("8949000000000000017", &target.iccid));
@@ -135,7 +142,8 @@ Test(pol2, decides_who_may_be_enabled_over_whom)
 
 Test(pol2, has_compares_action_and_qualification)
 {
-	struct pol2_rule rules[] = { { POL2_PROFILE, POL2_DISABLE, POL2_AUTO_DELETE }, { POL2_PROFILE, POL2_DELETE, POL2_NOT_ALLOWED } };
+	struct pol2_rule rules[] = { { POL2_PROFILE, POL2_DISABLE, POL2_AUTO_DELETE },
+				     { POL2_PROFILE, POL2_DELETE, POL2_NOT_ALLOWED } };
 	const struct pol2 some = { rules, LEN(rules) }, none = { NULL, 0 };
 
 	cr_expect(pol2_has(&some, POL2_DISABLE, POL2_AUTO_DELETE));
