@@ -44,9 +44,7 @@ static bool read_body(struct bytes body, size_t lc, struct apdu *out)
 	size_t n = lc == 1 ? body.data[0] : (size_t)body.data[1] << 8 | body.data[2];
 	size_t le = lc == 1 ? 1 : 2;
 
-	if (n == 0 || n > body.len - lc)
-		return false;
-	if (body.len != lc + n && body.len != lc + n + le)
+	if (n == 0 || (body.len != lc + n && body.len != lc + n + le))
 		return false;
 	out->data = (struct bytes){ body.data + lc, n };
 	out->has_le = body.len != lc + n;

@@ -151,6 +151,8 @@ Test(isdr_command, what_is_wrong_gets_its_status_word)
 		{ "80E28800033A0300", SW_BAD_DATA },
 		{ "80E28800023A03", SW_BAD_DATA },
 		{ "80E28800", SW_BAD_DATA },
+		{ "80E28800033A03FF", SW_BAD_DATA },
+		{ "80E28800043A03FF00", SW_BAD_DATA },
 		{ "80E28900063A08034E010100", SW_BAD_DATA },
 		{ "80E40000124F10" ISDP_TEXT "00", SW_WRONG_P1P2 },
 		{ "80E40040164F10" ISDP_TEXT "9E0200FF00", SW_BAD_DATA },
@@ -165,6 +167,9 @@ Test(isdr_command, what_is_wrong_gets_its_status_word)
 		{ "80E60C00 40" CREATE_LV "06C90481020370 0000 00", SW_BAD_DATA },
 		{ "80E60C00 40" CREATE_LV "06C90481020370 01AA 00", SW_BAD_DATA },
 		{ "80E60C00 39" CREATE_LV "00 00 00", SW_BAD_DATA },
+		{ "80E60C00 3F 10A0000005591010FFFFFFFF8900000D00 10A0000005591010FFFFFFFF8900000E00 10" ISDR_TEXT
+		  "0380C000 06C90481020370 00 00",
+		  SW_BAD_DATA },
 		{ "80E60C00 3F 10" ISDP_TEXT "10" ISDP_TEXT "10" ISDP_TEXT "0380C000 06C90481020370 00 00", SW_NOT_FOUND },
 	};
 	CLEANUP(arena_freep) struct arena *a = arena_new();
@@ -469,6 +474,7 @@ Test(card, cut_and_mutated_input_never_reads_beyond)
 	};
 	CLEANUP(arena_freep) struct arena *a = arena_new();
 
+	cr_assert(!parse_exactly(parse_command, known(a, "80E28800033A03FF")));
 	for (size_t i = 0; i < LEN(all); i++) {
 		struct bytes in = known(a, all[i].in);
 
