@@ -291,6 +291,30 @@ static void strange_words_make_the_card_uncertain(void)
 	cr_expect_str_eq(l.enabled, s->iccid[BASE].text);
 }
 
+/* The audit sees the change that nobody will confirm: the EIS follows, there and back, and no owner hears of it. */
+static void what_expired_is_not_told(void)
+{
+	struct look l;
+
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	card_session(s);
+	(void)card_fetch(s);
+	time_out(s, false);
+	l = look(s);
+	cr_expect(l.uncertain && l.expired_aid);
+	SAYS(l.answer, "5.4");
+	card_session(s);
+	cr_assert_eq(card_fetch(s), COMMAND_STATUS);
+	answer_status(ISDP_DISABLED, ISDP_ENABLED);
+	cr_expect_str_eq(look(s).enabled, s->iccid[OTHER].text);
+	cr_assert(card_notify(s, NOTE_ROLLED_BACK, 1, BASE));
+	card_answer1(s, "", SW_OK);
+	l = look(s);
+	cr_expect_str_eq(l.enabled, s->iccid[BASE].text);
+	cr_expect_str_eq(l.told, "");
+	cr_expect_str_eq(l.events, "procedure.ended");
+}
+
 /* One database for all of them: it takes longer to start than they do. */
 Test(procedure_engine, words_of_a_card, .timeout = 120)
 {
@@ -304,6 +328,7 @@ Test(procedure_engine, words_of_a_card, .timeout = 120)
 		a_refused_confirmation_waits_for_the_next_word,
 		an_older_change_answers_the_newer_call,
 		strange_words_make_the_card_uncertain,
+		what_expired_is_not_told,
 	};
 
 	if (!cluster_installed())
