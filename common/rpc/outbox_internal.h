@@ -69,6 +69,7 @@ struct outbox_worker {
 	unsigned number;
 	bool bus;                /* works the bus's lane, and nothing else: events never wait for a peer */
 	bool closing;            /* the worker's own copy: nothing new is sent */
+	int64_t looked_ms;       /* when paused lanes were looked at last */
 
 	/* Shards whose locks this worker's connection holds: for a pass, or as long as one of their rows is in flight. */
 	int64_t session;         /* that connection's backend; 0: not known */
@@ -91,8 +92,8 @@ const char *outbox_paused_lanes(struct outbox *o, struct arena *a);
 bool outbox_probing(struct outbox *o, const char *lane);
 void outbox_lane_failed(struct outbox *o, const char *lane);
 void outbox_lane_reached(struct outbox *o, const char *lane);
-/* Milliseconds until the next pause ends; -1: none. */
-int64_t outbox_next_probe_ms(struct outbox *o);
+/* Milliseconds until the next pause ends of those that had not ended when the lanes were looked at; -1: none. */
+int64_t outbox_next_probe_ms(struct outbox *o, int64_t looked_ms);
 
 /* outbox_shards.c: one pass. Locks what has work, delivers a batch of it, lets go of what has nothing in flight. How many rows were
  * ended, put off or sent. */

@@ -94,7 +94,8 @@ void outbox_lane_reached(struct outbox *o, const char *lane)
 	pthread_mutex_unlock(&o->lock);
 }
 
-int64_t outbox_next_probe_ms(struct outbox *o)
+/* A pause that has ended calls for one look, not for one after the other while its probe is on its way. */
+int64_t outbox_next_probe_ms(struct outbox *o, int64_t looked_ms)
 {
 	int64_t now = clock_ms(), next = -1;
 
@@ -102,7 +103,7 @@ int64_t outbox_next_probe_ms(struct outbox *o)
 	for (unsigned i = 0; i < PAUSED_MAX; i++) {
 		int64_t left = o->paused[i].until_ms - now;
 
-		if (!o->paused[i].lane[0])
+		if (!o->paused[i].lane[0] || o->paused[i].until_ms <= looked_ms)
 			continue;
 		if (left < 0)
 			left = 0;

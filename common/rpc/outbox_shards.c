@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
+
 enum { LOCK_SPACE = 0x6F626F78 /* first half of the advisory locks; + 1 for the bus's */ };
 
 static void forget(struct outbox_worker *w)
@@ -156,6 +158,7 @@ size_t outbox_pass(struct outbox_worker *w)
 	done = outbox_land(w);
 	if (w->closing)
 		return done; /* the locks end with the connection */
+	w->looked_ms = clock_ms();
 	buf_str(&skip, outbox_paused_lanes(w->outbox, w->arena));
 	outbox_full_lanes(w, &skip);
 	if (shards_take(w, skip.data)) {

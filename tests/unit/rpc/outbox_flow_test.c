@@ -125,7 +125,7 @@ static void peer_handle(void *ctx, struct http_call *c)
 
 /* The stage ---------------------------------------------------------------------------------------------------------------- */
 
-enum { T_ENTITY = RPC_STATEMENTS, T_CERT, T_URL, T_CALLBACK, T_ROW, T_LEFT, T_KILL, T_END };
+enum { T_ENTITY = RPC_STATEMENTS, T_CERT, T_URL, T_CALLBACK, T_ROW, T_LEFT, T_KILL, T_LOCKS, T_END };
 static const struct statement own[] = {
 	{ "t_entity", "insert into entity (oid, name, roles) values ($1, 'peer', 31)" },
 	{ "t_cert", "insert into entity_cert (fingerprint, oid, spki, subject, not_after)"
@@ -138,6 +138,8 @@ static const struct statement own[] = {
 	{ "t_row", "select max(attempts), max(error), bool_or(dead_at is not null) from outbox where eid = $1" },
 	{ "t_left", "select count(*) from outbox where lane = 'peer:' || $1 and dead_at is null" },
 	{ "t_kill", "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname is not null" },
+	{ "t_locks", "select count(distinct objid), count(*), max(n) from (select objid, count(*) over (partition by pid) n from pg_locks"
+		     " where locktype = 'advisory') l" },
 };
 
 struct stage {
@@ -357,7 +359,8 @@ Test(rpc_outbox_flow, who_never_answers_delays_nobody)
 Test(rpc_outbox_flow, one_card_one_at_a_time)
 {
 	struct stage *s = stage_make();
-	struct oid slow = peer_add(s, "1.3.6.1.4.1.99999.2", "/slow");
+	struct oid slow = peer_add(s, "1.3.6.1.4.1.99999.2", "/slow"), silent = peer_add(s, "1.3.6.1.4.1.99999.3", "/silent");
+	const struct rows *locks;
 	struct outbox *other;
 
 	for (unsigned i = 1; i <= PER_CARD; i++)
@@ -374,6 +377,14 @@ Test(rpc_outbox_flow, one_card_one_at_a_time)
 	cr_expect_not(s->peer.disordered);
 	cr_expect_eq(seen(&s->peer, "/slow", "", NULL), CARDS * PER_CARD);
 	cr_expect_eq(s->accepted, CARDS * PER_CARD);
+	/* Shards are shared: each is of one worker while its rows are in flight, and nobody has more than half of them. */
+	for (int i = 0; i < 60; i++)
+		order(s, &silent, arena_printf(s->a, "s%d", i), "hello");
+	AWAIT(s->outbox->in_flight + other->in_flight == 60);
+	DB_QUEUE0(s->db, T_LOCKS);
+	locks = sync_rows(s);
+	cr_expect(row_int(locks, 0, 0) == 16 && row_int(locks, 0, 1) == 16 && row_int(locks, 0, 2) <= 8, "%lld shards, %lld locks, %lld",
+		  (long long)row_int(locks, 0, 0), (long long)row_int(locks, 0, 1), (long long)row_int(locks, 0, 2));
 	outbox_close(other);
 	stage_drop(s);
 }

@@ -54,16 +54,17 @@ Test(rpc_outbox, a_pause_doubles_up_to_a_minute)
 	int64_t want = 100;
 
 	cr_expect_str_eq(outbox_paused_lanes(&p->o, p->a), "");
-	cr_expect_eq(outbox_next_probe_ms(&p->o), -1);
+	cr_expect_eq(outbox_next_probe_ms(&p->o, 0), -1);
 	for (int i = 0; i < 14; i++) {
 		outbox_lane_failed(&p->o, PEER);
 		outbox_lane_failed(&p->o, PEER); /* of the same batch */
 		cr_expect_eq(p->o.paused[0].backoff_ms, want);
-		cr_expect(outbox_next_probe_ms(&p->o) > want - 50 && outbox_next_probe_ms(&p->o) <= want);
+		cr_expect(outbox_next_probe_ms(&p->o, 0) > want - 50 && outbox_next_probe_ms(&p->o, 0) <= want);
 		cr_expect_str_eq(outbox_paused_lanes(&p->o, p->a), PEER);
 		cr_expect_not(outbox_probing(&p->o, PEER));
 		let_pass(p, 0);
-		cr_expect_eq(outbox_next_probe_ms(&p->o), 0);
+		cr_expect_eq(outbox_next_probe_ms(&p->o, 0), 0);
+		cr_expect_eq(outbox_next_probe_ms(&p->o, clock_ms()), -1, "looked at");
 		cr_expect_str_eq(outbox_paused_lanes(&p->o, p->a), "");
 		cr_expect(outbox_probing(&p->o, PEER), "one row only");
 		want = want * 2 < 60000 ? want * 2 : 60000;
@@ -71,7 +72,7 @@ Test(rpc_outbox, a_pause_doubles_up_to_a_minute)
 	cr_expect_eq(want, 60000);
 	outbox_lane_reached(&p->o, PEER);
 	cr_expect_not(outbox_probing(&p->o, PEER));
-	cr_expect_eq(outbox_next_probe_ms(&p->o), -1);
+	cr_expect_eq(outbox_next_probe_ms(&p->o, 0), -1);
 	outbox_lane_failed(&p->o, PEER);
 	cr_expect_eq(p->o.paused[0].backoff_ms, 100, "it begins anew");
 	pauses_drop(p);
