@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ES4, group PlatformManagement (SGP.02 5.5): what an operator has the card do. */
+#include "services/sm-sr/cards.h"
 #include "services/sm-sr/es4_card.h"
 #include "services/sm-sr/procedure_internal.h"
 
@@ -25,9 +26,14 @@ result es4_case_take(struct rq *rq, const struct eid *eid, const struct rows *co
 	return OK;
 }
 
+/* The sweeper may be asleep for longer than this procedure lasts. */
 void es4_procedure_committed(struct rq *rq)
 {
-	case_committed(rq->loaded);
+	struct card_case *c = rq->loaded;
+
+	case_committed(c);
+	if ((int64_t)rq->validity_s * 1000 <= (int64_t)c->smsr->config->sweep_ms)
+		sweeper_ring(c->smsr);
 }
 
 static void queue(struct rq *rq, const void *in)
