@@ -10,6 +10,7 @@ import sys
 
 BEGIN, END = "<!-- keys: written by tools/config-docs.py -->", "<!-- end of keys -->"
 PROGRAMS = [("eum", "RSP_EUM_"), ("operator-gateway", "RSP_GATEWAY_"), ("sm-sr", "RSP_SMSR_")]
+ALONE = [("euicc-sim", "RSP_SIM_")]  # has none of the common rows
 HEAD = "| key | type | default | meaning |\n|---|---|---|---|\n"
 
 
@@ -26,6 +27,8 @@ def tables(build):
     parts = ["**every process**: `RSP_EUM_`, `RSP_GATEWAY_` or `RSP_SMSR_` before each key\n\n" + HEAD + "\n".join(common)]
     for name, prefix in PROGRAMS:
         parts.append("**%s**: `%s` before each key\n\n%s%s" % (name, prefix, HEAD, "\n".join(row for row in rows[name] if row not in common)))
+    for name, prefix in ALONE:
+        parts.append("**%s**: `%s` before each key\n\n%s%s" % (name, prefix, HEAD, "\n".join(rows_of(build, name, prefix))))
     return "\n\n".join(parts)
 
 
