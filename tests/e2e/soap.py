@@ -17,13 +17,21 @@ def new_id():
     return uuid.uuid4().hex
 
 
-def envelope(sender, receiver, action, body, message_id=None, header=None, soap_ns=SOAP):
+def new_message_id(sender, transaction_id=None):
+    return "//%s/%s?TransactionID=%s?MessageDate=2026-01-15T09:30:00Z" % (sender, new_id(), transaction_id or new_id())
+
+
+def envelope(sender, receiver, action, body, message_id=None, header=None, soap_ns=SOAP, reply_to=None, relates_to=None):
     """header: the whole content of soap:Header instead of the usual one."""
-    message_id = message_id or "//%s/%s?TransactionID=%s?MessageDate=2026-01-15T09:30:00Z" % (sender, new_id(), new_id())
+    message_id = message_id or new_message_id(sender)
     if header is None:
         header = ("<wsa:From><wsa:Address>https://partner.example/x?EntityId=%s?EntityName=partner</wsa:Address></wsa:From>"
                   "<wsa:To>https://server.example/x?EntityId=%s</wsa:To><wsa:MessageID>%s</wsa:MessageID><wsa:Action>%s</wsa:Action>"
                   % (sender, receiver, message_id, action))
+        if reply_to:
+            header += "<wsa:ReplyTo><wsa:Address>%s</wsa:Address></wsa:ReplyTo>" % reply_to
+        if relates_to:
+            header += "<wsa:RelatesTo>%s</wsa:RelatesTo>" % relates_to
     return ('<?xml version="1.0" encoding="UTF-8"?><soap:Envelope xmlns:soap="%s" xmlns:wsa="%s" xmlns:rps="%s"><soap:Header>%s</soap:Header>'
             "<soap:Body>%s</soap:Body></soap:Envelope>" % (soap_ns, WSA, RPS, header, body))
 
@@ -35,6 +43,28 @@ def get_eis_body(eid, fci=None, root="ES4-GetEISRequest", validity=None):
 
 def get_eis(sender, receiver, eid, **more):
     return envelope(sender, receiver, "http://gsma.com/ES4/ProfileManagement/ES4-GetEISRequest", get_eis_body(eid, **more))
+
+
+def card_body(root, eid, iccids, fci, validity):
+    return ("<rps:%s><rps:FunctionCallIdentifier>%s</rps:FunctionCallIdentifier>%s<rps:Eid>%s</rps:Eid>%s</rps:%s>"
+            % (root, fci or new_id(), "<rps:ValidityPeriod>%s</rps:ValidityPeriod>" % validity if validity else "", eid,
+               "".join("<rps:Iccid>%s</rps:Iccid>" % iccid for iccid in iccids), root))
+
+
+def enable_body(eid, iccid, fci=None, validity=None):
+    return card_body("ES4-EnableProfileRequest", eid, [iccid], fci, validity)
+
+
+def audit_body(eid, iccids=(), fci=None, validity=None):
+    return card_body("ES4-AuditEISRequest", eid, iccids, fci, validity)
+
+
+def enable(sender, receiver, eid, iccid, fci=None, validity=None, **more):
+    return envelope(sender, receiver, "http://gsma.com/ES4/PlatformManagement/ES4-EnableProfileRequest", enable_body(eid, iccid, fci, validity), **more)
+
+
+def audit(sender, receiver, eid, iccids=(), fci=None, validity=None, **more):
+    return envelope(sender, receiver, "http://gsma.com/ES4/ProfileManagement/ES4-AuditEISRequest", audit_body(eid, iccids, fci, validity), **more)
 
 
 class Answer:
