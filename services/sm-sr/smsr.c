@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "services/sm-sr/sms_trigger.h"
+
 int smsr_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR])
 {
 	const struct smsr_config *config = (const struct smsr_config *)app->config;
@@ -13,8 +15,8 @@ int smsr_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR])
 		abort();
 	s->config = config;
 	s->arena = arena_new();
-	if (key_file_read(config->kek_file, KEK_LEN, &s->kek, error) || pem_file_read(s->arena, config->ci_ca, &s->ci_pem, error) ||
-	    pem_file_read(s->arena, config->ci_crl, &s->ci_crl_pem, error) ||
+	if (sms_config_check(config, error) || key_file_read(config->kek_file, KEK_LEN, &s->kek, error) ||
+	    pem_file_read(s->arena, config->ci_ca, &s->ci_pem, error) || pem_file_read(s->arena, config->ci_crl, &s->ci_crl_pem, error) ||
 	    transport_keys_open(config->transport_keys, &config->common.entity_oid, TRANSPORT_OF_SM_SR, &s->transports, error)) {
 		smsr_close(s);
 		return -1;

@@ -53,6 +53,7 @@ create table card_command (
 	queued_at timestamptz not null default now(),
 	trigger_at timestamptz not null,       -- unfetched then: wake the card by SMS
 	triggers integer not null default 0,
+	trigger_error text not null default '', -- why it could not be woken
 	session uuid,                          -- that fetched it
 	fetched_at timestamptz,
 	ended_at timestamptz,
@@ -113,6 +114,7 @@ create table sms_out (
 	packet bytea not null,
 	state smallint not null,
 	attempts integer not null default 0,
+	uncounted integer not null default 0,  -- of them: throttled, or never answered by the SMSC
 	queued_at timestamptz not null default now(),
 	next_at timestamptz not null default now(), -- when it is sent (again)
 	until timestamptz not null,            -- given up then
@@ -120,7 +122,7 @@ create table sms_out (
 	error text not null default ''
 ) with (fillfactor = 70);
 create index sms_out_due on sms_out (next_at) where state < 3;
-create index sms_out_eid on sms_out (eid, kvn) where state < 3;
+create unique index sms_out_eid on sms_out (eid, kvn) where state < 3; -- one in flight
 create index sms_out_ended on sms_out (ended_at) where state >= 3;
 
 -- One short message of it. message_id: the SMSC's, as it wrote it.
@@ -134,12 +136,23 @@ create table sms_part (
 	at timestamptz not null default now(),
 	primary key (sms, attempt, number)
 );
-create index sms_part_message on sms_part (message_id) where message_id is not null;
+create index sms_part_message on sms_part (ltrim(lower(message_id), '0')) where message_id is not null;
 -- A receipt may overtake the answer that names its message.
 create table sms_receipt (
 	message_id text not null,
 	receipt text not null,
 	at timestamptz not null default now()
+);
+-- Parts of what a card sends, until all are there.
+create table sms_in (
+	msisdn text not null,
+	ref smallint not null,
+	total smallint not null,
+	number smallint not null,
+	kind smallint not null,                -- enum sms_kind of the first
+	data bytea not null,
+	at timestamptz not null default now(),
+	primary key (msisdn, ref, total, number)
 );
 -- Which replica holds the SMS lane now: whose bell is rung when a card is to be woken.
 create table sms_lane (

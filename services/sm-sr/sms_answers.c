@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the SMSC says: answers to what was submitted, receipts, and what cards send. All of it is in the tables before the SMSC
+ * hears that we have it (decisions.md C7). */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/card/sms.h"
+#include "services/sm-sr/sms_internal.h"
+#include "services/sm-sr/sms_rules.h"
+#include "services/sm-sr/sms_trigger.h"
+
+enum { RESULTS_ANSWER = 1, RESULTS_RECEIPT = 1, RESULTS_ALONE = 1, RESULTS_PARTS = 3, AT_PARTS = 1, AT_CANDIDATES = 2 };
+enum { SOON_MS = 20 /* answers come in swarms */, SPI2_POR = 0x03 };
+
+/* ---- from the session ---- */
+
+static struct sms_event *event_new(struct sms_lane *l)
+{
+	struct sms_event *e = ARENA_NEW(l->events_arena, struct sms_event);
+
+	*l->events_last = e;
+	l->events_last = &e->next;
+	l->n_events++;
+	return e;
+}
+
+static bool on_bound(void *ctx, struct smpp_session *s, const char *system_id, const char *password)
+{
+	struct sms_lane *l = ctx;
+	struct log_line line;
+
+	(void)s;
+	(void)password;
+	l->fresh = true;
+	log_begin(&line, LOG_INFO, "sms_bound");
+	log_str(&line, "host", l->smsr->config->smpp_host);
+	log_int(&line, "port", l->smsr->config->smpp_port);
+	log_str(&line, "smsc", system_id);
+	log_end(&line);
+	sms_metric("bound");
+	return true;
+}
+
+static void on_message(void *ctx, struct smpp_session *s, uint32_t sequence, const struct smpp_message *m)
+{
+	struct sms_lane *l = ctx;
+	struct sms_event *e = event_new(l);
+
+	(void)s;
+	e->sequence = sequence;
+	e->message = *m;
+	e->message.data.data = arena_memdup(l->events_arena, m->data.data, m->data.len);
+}
+
+static void on_answered(void *ctx, struct smpp_session *s, uint64_t token, uint32_t status, const char *message_id)
+{
+	struct sms_lane *l = ctx;
+	struct sms_event *e = event_new(l);
+
+	(void)s;
+	e->is_answer = true;
+	e->token = sms_token_unpack(token);
+	e->status = status;
+	e->id = arena_strdup(l->events_arena, message_id);
+}
+
+static void on_ended(void *ctx, struct smpp_session *s, const char *why)
+{
+	struct sms_lane *l = ctx;
+
+	(void)s;
+	l->ended = true;
+	(void)snprintf(l->why, sizeof(l->why), "%s", why);
+}
+
+const struct smpp_events sms_smpp_events = { on_bound, on_message, on_answered, on_ended };
+
+/* ---- into the tables ---- */
+
+/* Of the text that the SMSC calls the sender: MSISDNs are stored without a plus. */
+static const char *number_of(const struct smpp_message *m)
+{
+	return m->source[0] == '+' ? m->source + 1 : m->source;
+}
+
+static bool from_card(const struct sms_event *e, struct sms_part *part)
+{
+	return !e->is_answer && !e->message.is_receipt && (e->message.esm_class & SMPP_ESM_UDHI) &&
+	       sms_part_parse(e->message.data, part);
+}
+
+static size_t queue_message(struct sms_lane *l, const struct sms_event *e)
+{
+	const char *number = number_of(&e->message);
+	struct sms_part part;
+
+	if (e->message.is_receipt) {
+		DB_QUEUE(l->db, SMSR_SMS_RECEIPT, p_text(e->message.receipt_id), p_text(sms_id_forms(l->a, e->message.receipt_id)),
+			 p_text(e->message.receipt_state), p_text(number));
+		return RESULTS_RECEIPT;
+	}
+	if (!from_card(e, &part))
+		return 0;
+	if (part.total == 1) {
+		sms_candidates_queue(l->db, number);
+		return RESULTS_ALONE;
+	}
+	DB_QUEUE(l->db, SMSR_SMS_IN_ADD, p_text(number), p_int(l->a, part.ref), p_int(l->a, part.total), p_int(l->a, part.number),
+		 p_int(l->a, part.kind), p_bytes(part.data.data, part.data.len));
+	DB_QUEUE(l->db, SMSR_SMS_IN_PARTS, p_text(number), p_int(l->a, part.ref), p_int(l->a, part.total));
+	sms_candidates_queue(l->db, number);
+	return RESULTS_PARTS;
+}
+
+static size_t queue_event(struct sms_lane *l, const struct sms_event *e)
+{
+	const struct sms_token *t = &e->token;
+
+	if (!e->is_answer)
+		return queue_message(l, e);
+	DB_QUEUE(l->db, SMSR_SMS_ANSWERED, p_int(l->a, t->id), p_int(l->a, t->attempt), p_int(l->a, t->number), p_text(e->id),
+		 p_int(l->a, e->status), p_text(sms_id_forms(l->a, e->id)));
+	return RESULTS_ANSWER;
+}
+
+static void hint(struct sms_lane *l, int64_t id, const char *state)
+{
+	int64_t ms = sms_receipt_hint(state, l->smsr->config->sms_retry_ms);
+
+	if (ms >= 0)
+		DB_QUEUE(l->db, SMSR_SMS_HINT, p_int(l->a, id), p_int(l->a, ms));
+}
+
+static void later(struct sms_lane *l, const struct sms_token *t, unsigned ms, bool counted)
+{
+	DB_QUEUE(l->db, SMSR_SMS_LATER, p_int(l->a, t->id), p_int(l->a, t->attempt), p_int(l->a, ms), p_int(l->a, counted ? 0 : 1));
+}
+
+static void refused(struct sms_lane *l, const struct sms_event *e, const char *eid)
+{
+	const char *why = sms_status_text(l->a, e->status);
+	struct log_line line;
+
+	log_begin(&line, LOG_WARN, "sms_failed");
+	log_str(&line, "eid", eid);
+	log_str(&line, "why", why);
+	log_end(&line);
+	sms_metric("refused");
+	sms_end(l->db, l->a, e->token.id, SMS_FAILED, why);
+}
+
+static void settle_answer(struct sms_lane *l, const struct sms_event *e, const struct rows *rows)
+{
+	const struct smsr_config *config = l->smsr->config;
+	const struct sms_token *t = &e->token;
+	bool answered;
+
+	if (rows_count(rows) == 0) /* its row was cleaned away meanwhile */
+		return;
+	switch (sms_answer_of(e->status)) {
+	case SMS_ACCEPTED:
+		answered = !(row_int(rows, 0, 1) & SPI2_POR); /* no PoR was asked for */
+		DB_QUEUE(l->db, SMSR_SMS_ACCEPTED, p_int(l->a, t->id), p_int(l->a, t->attempt),
+			 p_int(l->a, answered ? SMS_DONE : SMS_WAITING));
+		sms_metric("accepted");
+		break;
+	case SMS_LATER_ALL:
+		l->pause_until = clock_ms() + config->smpp_throttle_ms;
+		sms_metric("throttled");
+		later(l, t, config->smpp_throttle_ms, false);
+		break;
+	case SMS_LATER:
+		sms_metric("deferred");
+		later(l, t, config->smpp_throttle_ms, false);
+		break;
+	case SMS_LATER_COUNTED:
+		sms_metric("deferred");
+		later(l, t, config->sms_retry_ms, true);
+		break;
+	case SMS_REFUSED:
+		refused(l, e, row_text(rows, 0, 0));
+		break;
+	}
+	if (!row_null(rows, 0, 2))
+		hint(l, t->id, row_text(rows, 0, 2));
+}
+
+static void settle_receipt(struct sms_lane *l, const struct sms_event *e, const struct rows *rows)
+{
+	const struct smpp_message *m = &e->message;
+	const char *eid = rows_count(rows) ? row_text(rows, 0, 1) : "";
+	struct log_line line;
+
+	log_begin(&line, LOG_INFO, "sms_receipt");
+	log_str(&line, "eid", eid);
+	log_str(&line, "id", m->receipt_id);
+	log_str(&line, "state", m->receipt_state);
+	log_end(&line);
+	sms_metric(*eid ? "receipt" : "receipt_unknown");
+	sms_journal(l, JOURNAL_SMS_IN, number_of(m), eid, "ES5 receipt",
+		    arena_printf(l->a, "%s %s", m->receipt_id, m->receipt_state), (struct bytes){ 0 });
+	if (*eid)
+		hint(l, row_int(rows, 0, 0), m->receipt_state);
+}
+
+static void log_por(struct sms_lane *l, const struct sms_event *e, const struct sms_row *r, const struct scp80_por *por,
+		    enum sms_por_move move)
+{
+	bool bad = move == SMS_POR_FAILED;
+	struct log_line line;
+
+	log_begin(&line, bad && por->status == POR_COUNTER_LOW ? LOG_ERROR : move == SMS_POR_DONE ? LOG_INFO : LOG_WARN, "sms_por");
+	log_str(&line, "eid", r->eid.text);
+	log_int(&line, "status", por->status);
+	log_str(&line, "is", por_status_text(por->status));
+	if (move == SMS_POR_HINT)
+		log_str(&line, "msg", "not protected: it may be anybody's, and changes nothing");
+	if (bad && por->status == POR_COUNTER_LOW)
+		log_str(&line, "msg", "our counter is behind the card's: raise it with rspctl keys bump");
+	log_end(&line);
+	sms_metric(move == SMS_POR_DONE ? "por" : bad ? "por_error" : "por_hint");
+	sms_journal(l, JOURNAL_SMS_IN, number_of(&e->message), r->eid.text, "ES5 PoR",
+		    arena_printf(l->a, "counter %llu status %02X %s", (unsigned long long)por->counter, por->status,
+				 por_status_text(por->status)),
+		    (struct bytes){ 0 });
+}
+
+/* The packet in flight that this answers, if any does: nothing else changes anything. */
+static void settle_por(struct sms_lane *l, const struct sms_event *e, struct bytes packet, const struct rows *candidates)
+{
+	struct sms_row *all;
+	size_t n = sms_candidates_take(l->a, candidates, &all);
+
+	for (size_t i = 0; i < n; i++) {
+		struct scp80_por por;
+		enum sms_por_move move;
+
+		if (!sms_por_open(l->smsr, l->a, &all[i], packet, &por))
+			continue;
+		move = sms_por_of(&all[i], &por);
+		if (move == SMS_POR_NOTHING)
+			continue;
+		log_por(l, e, &all[i], &por, move);
+		if (move == SMS_POR_DONE)
+			sms_end(l->db, l->a, all[i].id, SMS_DONE, "");
+		else if (move == SMS_POR_FAILED)
+			sms_end(l->db, l->a, all[i].id, SMS_FAILED, por_status_text(por.status));
+		return;
+	}
+	log_msg(LOG_INFO, "sms_por", "from %s: it answers nothing that is awaited", e->message.source);
+	sms_metric("por_unknown");
+}
+
+/* A packet is whole. */
+static void settle_packet(struct sms_lane *l, const struct sms_event *e, enum sms_kind kind, struct bytes packet,
+			  const struct rows *candidates)
+{
+	if (kind == SMS_ANSWER) {
+		settle_por(l, e, packet, candidates);
+		return;
+	}
+	log_msg(LOG_INFO, "sms_ignored", "from %s: no answer to a packet of ours", e->message.source);
+	sms_metric("ignored");
+}
+
+static void settle_parts(struct sms_lane *l, const struct sms_event *e, const struct sms_part *part, const struct rows *const *rows)
+{
+	const struct rows *parts = rows[AT_PARTS];
+	CLEANUP(buf_free) struct buf packet = { 0 };
+
+	if (rows_count(parts) < part->total)
+		return;
+	for (size_t i = 0; i < rows_count(parts); i++) {
+		struct bytes data = row_bytes(parts, i, 2);
+
+		buf_add(&packet, data.data, data.len);
+	}
+	settle_packet(l, e, (enum sms_kind)row_int(parts, 0, 1),
+		      (struct bytes){ arena_memdup(l->a, packet.data, packet.len), packet.len }, rows[AT_CANDIDATES]);
+	DB_QUEUE(l->db, SMSR_SMS_IN_DONE, p_text(number_of(&e->message)), p_int(l->a, part->ref), p_int(l->a, part->total));
+}
+
+static void settle_event(struct sms_lane *l, const struct sms_event *e, const struct rows *const *rows)
+{
+	struct sms_part part;
+
+	if (e->is_answer) {
+		settle_answer(l, e, rows[0]);
+	} else if (e->message.is_receipt) {
+		settle_receipt(l, e, rows[0]);
+	} else if (!from_card(e, &part)) {
+		log_msg(LOG_INFO, "sms_ignored", "from %s: neither a receipt nor a packet", e->message.source);
+		sms_metric("ignored");
+	} else if (part.total == 1) {
+		settle_packet(l, e, part.kind, part.data, rows[0]);
+	} else {
+		settle_parts(l, e, &part, rows);
+	}
+}
+
+static bool settle(struct sms_lane *l)
+{
+	const struct rows **rows = arena_array(l->a, l->n_events * RESULTS_PARTS, sizeof(struct rows *));
+	size_t n = 0;
+
+	db_begin(l->db);
+	for (struct sms_event *e = l->events; e; e = e->next) {
+		e->first = n;
+		n += queue_event(l, e);
+	}
+	if (db_sync(l->db, l->a, rows, n, NULL) != OK)
+		return false;
+	for (const struct sms_event *e = l->events; e; e = e->next)
+		settle_event(l, e, rows + e->first);
+	db_commit(l->db);
+	return db_sync(l->db, l->a, NULL, 0, NULL) == OK;
+}
+
+bool sms_events_settle(struct sms_lane *l)
+{
+	bool good = !l->events || settle(l);
+
+	for (const struct sms_event *e = l->events; e; e = e->next)
+		if (!e->is_answer && l->session && !l->ended)
+			smpp_answer(l->session, e->sequence, good ? SMPP_OK : SMPP_SYSTEM_ERROR, "");
+	if (l->events && l->look_at > clock_ms() + SOON_MS)
+		l->look_at = clock_ms() + SOON_MS;
+	l->events = NULL;
+	l->events_last = &l->events;
+	l->n_events = 0;
+	arena_reset(l->events_arena);
+	return good;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is due: cards that are to be woken get a packet, packets get their attempts. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/fault.h"
+#include "common/base/log.h"
+#include "common/base/metrics.h"
+#include "common/card/sms.h"
+#include "services/sm-sr/sms_internal.h"
+#include "services/sm-sr/sms_rules.h"
+#include "services/sm-sr/sms_trigger.h"
+
+enum { INTERNATIONAL = 1, ISDN = 1 };
+
+void sms_metric(const char *what)
+{
+	char labels[64];
+
+	(void)snprintf(labels, sizeof(labels), "what=\"%s\"", what);
+	metric_add("rsp_sms_total", labels, 1);
+}
+
+void sms_journal(const struct sms_lane *l, enum journal_kind kind, const char *peer, const char *eid, const char *function,
+		 const char *words, struct bytes data)
+{
+	CLEANUP(buf_free) struct buf text = { 0 };
+	struct journal_entry e = {
+		.at = clock_wall_us(), .kind = kind, .peer = peer, .eid = eid, .function = function, .message_id = ""
+	};
+
+	buf_str(&text, words);
+	if (data.len) {
+		buf_char(&text, ' ');
+		buf_hex(&text, data.data, data.len);
+	}
+	e.text = text.data;
+	e.n = text.len;
+	journal_write(l->rpc->journal, &e);
+}
+
+/* ---- packets ---- */
+
+static uint16_t cards_port(const struct sms_lane *l)
+{
+	const struct smsr_config *config = l->smsr->config;
+
+	if (config->cards_public_port)
+		return (uint16_t)config->cards_public_port;
+	return l->app->extra ? http_server_port(l->app->extra) : (uint16_t)config->cards_port;
+}
+
+static void unreachable(struct sms_lane *l, const struct sms_due *d, const char *why)
+{
+	if (strcmp(d->told, why) != 0) { /* once, not every time */
+		struct log_line line;
+
+		log_begin(&line, LOG_WARN, "sms_unreachable");
+		log_str(&line, "eid", d->eid.text);
+		log_str(&line, "why", why);
+		log_end(&line);
+		sms_metric("unreachable");
+	}
+	sms_unreachable(l->db, l->a, d, why, l->smsr->config->trigger_again_s);
+}
+
+static const char *obstacle(const struct sms_due *d)
+{
+	if (!d->msisdn)
+		return "no enabled profile with a number";
+	if (!d->kvn || !d->kic.len || !d->kid.len)
+		return "no SCP80 keys of AES";
+	return NULL;
+}
+
+/* The second half of the transaction: each card that got a counter gets its packet. */
+static void packets_add(struct sms_lane *l, struct sms_due *due, size_t n, const struct rows *const *counters)
+{
+	uint8_t spi[2];
+
+	sms_spi(l->smsr->config, spi);
+	for (size_t i = 0; i < n; i++) {
+		CLEANUP(buf_free) struct buf packet = { 0 };
+		const char *why = NULL;
+
+		if (!sms_counter_taken(counters[i], &due[i].counter))
+			why = "its SCP80 counter is used up";
+		else if (sms_trigger_build(l->smsr, &due[i], cards_port(l), &packet, &why))
+			sms_add(l->db, l->a, &due[i], spi[1],
+				(struct bytes){ arena_memdup(l->a, packet.data, packet.len), packet.len },
+				l->smsr->config->trigger_again_s);
+		if (why)
+			unreachable(l, &due[i], why);
+	}
+}
+
+/* In one transaction: counters, packets, and what they are for. */
+static bool wake(struct sms_lane *l, struct sms_due *due, size_t n)
+{
+	const struct rows **counters = arena_array(l->a, n, sizeof(struct rows *));
+
+	db_begin(l->db);
+	for (size_t i = 0; i < n; i++)
+		sms_counter_queue(l->db, l->a, &due[i]);
+	if (db_sync(l->db, l->a, counters, n, NULL) != OK)
+		return false;
+	packets_add(l, due, n, counters);
+	db_commit(l->db);
+	if (db_sync(l->db, l->a, NULL, 0, NULL) != OK)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		(void)FAULT("sm-sr.sms.built", due[i].eid.text);
+	return true;
+}
+
+bool sms_wake_due(struct sms_lane *l, bool *out_full)
+{
+	const struct rows *rows[2];
+	struct sms_due *due;
+	size_t n, good = 0;
+
+	sms_due_queue(l->db, l->a, SMS_BATCH);
+	if (db_sync(l->db, l->a, rows, LEN(rows), NULL) != OK)
+		return false;
+	n = sms_due_take(l->a, rows[1], &due);
+	*out_full = n == SMS_BATCH;
+	for (size_t i = 0; i < n; i++) {
+		const char *why = obstacle(&due[i]);
+
+		if (why)
+			unreachable(l, &due[i], why);
+		else
+			due[good++] = due[i];
+	}
+	if (good < n && db_sync(l->db, l->a, NULL, 0, NULL) != OK)
+		return false;
+	return good == 0 || wake(l, due, good);
+}
+
+/* ---- attempts ---- */
+
+struct sending {
+	const struct sms_row *row;
+	struct bytes *parts;
+	size_t n;
+};
+
+static void outgoing_add(struct sms_lane *l, const struct sending *s, size_t i)
+{
+	const struct sms_token token = { .id = s->row->id, .attempt = s->row->attempts + 1, .number = (uint8_t)(i + 1) };
+	struct sms_outgoing *o = ARENA_NEW(l->outgoing_arena, struct sms_outgoing);
+	struct smpp_message *m = &o->message;
+
+	*m = (struct smpp_message){ .source_ton = INTERNATIONAL,
+				    .source_npi = ISDN,
+				    .destination_ton = INTERNATIONAL,
+				    .destination_npi = ISDN,
+				    .esm_class = SMPP_ESM_UDHI,
+				    .protocol_id = SMS_PID,
+				    .data_coding = SMS_DCS,
+				    .receipt_wanted = true };
+	(void)snprintf(m->source, sizeof(m->source), "%s", l->smsr->config->smpp_source);
+	(void)snprintf(m->destination, sizeof(m->destination), "%s", s->row->msisdn);
+	m->data = (struct bytes){ arena_memdup(l->outgoing_arena, s->parts[i].data, s->parts[i].len), s->parts[i].len };
+	o->token = sms_token_pack(&token);
+	*l->outgoing_last = o;
+	l->outgoing_last = &o->next;
+}
+
+static void sent(struct sms_lane *l, const struct sending *s)
+{
+	const struct sms_row *r = s->row;
+	struct log_line line;
+
+	for (size_t i = 0; i < s->n; i++)
+		outgoing_add(l, s, i);
+	log_begin(&line, LOG_INFO, "sms_sent");
+	log_str(&line, "eid", r->eid.text);
+	log_int(&line, "parts", (int64_t)s->n);
+	log_int(&line, "attempt", r->attempts + 1);
+	log_end(&line);
+	sms_metric(r->attempts ? "sent_again" : "sent");
+	sms_journal(l, JOURNAL_SMS_OUT, r->msisdn, r->eid.text, "ES5 trigger",
+		    arena_printf(l->a, "counter %llu attempt %lld parts %zu", (unsigned long long)r->counter,
+				 (long long)r->attempts + 1, s->n),
+		    r->packet);
+}
+
+static void give_up(struct sms_lane *l, const struct sms_row *r, const char *why)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_WARN, "sms_failed");
+	log_str(&line, "eid", r->eid.text);
+	log_int(&line, "attempts", r->attempts);
+	log_str(&line, "why", why);
+	log_end(&line);
+	sms_metric("failed");
+	sms_end(l->db, l->a, r->id, SMS_FAILED, why);
+}
+
+/* Queues the row's next step; true: it is sent. */
+static bool step(struct sms_lane *l, const struct sms_row *r, struct sending *out)
+{
+	const struct smsr_config *config = l->smsr->config;
+	const char *why = "its packet is too long";
+
+	switch (sms_due_move(r, config->sms_tries, &why)) {
+	case SMS_MOVE_DONE:
+		sms_end(l->db, l->a, r->id, SMS_DONE, "");
+		return false;
+	case SMS_MOVE_FAIL:
+		give_up(l, r, why);
+		return false;
+	case SMS_MOVE_SEND:
+		break;
+	}
+	/* The same bytes each time: the card puts parts of several attempts together, too. */
+	out->row = r;
+	out->n = sms_split(l->a, SMS_COMMAND, r->packet, (uint8_t)r->counter, &out->parts);
+	if (!out->n) {
+		give_up(l, r, why);
+		return false;
+	}
+	sms_sending(l->db, l->a, r, out->n, config->sms_retry_ms);
+	return true;
+}
+
+bool sms_send_due(struct sms_lane *l, bool *out_full)
+{
+	const struct rows *rows;
+	struct sending *sending;
+	struct sms_row *due;
+	size_t n, good = 0;
+
+	sms_sendable_queue(l->db, l->a, SMS_BATCH);
+	if (db_sync(l->db, l->a, &rows, 1, NULL) != OK)
+		return false;
+	n = sms_sendable_take(l->a, rows, &due);
+	*out_full = n == SMS_BATCH;
+	if (!n)
+		return true;
+	sending = arena_array(l->a, n, sizeof(*sending));
+	db_begin(l->db);
+	db_relax(l->db); /* lost with the power it is sent once more: the card drops the double */
+	for (size_t i = 0; i < n; i++)
+		good += step(l, &due[i], &sending[good]);
+	db_commit(l->db);
+	if (db_sync(l->db, l->a, NULL, 0, NULL) != OK)
+		return false;
+	for (size_t i = 0; i < good; i++)
+		sent(l, &sending[i]);
+	sms_pump(l);
+	for (size_t i = 0; i < good; i++)
+		(void)FAULT("sm-sr.sms.sent", sending[i].row->eid.text);
+	return true;
+}
+
+void sms_pump(struct sms_lane *l)
+{
+	while (l->outgoing && smpp_send(l->session, &l->outgoing->message, l->outgoing->token))
+		l->outgoing = l->outgoing->next;
+	if (!l->outgoing)
+		sms_outgoing_drop(l);
+}
+
+void sms_outgoing_drop(struct sms_lane *l)
+{
+	l->outgoing = NULL;
+	l->outgoing_last = &l->outgoing;
+	arena_reset(l->outgoing_arena);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/sm-sr/sms_trigger.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/hex.h"
+#include "common/base/secret.h"
+#include "common/card/ram_http.h"
+#include "services/sm-sr/isdr_keys.h"
+
+enum { SPI_DIGITS = 4, SPI1_KNOWN = 0x1F, SPI1_CC = 0x02, SPI1_INTEGRITY = 0x03 };
+
+static const uint8_t tar_isdr[SCP80_TAR] = { 0x00, 0x00, 0x01 };
+
+void sms_spi(const struct smsr_config *config, uint8_t out[2])
+{
+	memset(out, 0, 2);
+	if (strlen(config->trigger_spi) == SPI_DIGITS)
+		(void)hex_decode(config->trigger_spi, SPI_DIGITS, out);
+}
+
+static bool spi_good(const char *text)
+{
+	uint8_t spi[2];
+
+	return strlen(text) == SPI_DIGITS && hex_decode(text, SPI_DIGITS, spi) && (spi[0] & SPI1_INTEGRITY) == SPI1_CC &&
+	       !(spi[0] & ~SPI1_KNOWN);
+}
+
+int sms_config_check(const struct smsr_config *config, char error[256])
+{
+	const char *what = NULL;
+
+	if (!*config->smpp_host)
+		return 0;
+	if (!spi_good(config->trigger_spi))
+		what = "TRIGGER_SPI: four hex digits, the first octet with CC (1639)";
+	else if (strcmp(config->trigger_form, "stored") != 0 && strcmp(config->trigger_form, "full") != 0)
+		what = "TRIGGER_FORM: stored or full";
+	else if (!strcmp(config->trigger_form, "full") && !*config->cards_host)
+		what = "CARDS_HOST: a full trigger says where cards find us";
+	else if (!config->smpp_port || !*config->smpp_system_id || !*config->smpp_password_file)
+		what = "SMPP_PORT, SMPP_SYSTEM_ID and SMPP_PASSWORD_FILE must be set with SMPP_HOST";
+	else if (!*config->smpp_source)
+		what = "SMPP_SOURCE: the number that cards answer to must be set with SMPP_HOST";
+	else if (!config->sms_tries || !config->smpp_window)
+		what = "SMS_TRIES and SMPP_WINDOW: at least 1";
+	if (!what)
+		return 0;
+	(void)snprintf(error, 256, "%s", what);
+	return -1;
+}
+
+static struct bytes text_bytes(const char *s)
+{
+	return (struct bytes){ (const uint8_t *)s, strlen(s) };
+}
+
+static void message_build(const struct smsr_config *config, const struct sms_due *d, uint16_t port, struct buf *out)
+{
+	struct ram_trigger t = { .stored = !strcmp(config->trigger_form, "stored") };
+	struct in_addr address;
+
+	if (!t.stored) {
+		if (inet_pton(AF_INET, config->cards_host, &address) == 1)
+			t.address = ntohl(address.s_addr);
+		t.port = port;
+		t.kvn = d->psk_kvn;
+		t.key_id = d->psk_id;
+		t.host = text_bytes(config->cards_host);
+		t.uri = text_bytes(config->cards_uri);
+	}
+	ram_trigger_build(out, &t);
+}
+
+/* Both keys of a key set, for one packet. */
+struct opened {
+	struct secret kic, kid;
+};
+
+static void opened_free(struct opened *o)
+{
+	secret_free(&o->kic);
+	secret_free(&o->kid);
+}
+
+static bool keys_open(const struct smsr *smsr, const struct eid *eid, uint8_t kvn, struct bytes kic, struct bytes kid,
+		      struct opened *out)
+{
+	return isdr_key_open(smsr, eid, kvn, KIC_INDEX, kic, &out->kic) &&
+	       isdr_key_open(smsr, eid, kvn, KID_INDEX, kid, &out->kid) && out->kic.len == AES_KEY && out->kid.len == AES_KEY;
+}
+
+bool sms_trigger_build(const struct smsr *smsr, const struct sms_due *d, uint16_t cards_port, struct buf *out, const char **out_why)
+{
+	CLEANUP(opened_free) struct opened keys = { 0 };
+	CLEANUP(buf_free) struct buf message = { 0 };
+	struct scp80_command command = { .counter = d->counter };
+	uint8_t spi[2];
+
+	if (!keys_open(smsr, &d->eid, d->kvn, d->kic, d->kid, &keys)) {
+		*out_why = "its SCP80 keys cannot be opened with this KEK, or are not AES-128";
+		return false;
+	}
+	message_build(smsr->config, d, cards_port, &message);
+	sms_spi(smsr->config, spi);
+	command.spi1 = spi[0];
+	command.spi2 = spi[1];
+	memcpy(command.tar, tar_isdr, SCP80_TAR);
+	command.data = (struct bytes){ (const uint8_t *)message.data, message.len };
+	if (scp80_command_build(&(struct scp80_keys){ d->kvn, keys.kic.data, keys.kid.data }, &command, out))
+		return true;
+	*out_why = "its packet cannot be built";
+	return false;
+}
+
+bool sms_por_open(const struct smsr *smsr, struct arena *a, const struct sms_row *r, struct bytes packet, struct scp80_por *out)
+{
+	CLEANUP(opened_free) struct opened keys = { 0 };
+
+	return keys_open(smsr, &r->eid, r->kvn, r->kic, r->kid, &keys) &&
+	       scp80_por_open(a, &(struct scp80_keys){ r->kvn, keys.kic.data, keys.kid.data }, r->spi2, packet, out) == SCP80_GOOD;
+}
