@@ -54,6 +54,7 @@ int main(int argc, char **argv)
 				       .n_served = smsr_served_count,
 				       .open = smsr_open,
 				       .close = smsr_close,
+				       .admin = smsr_admin,
 				       .extra_name = "cards",
 				       .extra_open = cards_open,
 				       .wake = wake,

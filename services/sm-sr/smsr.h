@@ -28,6 +28,9 @@ struct smsr {
 int smsr_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR]);
 void smsr_close(void *role);
 
+/* smsr_admin.c */
+extern const struct route smsr_admin[];
+
 /* es1.c (SGP.02 5.2) */
 extern const struct load es1_register_eis_load, es1_update_properties_load;
 result es1_register_eis(struct rq *rq, const void *in, void *out);
