@@ -11,11 +11,9 @@
 #include "services/sm-sr/cards.h"
 #include "services/sm-sr/sms_store.h"
 
-static const char *const state_words[] = { [SMS_QUEUED] = "queued",
-					   [SMS_SENT] = "sent",
-					   [SMS_WAITING] = "waiting",
-					   [SMS_DONE] = "done",
-					   [SMS_FAILED] = "failed" };
+static const char *const state_words[] = {
+	[SMS_QUEUED] = "queued", [SMS_SENT] = "sent", [SMS_WAITING] = "waiting", [SMS_DONE] = "done", [SMS_FAILED] = "failed"
+};
 
 static void time_member(struct buf *b, const char *name, const struct rows *r, size_t row, unsigned col)
 {
@@ -36,8 +34,8 @@ static void sms_write(struct buf *b, const struct rows *r)
 		buf_printf(b, "%s{\"id\":%lld", i ? "," : "", (long long)row_int(r, i, 0));
 		json_out_member(b, "eid", row_text(r, i, 1));
 		json_out_member(b, "msisdn", row_text(r, i, 2));
-		buf_printf(b, ",\"kvn\":%lld,\"counter\":%lld,\"attempts\":%lld", (long long)row_int(r, i, 3), (long long)row_int(r, i, 4),
-			   (long long)row_int(r, i, 6));
+		buf_printf(b, ",\"kvn\":%lld,\"counter\":%lld,\"attempts\":%lld", (long long)row_int(r, i, 3),
+			   (long long)row_int(r, i, 4), (long long)row_int(r, i, 6));
 		json_out_member(b, "state", state < LEN(state_words) ? state_words[state] : "?");
 		time_member(b, "queued_at", r, i, 7);
 		time_member(b, "ended_at", r, i, 8);

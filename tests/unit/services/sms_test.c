@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SMS that wake cards: their bytes, as a card opens them, and what becomes of them. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/card/ram_http.h"
+#include "common/card/smpp.h"
+#include "common/card/sms.h"
+#include "common/crypto/keys.h"
+#include "services/sm-sr/sms_rules.h"
+#include "services/sm-sr/sms_trigger.h"
+
+#define EID_TEXT "89001012012341234012345678901224"
+enum { KVN = 3, COUNTER = 0x0102030405 };
+
+struct world {
+	struct arena *a;
+	struct smsr_config config;
+	struct smsr smsr;
+	uint8_t kic[16], kid[16];
+	struct scp80_keys keys; /* the card's */
+	struct sms_due due;
+	struct sms_row row; /* the packet in flight */
+	struct buf packet;
+};
+
+static void open_world(struct world *w)
+{
+	memset(w, 0, sizeof(*w));
+	w->a = arena_new();
+	w->config = (struct smsr_config){ .smpp_host = "127.0.0.1",
+					  .smpp_port = 2775,
+					  .smpp_system_id = "x",
+					  .smpp_password_file = "/x",
+					  .smpp_source = "88390",
+					  .smpp_window = 10,
+					  .sms_tries = 3,
+					  .trigger_spi = "1639",
+					  .trigger_form = "stored",
+					  .cards_host = "",
+					  .cards_uri = "/ram" };
+	w->smsr.config = &w->config;
+	w->smsr.kek = secret_new(32);
+	memset(w->smsr.kek.data, 0x77, 32);
+	memset(w->kic, 0x11, sizeof(w->kic));
+	memset(w->kid, 0x22, sizeof(w->kid));
+	w->keys = (struct scp80_keys){ KVN, w->kic, w->kid };
+	w->due = (struct sms_due){ .kvn = KVN, .counter = COUNTER, .psk_kvn = 0x40, .psk_id = 1, .msisdn = "88123", .told = "" };
+	cr_assert(eid_parse(EID_TEXT, &w->due.eid));
+	kek_wrap(&w->smsr.kek, EID_TEXT "|3|1", w->kic, sizeof(w->kic), w->a, &w->due.kic);
+	kek_wrap(&w->smsr.kek, EID_TEXT "|3|2", w->kid, sizeof(w->kid), w->a, &w->due.kid);
+	w->row = (struct sms_row){ .eid = w->due.eid,
+				   .kvn = KVN,
+				   .spi2 = SPI_POR_SECURED,
+				   .counter = COUNTER,
+				   .kic = w->due.kic,
+				   .kid = w->due.kid,
+				   .wanted = true };
+}
+
+static void close_world(struct world *w)
+{
+	secret_free(&w->smsr.kek);
+	buf_free(&w->packet);
+	arena_free(w->a);
+}
+
+static struct bytes bytes_of(const struct buf *b)
+{
+	return (struct bytes){ (const uint8_t *)b->data, b->len };
+}
+
+/* As the card does it. */
+static struct ram_trigger card_opens(struct world *w, struct scp80_command *command)
+{
+	struct ram_trigger t;
+	const char *why = NULL;
+
+	buf_clear(&w->packet);
+	cr_assert(sms_trigger_build(&w->smsr, &w->due, 8443, &w->packet, &why), "%s", why);
+	cr_assert_eq(scp80_command_open(w->a, &w->keys, bytes_of(&w->packet), command), SCP80_GOOD);
+	cr_assert(ram_trigger_parse(command->data, &t));
+	return t;
+}
+
+Test(sms_trigger, a_card_opens_it_with_its_own_keys)
+{
+	static const uint8_t isdr[] = { 0, 0, 1 }, stored[] = { 0x81, 0x00 };
+	struct scp80_command command;
+	struct world w;
+
+	open_world(&w);
+	cr_assert(card_opens(&w, &command).stored);
+	cr_assert_eq(command.counter, COUNTER);
+	cr_assert_eq(command.spi1, 0x16);
+	cr_assert_eq(command.spi2, 0x39);
+	cr_assert_eq(command.kic, 0x32);
+	cr_assert_eq(command.kid, 0x32);
+	cr_assert_arr_eq(command.tar, isdr, sizeof(isdr));
+	cr_assert_eq(command.data.len, sizeof(stored));
+	cr_assert_arr_eq(command.data.data, stored, sizeof(stored));
+	w.config.trigger_spi = "1601";
+	(void)card_opens(&w, &command);
+	cr_assert_eq(command.spi2, 0x01);
+	close_world(&w);
+}
+
+Test(sms_trigger, the_full_form_says_where_and_with_which_key)
+{
+	struct scp80_command command;
+	struct ram_trigger t;
+	struct bytes *parts;
+	struct world w;
+
+	open_world(&w);
+	w.config.trigger_form = "full";
+	w.config.cards_host = "192.0.2.7";
+	w.config.cards_uri = arena_printf(w.a, "/%0200d", 7);
+	t = card_opens(&w, &command);
+	cr_assert_not(t.stored);
+	cr_assert_eq(t.address, 0xC0000207);
+	cr_assert_eq(t.port, 8443);
+	cr_assert_eq(t.kvn, 0x40);
+	cr_assert_eq(t.key_id, 1);
+	cr_assert_eq(t.uri.len, 201);
+	cr_assert_arr_eq(t.uri.data, w.config.cards_uri, t.uri.len);
+	cr_assert_eq(t.host.len, strlen(w.config.cards_host));
+	cr_assert_eq(sms_split(w.a, SMS_COMMAND, bytes_of(&w.packet), 9, &parts), 3);
+	w.config.cards_host = "cards.example";
+	t = card_opens(&w, &command);
+	cr_assert_eq(t.address, 0);
+	cr_assert_eq(t.host.len, strlen("cards.example"));
+	close_world(&w);
+}
+
+Test(sms_trigger, keys_of_another_place_or_kek_are_refused)
+{
+	struct world w;
+	const char *why = NULL;
+	struct bytes kept;
+
+	open_world(&w);
+	kept = w.due.kic;
+	w.due.kic = w.due.kid;
+	cr_assert_not(sms_trigger_build(&w.smsr, &w.due, 1, &w.packet, &why));
+	cr_assert_not_null(why);
+	w.due.kic = kept;
+	w.due.kvn = KVN + 1;
+	cr_assert_not(sms_trigger_build(&w.smsr, &w.due, 1, &w.packet, &why));
+	w.due.kvn = KVN;
+	w.smsr.kek.data[0] ^= 1;
+	cr_assert_not(sms_trigger_build(&w.smsr, &w.due, 1, &w.packet, &why));
+	cr_assert_eq(w.packet.len, 0);
+	close_world(&w);
+}
+
+/* The card's answer, judged. spi2_card: how the card secures it. */
+static enum sms_por_move judged(struct world *w, uint8_t spi2_card, struct scp80_por por)
+{
+	CLEANUP(buf_free) struct buf packet = { 0 };
+	struct scp80_por opened;
+
+	cr_assert(scp80_por_build(&w->keys, spi2_card, &por, &packet));
+	if (!sms_por_open(&w->smsr, w->a, &w->row, bytes_of(&packet), &opened))
+		return SMS_POR_NOTHING;
+	return sms_por_of(&w->row, &opened);
+}
+
+Test(sms_por, only_what_verifies_and_answers_the_packet_counts)
+{
+	const struct scp80_por good = { .tar = { 0, 0, 1 }, .counter = COUNTER, .status = POR_OK };
+	struct scp80_por other = good;
+	struct world w;
+
+	open_world(&w);
+	cr_assert_eq(judged(&w, SPI_POR_SECURED, good), SMS_POR_DONE);
+	other.counter = COUNTER - 1;
+	cr_assert_eq(judged(&w, SPI_POR_SECURED, other), SMS_POR_NOTHING);
+	other = good;
+	other.tar[0] = 0xB2;
+	cr_assert_eq(judged(&w, SPI_POR_SECURED, other), SMS_POR_NOTHING);
+	other = good;
+	other.status = POR_COUNTER_LOW;
+	cr_assert_eq(judged(&w, SPI_POR_SECURED, other), SMS_POR_FAILED);
+	/* What anybody could have sent. */
+	cr_assert_eq(judged(&w, SPI_POR_PLAIN, other), SMS_POR_HINT);
+	cr_assert_eq(judged(&w, SPI_POR_PLAIN, good), SMS_POR_NOTHING);
+	w.kid[0] ^= 1;
+	cr_assert_eq(judged(&w, SPI_POR_SECURED, good), SMS_POR_NOTHING);
+	w.kid[0] ^= 1;
+	/* Where the plain one was asked for there is no better one. */
+	w.row.spi2 = SPI_POR_PLAIN;
+	cr_assert_eq(judged(&w, SPI_POR_PLAIN, good), SMS_POR_DONE);
+	cr_assert_eq(judged(&w, SPI_POR_PLAIN, other), SMS_POR_HINT);
+	close_world(&w);
+}
+
+Test(sms_rules, attempts_end_by_answer_time_and_number)
+{
+	struct sms_row r = { .wanted = true };
+	const char *why = NULL;
+
+	cr_assert_eq(sms_due_move(&r, 3, &why), SMS_MOVE_SEND);
+	r.attempts = 2;
+	cr_assert_eq(sms_due_move(&r, 3, &why), SMS_MOVE_SEND);
+	r.attempts = 3;
+	cr_assert_eq(sms_due_move(&r, 3, &why), SMS_MOVE_FAIL);
+	cr_assert_str_eq(why, "the card did not answer");
+	r.uncounted = 1; /* the SMSC throttled one of them */
+	cr_assert_eq(sms_due_move(&r, 3, &why), SMS_MOVE_SEND);
+	r.overdue = true;
+	cr_assert_eq(sms_due_move(&r, 3, &why), SMS_MOVE_FAIL);
+	cr_assert_str_eq(why, "its time is over");
+	r.wanted = false; /* fetched meanwhile */
+	cr_assert_eq(sms_due_move(&r, 3, &why), SMS_MOVE_DONE);
+	r = (struct sms_row){ .wanted = true, .attempts = SMS_TOKEN_ATTEMPTS, .uncounted = SMS_TOKEN_ATTEMPTS };
+	cr_assert_eq(sms_due_move(&r, 3, &why), SMS_MOVE_FAIL);
+}
+
+Test(sms_rules, answers_and_receipts)
+{
+	cr_assert_eq(sms_answer_of(SMPP_OK), SMS_ACCEPTED);
+	cr_assert_eq(sms_answer_of(SMPP_THROTTLED), SMS_LATER_ALL);
+	cr_assert_eq(sms_answer_of(SMPP_QUEUE_FULL), SMS_LATER);
+	cr_assert_eq(sms_answer_of(SMPP_SYSTEM_ERROR), SMS_LATER);
+	cr_assert_eq(sms_answer_of(SMPP_INVALID_DESTINATION), SMS_REFUSED);
+	cr_assert_eq(sms_answer_of(0x45), SMS_LATER_COUNTED);
+	cr_assert_eq(sms_receipt_hint("DELIVRD", 30000), 10000);
+	cr_assert_eq(sms_receipt_hint("UNDELIV", 30000), 0);
+	cr_assert_eq(sms_receipt_hint("EXPIRED", 30000), 0);
+	cr_assert_eq(sms_receipt_hint("ACCEPTD", 30000), -1);
+	cr_assert_eq(sms_receipt_hint("", 30000), -1);
+}
+
+static bool among(const char *forms, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = forms; n && *p; p += strcspn(p, " "), p += strspn(p, " "))
+		if (strcspn(p, " ") == n && !strncmp(p, word, n))
+			return true;
+	return false;
+}
+
+/* What the database compares: lower case, no zeros in front. */
+static const char *stored(struct arena *a, const char *id)
+{
+	char *s = arena_strdup(a, id + strspn(id, "0"));
+
+	for (char *c = s; *c; c++)
+		*c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+	return s;
+}
+
+Test(sms_ids, the_forms_of_an_id_are_what_smpp_id_equal_says)
+{
+	static const char *const ids[] = { "",
+					   "0",
+					   "A1",
+					   "00a1",
+					   "161",
+					   "0000000161",
+					   "a1-b2",
+					   "A1-B2",
+					   "10",
+					   "16",
+					   "0x10",
+					   "4294967295",
+					   "FFFFFFFF",
+					   "18446744073709551615",
+					   "FFFFFFFFFFFFFFFF",
+					   "99999999999999999999",
+					   "zz" };
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+
+	for (size_t i = 0; i < LEN(ids); i++)
+		for (size_t k = 0; k < LEN(ids); k++)
+			if (*stored(a, ids[i]) && *stored(a, ids[k]))
+				cr_assert_eq(among(sms_id_forms(a, ids[i]), stored(a, ids[k])), smpp_id_equal(ids[i], ids[k]),
+					     "%s and %s", ids[i], ids[k]);
+	cr_assert_str_eq(sms_id_forms(a, "a b"), "a_b");
+}
+
+Test(sms_ids, tokens_name_the_part)
+{
+	const struct sms_token t = { .id = 0x123456789, .attempt = 0xFFFE, .number = 255 };
+	const struct sms_token back = sms_token_unpack(sms_token_pack(&t));
+
+	cr_assert_eq(back.id, t.id);
+	cr_assert_eq(back.attempt, t.attempt);
+	cr_assert_eq(back.number, t.number);
+}
+
+static bool config_good(struct world *w)
+{
+	char error[256];
+
+	return sms_config_check(&w->config, error) == 0;
+}
+
+Test(sms_config, a_lane_that_could_not_work_does_not_start)
+{
+	static const char *const bad_spi[] = { "", "163", "16390", "16x9", "0139", "3639" };
+	struct world w;
+
+	open_world(&w);
+	cr_assert(config_good(&w));
+	for (size_t i = 0; i < LEN(bad_spi); i++) {
+		w.config.trigger_spi = bad_spi[i];
+		cr_assert_not(config_good(&w), "%s", bad_spi[i]);
+	}
+	w.config.trigger_spi = "1639";
+	w.config.trigger_form = "full"; /* and no host */
+	cr_assert_not(config_good(&w));
+	w.config.trigger_form = "stored";
+	w.config.smpp_source = "";
+	cr_assert_not(config_good(&w));
+	w.config.smpp_host = ""; /* no lane, nothing to check */
+	cr_assert(config_good(&w));
+	close_world(&w);
+}
