@@ -38,9 +38,11 @@ struct gateway {
 	atomic_uint n_learned;
 	struct worker *writer; /* writes what was learned; its connection: */
 	struct db *writer_db;
+	struct rpc *rpc;
+	struct waits *waits; /* callers that wait for operations, and the operations' worker */
 };
 
-/* functions.c, the embedded sql/, gateway_store.c */
+/* operation_answer.c, the embedded sql/, gateway_store.c */
 extern const struct served gateway_served[];
 extern const size_t gateway_n_served;
 extern const struct migration gateway_migrations[];
@@ -74,7 +76,30 @@ extern const struct route gateway_admin[];
 /* True: the caller's token has at least this role; *out_name is its name. False: the call is answered (401, 403, 503). */
 bool northbound_allow(struct http_call *call, enum api_role least, const char **out_name);
 
+/* "the database does not answer", logged. */
+void northbound_db_failed(struct http_call *call, result failure);
+
 /* northbound_eis.c */
+struct smsr_route {
+	struct oid oid;
+	bool learn; /* nothing was known of the EID: the default */
+	const struct entity *to;
+	struct endpoint endpoint; /* of ES4 */
+};
+/* The SM-SR that manages a card. False: the call is answered. */
+bool northbound_smsr(struct http_call *call, const struct gateway *g, struct arena *a, const struct eid *eid,
+		     struct smsr_route *out);
+void northbound_eis_get(struct app *app, struct http_call *call);
+void northbound_eis_put(struct app *app, struct http_call *call);
+
+/* northbound_operation.c */
+void northbound_order(struct app *app, struct http_call *call);
+void northbound_operation(struct app *app, struct http_call *call);
+void northbound_operations(struct app *app, struct http_call *call);
+void northbound_notifications(struct app *app, struct http_call *call);
+
+/* northbound.c: all routes, and what follows a route's path that ends with '/'. */
 extern const struct route gateway_northbound[];
+const char *northbound_rest(const struct http_call *call);
 
 #endif

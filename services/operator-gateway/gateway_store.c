@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "services/operator-gateway/api.h"
+#include "services/operator-gateway/operation.h"
 
 enum { LEARNED_MAX = 1024 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "services/operator-gateway/gateway.h"
+#include "services/operator-gateway/operation.h"
 
 static const struct config_row config[] = {
 #define CONFIG(key, type, member, def, text) { key, CONFIG_##type, offsetof(struct gateway_config, member), def, text },
@@ -38,6 +39,8 @@ static int gateway_open(struct app *app, void **out_role, char error[256])
 		abort();
 	g->config = c;
 	g->default_smsr = smsr;
+	g->rpc = &app->rpc;
+	g->waits = waits_new();
 	app->rpc.self_role = role; /* the one program serves two roles */
 	*out_role = g;
 	return 0;
@@ -50,6 +53,7 @@ static void gateway_close(void *role)
 	if (!g)
 		return;
 	euicc_flush(g, NULL);
+	waits_free(g->waits);
 	free(g);
 }
 
@@ -68,6 +72,7 @@ static void gateway_ready(struct app *app)
 	/* Looks by itself: a bell could ring after its end, from the client's thread. */
 	g->writer_db = db_open(app->rpc.store);
 	g->writer = worker_start(1000, writer_pass, g);
+	waits_start(g->waits, app);
 }
 
 static void gateway_stop(struct app *app)
@@ -75,6 +80,7 @@ static void gateway_stop(struct app *app)
 	struct gateway *g = app->rpc.role_state;
 	struct worker *writer = g->writer;
 
+	waits_stop(g->waits);
 	g->writer = NULL;
 	worker_stop(writer);
 	if (g->writer_db)
@@ -82,27 +88,28 @@ static void gateway_stop(struct app *app)
 	db_closep(&g->writer_db);
 }
 
-static const struct app_spec spec = {
-	.name = "operator-gateway",
-	.env_prefix = "RSP_GATEWAY_",
-	.role = ROLE_OPERATOR,
-	.config = config,
-	.config_size = sizeof(struct gateway_config),
-	.migrations = gateway_migrations,
-	.n_migrations = &gateway_migrations_count,
-	.statements = gateway_statements,
-	.n_statements = GW_STATEMENTS,
-	.served = gateway_served,
-	.n_served = 0,
-	.admin = gateway_admin,
-	.northbound = gateway_northbound,
-	.open = gateway_open,
-	.close = gateway_close,
-	.ready = gateway_ready,
-	.stop = gateway_stop,
-};
-
 int main(int argc, char **argv)
 {
+	const struct app_spec spec = { .name = "operator-gateway",
+				       .env_prefix = "RSP_GATEWAY_",
+				       .role = ROLE_OPERATOR,
+				       .config = config,
+				       .config_size = sizeof(struct gateway_config),
+				       .migrations = gateway_migrations,
+				       .n_migrations = &gateway_migrations_count,
+				       .statements = gateway_statements,
+				       .n_statements = GW_STATEMENTS,
+				       .served = gateway_served,
+				       .n_served = gateway_n_served,
+				       .awaited = gateway_awaited,
+				       .n_awaited = gateway_n_awaited,
+				       .answered = gateway_answered,
+				       .admin = gateway_admin,
+				       .northbound = gateway_northbound,
+				       .open = gateway_open,
+				       .close = gateway_close,
+				       .ready = gateway_ready,
+				       .stop = gateway_stop };
+
 	return app_run(&spec, argc, argv);
 }

@@ -11,7 +11,7 @@
 
 enum { TOKEN_BYTES = 32, TOKEN_MAX = 256, NAME_LIMIT = 64 };
 
-static void answer_db(struct http_call *call, result failure)
+void northbound_db_failed(struct http_call *call, result failure)
 {
 	log_msg(LOG_ERROR, "northbound.database", "%s", failure->cause ? failure->cause : status_code(failure->code)->text);
 	app_error(call, 503, "unavailable", "the gateway's database does not answer; try again later");
@@ -50,7 +50,7 @@ bool northbound_allow(struct http_call *call, enum api_role least, const char **
 	sha256(token, strlen(token), digest);
 	failure = token_find(app_db(call), app_arena(call), digest, &user);
 	if (failure != OK) {
-		answer_db(call, failure);
+		northbound_db_failed(call, failure);
 		return false;
 	}
 	if (!user.name) {
@@ -85,7 +85,7 @@ static void token_made(struct http_call *call, const char *name, const char *rol
 	sha256(token, strlen(token), digest);
 	failure = token_add(app_db(call), app_arena(call), name, role, digest, &made);
 	if (failure != OK) {
-		answer_db(call, failure);
+		northbound_db_failed(call, failure);
 	} else if (!made) {
 		app_error(call, 409, "conflict", "a token named %s exists; delete it first or choose another name", name);
 	} else {
@@ -121,7 +121,7 @@ static void tokens_get(struct app *app, struct http_call *call)
 
 	(void)app;
 	if (failure != OK)
-		answer_db(call, failure);
+		northbound_db_failed(call, failure);
 	else
 		app_json(call, 200, json);
 }
@@ -145,7 +145,7 @@ static void tokens_delete(struct app *app, struct http_call *call)
 	(void)app;
 	failure = token_delete(app_db(call), app_arena(call), name, &gone);
 	if (failure != OK)
-		answer_db(call, failure);
+		northbound_db_failed(call, failure);
 	else if (!gone)
 		app_error(call, 404, "not_found", "there is no token of this name; rspctl token list shows all");
 	else

@@ -13,12 +13,12 @@
 enum { PARK_SPARE_MS = 5000 };
 
 /* Who may touch the parked call: ours until it is answered; gone() and expired() take it away, but never amid an answer. */
-enum parked { PARKED_OPEN, PARKED_ANSWERING, PARKED_CLOSED };
+enum hold { PARKED_OPEN, PARKED_ANSWERING, PARKED_CLOSED };
 
 /* One question on its way. Two hold it: the SOAP call until done() ran, the parked connection until it is answered or gone. */
 struct question {
 	atomic_uint holders;
-	atomic_int parked;   /* enum parked */
+	atomic_int parked;   /* enum hold */
 	struct arena *arena; /* all below */
 	/* To be touched only while PARKED_ANSWERING: a process that ends closes listeners before its role, and its client last. */
 	struct gateway *gateway;
@@ -124,41 +124,51 @@ static void encode(struct question *q)
 	q->rq.body_n = body.len;
 }
 
-static void answer_internal(struct http_call *call, result failure)
+bool northbound_smsr(struct http_call *call, const struct gateway *g, struct arena *a, const struct eid *eid,
+		     struct smsr_route *out)
 {
-	log_msg(LOG_ERROR, "northbound.database", "%s", failure->cause ? failure->cause : status_code(failure->code)->text);
-	app_error(call, 503, "unavailable", "the gateway's database does not answer; try again later");
+	struct smsr_route s = { 0 };
+	struct db *db = app_db(call);
+	bool known = false;
+	result r = euicc_find(db, a, eid, &s.oid, &known);
+
+	if (r == OK && !known) {
+		s.oid = g->default_smsr;
+		s.learn = true;
+	}
+	if (r == OK && !*s.oid.text) {
+		app_error(call, 404, "smsr_unknown", "no SM-SR is known for this EID: PUT /v1/euiccs/%s {\"smsr\":OID}, or set %s",
+			  eid->text, "RSP_GATEWAY_DEFAULT_SMSR");
+		return false;
+	}
+	if (r == OK)
+		r = registry_by_oid(db, a, &s.oid, &s.to);
+	if (r == OK && s.to)
+		r = registry_endpoint(db, a, &s.oid, IF_ES4, &s.endpoint);
+	if (r != OK) {
+		northbound_db_failed(call, r);
+		return false;
+	}
+	if (!s.to || !s.endpoint.n) {
+		app_error(call, 502, "smsr_unknown", "the registry has no %s for SM-SR %s: rspctl entity import",
+			  s.to ? "ES4 address" : "entity", s.oid.text);
+		return false;
+	}
+	*out = s;
+	return true;
 }
 
 /* The SM-SR's registry entry and address into q; false: the call is answered. */
 static bool find_smsr(struct http_call *call, struct question *q)
 {
-	struct db *db = app_db(call);
-	bool known = false;
-	result r = euicc_find(db, q->arena, &q->eid, &q->smsr, &known);
+	struct smsr_route s;
 
-	if (r == OK && !known) {
-		q->smsr = q->gateway->default_smsr;
-		q->learn = true;
-	}
-	if (r == OK && !*q->smsr.text) {
-		app_error(call, 404, "smsr_unknown", "no SM-SR is known for this EID: PUT /v1/euiccs/%s {\"smsr\":OID}, or set %s",
-			  q->eid.text, "RSP_GATEWAY_DEFAULT_SMSR");
+	if (!northbound_smsr(call, q->gateway, q->arena, &q->eid, &s))
 		return false;
-	}
-	if (r == OK)
-		r = registry_by_oid(db, q->arena, &q->smsr, &q->rq.to);
-	if (r == OK && q->rq.to)
-		r = registry_endpoint(db, q->arena, &q->smsr, IF_ES4, &q->rq.endpoint);
-	if (r != OK) {
-		answer_internal(call, r);
-		return false;
-	}
-	if (!q->rq.to || !q->rq.endpoint.n) {
-		app_error(call, 502, "smsr_unknown", "the registry has no %s for SM-SR %s: rspctl entity import",
-			  q->rq.to ? "ES4 address" : "entity", q->smsr.text);
-		return false;
-	}
+	q->smsr = s.oid;
+	q->learn = s.learn;
+	q->rq.to = s.to;
+	q->rq.endpoint = s.endpoint;
 	return true;
 }
 
@@ -218,18 +228,18 @@ static void euicc_put(struct http_call *call, const struct eid *eid)
 	if (r == OK)
 		r = euicc_set(app_db(call), app_arena(call), eid, &smsr);
 	if (r != OK)
-		answer_internal(call, r);
+		northbound_db_failed(call, r);
 	else
 		app_json(call, 200, "{}");
 }
 
 /* The {eid} of the path; false: the call is answered. */
-static bool path_eid(const struct route *route, struct http_call *call, struct eid *out)
+static bool path_eid(struct http_call *call, struct eid *out)
 {
-	const char *rest = route_rest(route, call);
+	const char *rest = northbound_rest(call);
 
 	if (strchr(rest, '/'))
-		app_error(call, 404, "not_found", "there is nothing below /v1/euiccs/{eid}");
+		app_error(call, 404, "not_found", "there is nothing to be read below /v1/euiccs/{eid}");
 	else if (!eid_parse(rest, out))
 		app_error(call, 400, "invalid_parameter", "eid: 32 decimal digits whose check digits hold (MOD 97 is 1)");
 	else
@@ -237,27 +247,21 @@ static bool path_eid(const struct route *route, struct http_call *call, struct e
 	return false;
 }
 
-static void route_get(struct app *app, struct http_call *call)
+void northbound_eis_get(struct app *app, struct http_call *call)
 {
 	struct eid eid;
 	const char *user;
 
-	if (northbound_allow(call, API_READER, &user) && path_eid(&gateway_northbound[0], call, &eid))
+	if (northbound_allow(call, API_READER, &user) && path_eid(call, &eid))
 		euicc_get(app, call, &eid, user);
 }
 
-static void route_put(struct app *app, struct http_call *call)
+void northbound_eis_put(struct app *app, struct http_call *call)
 {
 	struct eid eid;
 	const char *user;
 
 	(void)app;
-	if (northbound_allow(call, API_OPERATOR, &user) && path_eid(&gateway_northbound[1], call, &eid))
+	if (northbound_allow(call, API_OPERATOR, &user) && path_eid(call, &eid))
 		euicc_put(call, &eid);
 }
-
-const struct route gateway_northbound[] = {
-	{ "GET", "/v1/euiccs/", route_get },
-	{ "PUT", "/v1/euiccs/", route_put },
-	{ 0 },
-};

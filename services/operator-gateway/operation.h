@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a tenant ordered of a card, from the order to its end. The first half is pure. */
+#ifndef OPERATOR_GATEWAY_OPERATION_H
+#define OPERATOR_GATEWAY_OPERATION_H
+
+#include "common/rpc/outbox.h"
+#include "common/rpc/rq.h"
+#include "services/operator-gateway/json.h"
+
+enum operation_kind { OPERATION_ENABLE, OPERATION_AUDIT, OPERATION_KINDS };
+enum operation_state {
+	OPERATION_QUEUED,   /* its request stands in the outbox, or was sent and is not answered */
+	OPERATION_ACCEPTED, /* HTTP 202: a callback will come */
+	OPERATION_REPEATED, /* none came in time: the same FCI was sent once more, which fetches a lost answer (A2) */
+	OPERATION_WAITING,  /* the SM-SR was busy: asked again later (C1) */
+	OPERATION_ENDED,
+	OPERATION_STATES
+};
+enum operation_event {
+	OPEV_ACCEPTED, /* 202 to the request */
+	OPEV_ANSWER,   /* an answer for good, by whatever way */
+	OPEV_BUSY,     /* 1.2/4.4 to an order that may wait */
+	OPEV_FAULT,    /* a SOAP Fault */
+	OPEV_GIVEN_UP, /* the outbox gave up */
+	OPEV_DUE,      /* next_at came */
+	OPEV_LATE,     /* the same, and there is no time left for another attempt */
+	OPERATION_EVENTS
+};
+enum operation_action {
+	OPACT_NOTHING,
+	OPACT_KEEP,   /* the answer, and the new state */
+	OPACT_SEND,   /* a new attempt, with an FCI of its own */
+	OPACT_REPEAT, /* the same FCI again */
+	OPACT_END,    /* with the answer */
+	OPACT_SILENT, /* the end: nobody knows what became of it */
+	OPACT_LAST,   /* the end, with the last answer that there was */
+};
+struct operation_step {
+	enum operation_state state;
+	enum operation_action action;
+};
+/* The one decision (operation_next.c). */
+struct operation_step operation_next(enum operation_state state, enum operation_event event);
+const char *operation_state_name(enum operation_state state);
+const char *operation_kind_name(enum operation_kind kind);
+bool operation_state_parse(const char *text, enum operation_state *out);
+bool operation_kind_parse(const char *text, enum operation_kind *out);
+const struct function *operation_function(enum operation_kind kind);
+
+enum { ICCIDS_MAX = 64, WAIT_MAX_S = 60 };
+
+/* What an order says. */
+struct operation_order {
+	enum operation_kind kind;
+	struct eid eid;
+	struct iccid iccid; /* enable */
+	const char *iccids; /* audit: blank between two; "": all */
+	unsigned validity_s;
+	bool callback, patient;
+};
+/* {eid} and what follows of a path below /v1/euiccs/. False: there is no such order; *out_error NULL, or what is wrong with an identifier. */
+bool order_path(struct arena *a, const char *rest, struct operation_order *out, const char **out_error);
+/* The body; NULL: nothing was sent. False: *out_error names the field and what it should be. */
+bool order_body(struct arena *a, json_t *body, struct operation_order *out, const char **out_error);
+/* All of it as text: equal for equal orders only. */
+const char *order_input(struct arena *a, const struct operation_order *o);
+
+/* How it was answered; texts are "" when absent. status: EXECUTED_SUCCESS, ..., FAILED, EXPIRED; NO_ANSWER when nobody knows. */
+struct operation_answer {
+	const char *status, *subject, *reason, *subject_id, *message, *euicc_response, *eis;
+};
+
+struct operation {
+	const char *id;               /* NULL: none */
+	struct operation_order order; /* validity_s 0: only deadline counts */
+	struct oid smsr;
+	enum operation_state state;
+	int64_t attempt;
+	int64_t created_at, deadline, next_at, ended_at; /* wall microseconds; ended_at 0: not yet */
+	struct operation_answer answer;                  /* the last one */
+	const char *user, *trace;
+};
+/* When something is due in a state that was entered now. */
+int64_t operation_due(const struct operation *o, enum operation_state state, int64_t now);
+/* What a response means: status, code, the card's words, the EIS of an audit. A success that is not about this card is none. */
+struct operation_answer operation_answer_of(struct arena *a, const struct operation *o, const struct response_base *base,
+					    const void *response);
+enum operation_event operation_event_of(const struct operation *o, const struct operation_answer *answer);
+/* The shape of docs/northbound.md; whole: with the EIS of an audit. */
+json_t *operation_json(struct arena *a, const struct operation *o, bool whole);
+
+/* operation_store.c */
+struct app;
+struct gateway;
+struct http_call;
+#define OPERATION_COLUMNS                                                                                                    \
+	"id::text, eid, kind, iccid, iccids, smsr, mode, patient, state, attempt, created_at, deadline, next_at, ended_at, " \
+	"status,"                                                                                                            \
+	" subject, reason, subject_id, message, euicc_response, eis, user_name, trace"
+/* True: text is a UUID; only such may be looked for. */
+bool operation_id_ok(const char *text);
+/* Row of a statement that selects OPERATION_COLUMNS; everything in a. */
+result operation_row(struct arena *a, const struct rows *rows, size_t row, struct operation *out);
+result operation_get(struct db *db, struct arena *a, const char *id, struct operation *out);
+/* Statements of the current transaction. queue_add: row and outbox row of a new operation (its id, order, smsr, times, user). */
+void operation_queue_add(struct db *db, struct arena *a, const struct operation *o, const char *key);
+/* Does what operation_next says, and what follows from it. answer NULL: the event brings none. *out_sent: the outbox is to be rung. False:
+ * nothing is to be done. */
+bool operation_step(struct db *db, struct arena *a, const struct operation *o, enum operation_event event,
+		    const struct operation_answer *answer, bool *out_sent);
+
+/* operation_answer.c: what comes from SM-SRs. */
+extern const struct awaited gateway_awaited[];
+extern const size_t gateway_n_awaited;
+bool gateway_answered(void *role, struct db *db, struct arena *a, const struct outbox_answer *answer);
+
+/* operation_wait.c: callers of GET /v1/operations/{id}?wait= that are parked until it ends, and the worker that does what is due. */
+struct waits;
+struct waits *waits_new(void);
+void waits_free(struct waits *w); /* all callers are answered; NULL allowed */
+/* Parks the call of an operation that had not ended. */
+void waits_park(struct waits *w, struct http_call *call, const char *id, unsigned wait_s);
+/* Something happened, or is about to be committed, to this operation (NULL: to none that is known): has the worker look. Any thread. */
+void waits_ring(struct waits *w, const char *id);
+void waits_start(struct waits *w, struct app *app);
+void waits_stop(struct waits *w);
+
+/* operation_due.c: one look at what is due; *out_ms: until the next. True: there may be more now. */
+bool operations_due(struct gateway *g, struct db *db, struct arena *a, unsigned *out_ms);
+void operations_clean(struct gateway *g, struct db *db, struct arena *a);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is due by the clock: the next attempt of who was told busy, callbacks that do not come, rows that were kept long enough. */
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "services/operator-gateway/gateway.h"
+#include "services/operator-gateway/operation.h"
+
+enum { DUE_MAX = 100, NET_MS = 5000, RETRY_MS = 1000, S_US = 1000000 };
+
+/* There is no use in an attempt that the SM-SR would refuse for its validity period. */
+static enum operation_event due_event(const struct operation *o, int64_t now)
+{
+	int64_t least = operation_function(o->order.kind)->validity.min_s;
+
+	return o->deadline - now < least * S_US ? OPEV_LATE : OPEV_DUE;
+}
+
+struct due {
+	size_t n;
+	bool sent;
+	const char **ids;
+};
+
+static result settle(struct db *db, struct arena *a, struct due *d)
+{
+	int64_t now = clock_wall_us();
+	const struct rows *rows;
+
+	db_begin(db);
+	DB_QUEUE(db, GW_OPERATION_DUE, p_time(a, now), p_int(a, DUE_MAX));
+	TRY(db_sync(db, a, &rows, 1, NULL));
+	d->n = rows_count(rows);
+	d->ids = arena_array(a, d->n, sizeof(*d->ids));
+	for (size_t i = 0; i < d->n; i++) {
+		struct operation o;
+		bool sent = false;
+
+		TRY(operation_row(a, rows, i, &o));
+		(void)operation_step(db, a, &o, due_event(&o, now), NULL, &sent);
+		d->sent = d->sent || sent;
+		d->ids[i] = o.id;
+	}
+	db_commit(db);
+	return db_sync(db, a, NULL, 0, NULL);
+}
+
+static unsigned until_next(struct db *db, struct arena *a)
+{
+	const struct rows *rows;
+	int64_t us;
+
+	DB_QUEUE0(db, GW_OPERATION_NEXT);
+	if (db_sync(db, a, &rows, 1, NULL) != OK)
+		return RETRY_MS;
+	if (row_null(rows, 0, 0))
+		return NET_MS;
+	us = row_int(rows, 0, 0) - clock_wall_us();
+	return us <= 0 ? 1 : us / 1000 >= NET_MS ? NET_MS : (unsigned)(us / 1000) + 1;
+}
+
+bool operations_due(struct gateway *g, struct db *db, struct arena *a, unsigned *out_ms)
+{
+	struct due d = { 0 };
+	result failure = settle(db, a, &d);
+
+	*out_ms = RETRY_MS;
+	if (failure != OK) {
+		db_rollback(db);
+		log_msg(LOG_WARN, "operation.due", "%s", failure->cause ? failure->cause : status_code(failure->code)->text);
+		return false;
+	}
+	if (d.sent)
+		outbox_ring(g->rpc->outbox);
+	for (size_t i = 0; i < d.n; i++)
+		waits_ring(g->waits, d.ids[i]);
+	if (d.n == 0)
+		*out_ms = until_next(db, a);
+	return d.n > 0;
+}
+
+static void clean(struct db *db, struct arena *a, unsigned statement, unsigned days)
+{
+	const struct rows *rows = NULL;
+	result failure;
+
+	do {
+		db_begin(db);
+		db_relax(db); /* what a power cut undoes here is cleaned again */
+		DB_QUEUE(db, statement, p_int(a, days));
+		db_commit(db);
+		failure = db_sync(db, a, &rows, 1, NULL);
+	} while (failure == OK && rows_affected(rows) > 0);
+	if (failure != OK)
+		log_msg(LOG_WARN, "operation.clean", "%s", failure->cause ? failure->cause : status_code(failure->code)->text);
+}
+
+void operations_clean(struct gateway *g, struct db *db, struct arena *a)
+{
+	clean(db, a, GW_OPERATION_CLEAN, g->config->keep_operations_days);
+	clean(db, a, GW_NOTIFICATION_CLEAN, g->config->keep_operations_days);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of operations, and the requests that their steps send: always in one transaction (decisions.md B1). */
+#include "services/operator-gateway/operation.h"
+
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/random.h"
+#include "services/operator-gateway/gateway.h"
+
+enum { S_US = 1000000, ANSWER_SPARE_S = 30 };
+
+bool operation_id_ok(const char *text)
+{
+	size_t n = 0;
+
+	for (; text[n] && n < UUID_TEXT; n++) {
+		bool dash = n == 8 || n == 13 || n == 18 || n == 23;
+
+		if (dash ? text[n] != '-' : !strchr("0123456789abcdefABCDEF", text[n]))
+			return false;
+	}
+	return n == UUID_TEXT - 1;
+}
+
+static void take_answer(struct arena *a, const struct rows *rows, size_t row, unsigned col, struct operation_answer *out)
+{
+	const char **const members[] = { &out->status,  &out->subject,        &out->reason, &out->subject_id,
+					 &out->message, &out->euicc_response, &out->eis };
+
+	for (unsigned i = 0; i < LEN(members); i++)
+		*members[i] = row_text_dup(a, rows, row, col + i);
+}
+
+result operation_row(struct arena *a, const struct rows *rows, size_t row, struct operation *out)
+{
+	struct operation o = { .id = row_text_dup(a, rows, row, 0) };
+	bool enable, good;
+
+	good = eid_parse(row_text(rows, row, 1), &o.order.eid) && operation_kind_parse(row_text(rows, row, 2), &o.order.kind) &&
+	       oid_parse(row_text(rows, row, 5), &o.smsr) && operation_state_parse(row_text(rows, row, 8), &o.state);
+	enable = good && o.order.kind == OPERATION_ENABLE;
+	if (!good || (enable && !iccid_parse(row_text(rows, row, 3), &o.order.iccid)))
+		return internal(a, "operation %s is damaged", o.id);
+	o.order.iccids = row_text_dup(a, rows, row, 4);
+	o.order.callback = !strcmp(row_text(rows, row, 6), "callback");
+	o.order.patient = row_bool(rows, row, 7);
+	o.attempt = row_int(rows, row, 9);
+	o.created_at = row_int(rows, row, 10);
+	o.deadline = row_int(rows, row, 11);
+	o.next_at = row_int(rows, row, 12);
+	o.ended_at = row_int(rows, row, 13);
+	take_answer(a, rows, row, 14, &o.answer);
+	o.user = row_text_dup(a, rows, row, 21);
+	o.trace = row_text_dup(a, rows, row, 22);
+	*out = o;
+	return OK;
+}
+
+result operation_get(struct db *db, struct arena *a, const char *id, struct operation *out)
+{
+	const struct rows *rows;
+
+	DB_QUEUE(db, GW_OPERATION_GET, p_text(id));
+	TRY(db_sync(db, a, &rows, 1, NULL));
+	if (rows_count(rows))
+		return operation_row(a, rows, 0, out);
+	*out = (struct operation){ 0 };
+	return OK;
+}
+
+/* The ICCIDs of an audit; they were checked when they were ordered. */
+static void split_iccids(struct arena *a, const char *text, struct es4_audit_eis_rq *rq)
+{
+	rq->iccids = arena_array(a, ICCIDS_MAX, sizeof(*rq->iccids));
+	for (const char *p = text; *p && rq->n_iccids < ICCIDS_MAX; p += strspn(p, " ")) {
+		size_t n = strcspn(p, " ");
+
+		if (iccid_parse(arena_strndup(a, p, n), &rq->iccids[rq->n_iccids]))
+			rq->n_iccids++;
+		p += n;
+	}
+}
+
+/* attempt and rest of its time are the caller's choice: a new one, or the old one again. */
+static void send_request(struct db *db, struct arena *a, const struct operation *o, int64_t attempt, int64_t validity_s,
+			 int64_t give_up_at)
+{
+	const char *fci = arena_printf(a, "%s.%lld", o->id, (long long)attempt);
+	const struct request_base base = { .fci = fci, .validity_s = &validity_s };
+	struct es4_profile_rq profile = { .base = base, .eid = o->order.eid, .iccid = o->order.iccid };
+	struct es4_audit_eis_rq audit = { .base = base, .eid = o->order.eid };
+	struct outbox_message m = { .fn = operation_function(o->order.kind),
+				    .kind = OUTBOX_REQUEST,
+				    .to = &o->smsr,
+				    .eid = o->order.eid.text,
+				    .ref = fci,
+				    .transaction_id = o->id,
+				    .trace = o->trace,
+				    .in = &profile,
+				    .wants_callback = o->order.callback,
+				    .give_up_at = give_up_at };
+
+	if (o->order.kind == OPERATION_AUDIT) {
+		split_iccids(a, o->order.iccids, &audit);
+		m.in = &audit;
+	}
+	if (!o->order.callback)
+		m.timeout_s = (unsigned)validity_s + ANSWER_SPARE_S;
+	outbox_send(db, a, &m);
+}
+
+/* What is not delivered by the deadline is not to be executed behind it. But an answer on the connection comes at the deadline at the
+ * earliest, and is fetched by another attempt when it was lost. */
+static int64_t give_up_at(const struct operation *o)
+{
+	return o->deadline + (o->order.callback ? 0 : (int64_t)ANSWER_SPARE_S * S_US);
+}
+
+void operation_queue_add(struct db *db, struct arena *a, const struct operation *o, const char *key)
+{
+	const struct operation_order *order = &o->order;
+
+	DB_QUEUE(db, GW_OPERATION_ADD, p_text(o->id), p_text(order->eid.text), p_text(operation_kind_name(order->kind)),
+		 p_text(order->iccid.text), p_text(order->iccids), p_text(o->smsr.text),
+		 p_text(order->callback ? "callback" : "connection"), p_bool(order->patient), p_time(a, o->created_at),
+		 p_time(a, o->deadline), p_time(a, operation_due(o, OPERATION_QUEUED, o->created_at)), p_text(o->user),
+		 key ? p_text(key) : p_null(), p_text(order_input(a, order)), p_text(o->trace));
+	send_request(db, a, o, 1, order->validity_s, give_up_at(o));
+}
+
+static void queue_answer(struct db *db, const struct operation *o, const struct operation_answer *r)
+{
+	DB_QUEUE(db, GW_OPERATION_ANSWER, p_text(o->id), p_text(r->status), p_text(r->subject), p_text(r->reason),
+		 p_text(r->subject_id), p_text(r->message), p_text(r->euicc_response), p_text(r->eis));
+}
+
+static const struct operation_answer *silence(void)
+{
+	static const struct operation_answer silent = {
+		"NO_ANSWER", "no_answer", "", "", "the SM-SR gave no answer in time: ask for an audit to see what became of it",
+		"",          "",
+	};
+
+	return &silent;
+}
+
+static void log_end_of(const struct operation *o, const struct operation_answer *r, int64_t now)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_INFO, "operation_ended");
+	log_str(&l, "operation", o->id);
+	log_str(&l, "kind", operation_kind_name(o->order.kind));
+	log_str(&l, "eid", o->order.eid.text);
+	log_str(&l, "smsr", o->smsr.text);
+	log_str(&l, "status", r->status);
+	log_str(&l, "subject", r->subject);
+	log_str(&l, "reason", r->reason);
+	log_int(&l, "attempt", o->attempt);
+	log_int(&l, "ms", (now - o->created_at) / 1000);
+	log_end(&l);
+}
+
+bool operation_step(struct db *db, struct arena *a, const struct operation *o, enum operation_event event,
+		    const struct operation_answer *answer, bool *out_sent)
+{
+	struct operation_step step = operation_next(o->state, event);
+	int64_t now = clock_wall_us(), attempt = o->attempt + (step.action == OPACT_SEND ? 1 : 0);
+	int64_t due = operation_due(o, step.state, now);
+	bool ends = step.state == OPERATION_ENDED;
+
+	if (step.action == OPACT_NOTHING)
+		return false;
+	if (step.action == OPACT_SILENT)
+		answer = silence();
+	if (answer)
+		queue_answer(db, o, answer);
+	if (step.action == OPACT_SEND)
+		send_request(db, a, o, attempt, (o->deadline - now) / S_US, give_up_at(o));
+	else if (step.action == OPACT_REPEAT) /* how long it may take was said before: at the SM-SR only the first one counts */
+		send_request(db, a, o, attempt, operation_function(o->order.kind)->validity.min_s, due);
+	DB_QUEUE(db, GW_OPERATION_STEP, p_text(o->id), p_text(operation_state_name(step.state)), p_int(a, attempt), p_time(a, due),
+		 ends ? p_time(a, now) : p_null());
+	if (ends)
+		log_end_of(o, answer ? answer : &o->answer, now);
+	*out_sent = step.action == OPACT_SEND || step.action == OPACT_REPEAT;
+	return true;
+}
