@@ -3,6 +3,7 @@
 
 #include "services/operator-gateway/rspctl/rspctl.h"
 
+#define GATEWAY (OPT(GATEWAY) | OPT(TOKEN_FILE) | OPT(CA))
 #define ORDERING (OPT(ORDER) | OPT(CERT) | OPT(KEY) | OPT(CA) | OPT(FROM))
 
 /* clang-format off */
@@ -15,16 +16,33 @@ static const struct command commands[] = {
 	{ "fault", "[list | POINT pause|kill|drop|off EID]", 0, 3, OPT(ADMIN), 0,
 	  "lists or arms fault points (test builds only)", cmd_fault },
 	{ "outbox", "", 0, 0, OPT(ADMIN), OPT(DEAD), "shows what waits to leave the process", cmd_outbox },
+	{ "sms", "", 0, 0, OPT(ADMIN), OPT(EID), "at an SM-SR: shows the SMS that wake cards", cmd_sms },
+	{ "keys bump", "EID|all BY", 2, 2, OPT(ADMIN), 0,
+	  "at an SM-SR: raises the SMS counters of cards, after its database was restored", cmd_keys_bump },
 	{ "token create", "NAME reader|operator", 2, 2, OPT(ADMIN), 0,
 	  "makes a northbound token and shows it this once", cmd_token_create },
 	{ "token list", "", 0, 0, OPT(ADMIN), 0, "shows the northbound tokens' names and roles", cmd_token_list },
 	{ "token delete", "NAME", 1, 1, OPT(ADMIN), 0, "makes a northbound token void at once", cmd_token_delete },
-	{ "eis get", "EID", 1, 1, OPT(GATEWAY) | OPT(TOKEN_FILE) | OPT(CA), OPT(OCTETS),
-	  "shows a card as its SM-SR knows it", cmd_eis_get },
+	{ "eis get", "EID", 1, 1, GATEWAY, OPT(OCTETS), "shows a card as its SM-SR knows it", cmd_eis_get },
+	{ "eis audit", "EID", 1, 1, GATEWAY, OPT(ICCID) | OPT(VALIDITY) | OPT(MODE) | OPT(WHEN) | OPT(WAIT),
+	  "has the SM-SR ask the card for its profiles", cmd_eis_audit },
+	{ "profile enable", "EID ICCID", 2, 2, GATEWAY, OPT(VALIDITY) | OPT(MODE) | OPT(WHEN) | OPT(WAIT),
+	  "has the card change to this profile", cmd_profile_enable },
+	{ "operation show", "ID", 1, 1, GATEWAY, OPT(WAIT), "shows how an order stands", cmd_operation_show },
+	{ "operation list", "", 0, 0, GATEWAY, OPT(EID) | OPT(STATE) | OPT(LIMIT), "shows the last orders", cmd_operation_list },
+	{ "notification list", "", 0, 0, GATEWAY, OPT(EID) | OPT(LIMIT), "shows what SM-SRs told of their own accord",
+	  cmd_notification_list },
 	{ "eis properties", "EID KEY=VALUE...", 2, 65, ORDERING, 0,
 	  "has the EUM change additional properties of a card", cmd_eis_properties },
 	{ "batch create", "", 0, 0, ORDERING | OPT(FILE), 0, "orders a batch of cards from an EUM", cmd_batch_create },
 	{ "batch status", "NAME", 1, 1, ORDERING, OPT(WAIT), "shows how far a batch is", cmd_batch_status },
+	{ "card list", "", 0, 0, OPT(ADMIN), OPT(LIMIT), "at the simulator: shows its cards", cmd_card_list },
+	{ "card show", "EID", 1, 1, OPT(ADMIN), 0, "at the simulator: shows a card and its profiles", cmd_card_show },
+	{ "card power", "on|off EID|all", 2, 2, OPT(ADMIN), 0, "at the simulator: gives or takes power", cmd_card_power },
+	{ "card hook", "NAME EID|all [TIMES] [ARGUMENT]", 2, 4, OPT(ADMIN), 0,
+	  "at the simulator: has a card misbehave, TIMES times (0: until unhook)", cmd_card_hook },
+	{ "card unhook", "NAME EID|all", 2, 2, OPT(ADMIN), 0, "at the simulator: ends that", cmd_card_unhook },
+	{ "card coverage", "EID", 1, 1, OPT(ADMIN), 0, "at the simulator: the card loses its network", cmd_card_coverage },
 	{ 0 },
 };
 /* clang-format on */

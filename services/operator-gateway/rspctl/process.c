@@ -7,8 +7,7 @@
 
 #include "services/operator-gateway/rspctl/rspctl.h"
 
-/* Prints a list of objects: --json as it is, else the named members as columns. */
-static int print_list(struct ctl *c, json_t *list, const char *const *names, const char *const *heads, unsigned columns)
+int ctl_print_list(struct ctl *c, json_t *list, const char *const *names, const char *const *heads, unsigned columns)
 {
 	const char **cells;
 	unsigned n = columns;
@@ -33,10 +32,10 @@ static int list_command(struct ctl *c, const char *path, const char *const *name
 	CLEANUP(json_freep) json_t *list = NULL;
 	int code = admin_json(c, "GET", path, NULL, &list);
 
-	return code == EXIT_OK ? print_list(c, list, names, heads, columns) : code;
+	return code == EXIT_OK ? ctl_print_list(c, list, names, heads, columns) : code;
 }
 
-static void query(struct buf *path, const char *name, const char *value)
+void ctl_query(struct buf *path, const char *name, const char *value)
 {
 	if (!value)
 		return;
@@ -91,16 +90,16 @@ int cmd_messages(struct ctl *c)
 	if (c->option[OPT_EID] && !eid_parse(c->option[OPT_EID], &eid))
 		return ctl_fail(c, EXIT_USAGE, "--eid %s: should be 32 digits whose check digits hold", c->option[OPT_EID]);
 	buf_str(&path, "/admin/messages");
-	query(&path, "eid", c->option[OPT_EID] ? eid.text : NULL);
-	query(&path, "message_id", c->option[OPT_MESSAGE_ID]);
-	query(&path, "limit", limit);
+	ctl_query(&path, "eid", c->option[OPT_EID] ? eid.text : NULL);
+	ctl_query(&path, "message_id", c->option[OPT_MESSAGE_ID]);
+	ctl_query(&path, "limit", limit);
 	code = admin_json(c, "GET", path.data, NULL, &list);
 	if (code != EXIT_OK)
 		return code;
 	if (!c->json)
 		blank_status(list);
 	if (!c->option[OPT_XML] || c->json)
-		return print_list(c, list, names, heads, LEN(names));
+		return ctl_print_list(c, list, names, heads, LEN(names));
 	print_messages(c, list);
 	return EXIT_OK;
 }

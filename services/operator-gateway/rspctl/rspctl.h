@@ -67,6 +67,21 @@ int admin_call(struct ctl *c, const char *method, const char *path, const json_t
 /* The same; wants 2xx and JSON. */
 int admin_json(struct ctl *c, const char *method, const char *path, const json_t *body, json_t **out);
 
+/* gateway.c: one request at --gateway, body NULL or JSON; wants 2xx and JSON. */
+int gateway_json(struct ctl *c, const char *method, const char *path, const json_t *body, json_t **out);
+
+/* process.c. Prints a list of objects: --json as it is, else the named members as columns. */
+int ctl_print_list(struct ctl *c, json_t *list, const char *const *names, const char *const *heads, unsigned columns);
+/* Adds a query parameter; value NULL: nothing. */
+void ctl_query(struct buf *path, const char *name, const char *value);
+
+/* operation.c. A number of at most six digits. */
+bool number_parse(const char *text, unsigned *out);
+/* The body of an order from the options. EXIT_OK, or said. Calls nobody. */
+int order_options(struct ctl *c, json_t **out_body);
+/* The exit code of an operation's JSON as GET /v1/operations/{id} gives it; what is no success is said. */
+int operation_code(struct ctl *c, const json_t *operation);
+
 /* soap.c: calls fn at --order; in, *out_response are the structs of its tables. EXIT_OK only with an executed answer. */
 int soap_call(struct ctl *c, const struct function *fn, const void *in, const void **out_response);
 
@@ -84,6 +99,19 @@ int cmd_outbox(struct ctl *c);
 int cmd_token_create(struct ctl *c);
 int cmd_token_list(struct ctl *c);
 int cmd_token_delete(struct ctl *c);
+int cmd_profile_enable(struct ctl *c);
+int cmd_eis_audit(struct ctl *c);
+int cmd_operation_show(struct ctl *c);
+int cmd_operation_list(struct ctl *c);
+int cmd_notification_list(struct ctl *c);
+int cmd_card_list(struct ctl *c);
+int cmd_card_show(struct ctl *c);
+int cmd_card_power(struct ctl *c);
+int cmd_card_hook(struct ctl *c);
+int cmd_card_unhook(struct ctl *c);
+int cmd_card_coverage(struct ctl *c);
+int cmd_sms(struct ctl *c);
+int cmd_keys_bump(struct ctl *c);
 int cmd_eis_get(struct ctl *c);
 int cmd_eis_properties(struct ctl *c);
 int cmd_batch_create(struct ctl *c);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Orders at a gateway: what the options say, and what an operation's end means. Pure. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/operator-gateway/rspctl/rspctl.h"
+
+bool number_parse(const char *text, unsigned *out)
+{
+	if (!*text || strlen(text) > 6 || strspn(text, "0123456789") != strlen(text))
+		return false;
+	*out = (unsigned)atoi(text);
+	return true;
+}
+
+/* "a,b": a list of strings; false: one is no ICCID. */
+static bool take_iccids(struct ctl *c, const char *text, json_t *body)
+{
+	json_t *list = json_array();
+
+	json_object_set_new(body, "iccids", list);
+	for (const char *p = text;; p++) {
+		size_t n = strcspn(p, ",");
+		struct iccid iccid;
+
+		if (!iccid_parse(arena_strndup(c->arena, p, n), &iccid))
+			return false;
+		json_array_append_new(list, json_string(iccid.text));
+		p += n;
+		if (!*p)
+			return true;
+	}
+}
+
+int order_options(struct ctl *c, json_t **out_body)
+{
+	const char *validity = c->option[OPT_VALIDITY], *mode = c->option[OPT_MODE], *when = c->option[OPT_WHEN];
+	CLEANUP(json_freep) json_t *body = json_object();
+	unsigned s = 0;
+
+	if (validity && !number_parse(validity, &s))
+		return ctl_fail(c, EXIT_USAGE, "--validity %s: should be a number of seconds", validity);
+	if (mode && strcmp(mode, "callback") != 0 && strcmp(mode, "connection") != 0)
+		return ctl_fail(c, EXIT_USAGE, "--mode %s: should be callback or connection", mode);
+	if (when && strcmp(when, "now") != 0 && strcmp(when, "next-event") != 0)
+		return ctl_fail(c, EXIT_USAGE, "--when %s: should be now or next-event", when);
+	if (c->option[OPT_ICCID] && !take_iccids(c, c->option[OPT_ICCID], body))
+		return ctl_fail(c, EXIT_USAGE,
+				"--iccid %s: should be 6 to 20 digits that start with 89, several with commas between",
+				c->option[OPT_ICCID]);
+	if (validity)
+		json_object_set_new(body, "validity_s", json_integer(s));
+	json_put(body, "mode", mode);
+	json_put(body, "when", when && !strcmp(when, "next-event") ? "next_event" : when);
+	*out_body = json_incref(body);
+	return EXIT_OK;
+}
+
+/* "8.2.1/4.2" apart; NULL: a word of the gateway's own. */
+static struct status_code_data *split_code(struct ctl *c, const json_t *operation, const char *code)
+{
+	const char *slash = strchr(code, '/');
+	struct status_code_data *data = ARENA_NEW(c->arena, struct status_code_data);
+
+	if (!slash)
+		return NULL;
+	data->subject = arena_strndup(c->arena, code, (size_t)(slash - code));
+	data->reason = slash + 1;
+	data->subject_id = json_string_value(json_object_get(operation, "subject_identifier"));
+	data->message = json_string_value(json_object_get(operation, "message"));
+	return data;
+}
+
+int operation_code(struct ctl *c, const json_t *operation)
+{
+	const char *state = ctl_cell(c->arena, operation, "state"), *status = ctl_cell(c->arena, operation, "status");
+	const char *code = ctl_cell(c->arena, operation, "code"), *id = ctl_cell(c->arena, operation, "operation");
+	bool audit = !strcmp(ctl_cell(c->arena, operation, "kind"), "audit");
+	struct execution_status s = { .status = STATUS_FAILED, .code = split_code(c, operation, code) };
+
+	if (strcmp(state, "ended") != 0)
+		return ctl_fail(c, EXIT_REFUSED, "operation %s has not ended: it is %s", id, state);
+	if (!strcmp(status, status_name(STATUS_SUCCESS)) || !strcmp(status, status_name(STATUS_WARNING)))
+		return EXIT_OK;
+	if (!s.code)
+		return ctl_fail(c, strcmp(code, "no_answer") != 0 ? EXIT_REFUSED : EXIT_UNREACHABLE, "operation %s: %s %s: %s", id,
+				status, code, ctl_cell(c->arena, operation, "message"));
+	if (!strcmp(status, status_name(STATUS_EXPIRED)))
+		s.status = STATUS_EXPIRED;
+	return ctl_status_fail(c, audit ? "ES4-AuditEIS" : "ES4-EnableProfile", &s);
+}
