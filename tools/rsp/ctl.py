@@ -57,6 +57,33 @@ class Ctl:
     def eis_get(self, gateway_words, eid):
         return self._answer(*gateway_words, "eis", "get", eid)
 
+    def _order(self, words, validity_s, mode, when, wait_s):
+        """The operation's id in {"operation"}; with wait_s the ended operation, or a CtlError when it did not end well."""
+        options = (("--validity", validity_s), ("--mode", mode), ("--when", when), ("--wait", wait_s))
+        chosen = [str(word) for option in options if option[1] is not None for word in option]
+        return self._answer(*words, *chosen, timeout_s=60 + (wait_s or 0))
+
+    def profile_enable(self, gateway_words, eid, iccid, validity_s=None, mode=None, when=None, wait_s=None):
+        return self._order([*gateway_words, "profile", "enable", eid, iccid], validity_s, mode, when, wait_s)
+
+    def eis_audit(self, gateway_words, eid, iccids=(), validity_s=None, mode=None, when=None, wait_s=None):
+        chosen = ["--iccid", ",".join(iccids)] if iccids else []
+        return self._order([*gateway_words, "eis", "audit", eid, *chosen], validity_s, mode, when, wait_s)
+
+    def operation(self, gateway_words, operation, wait_s=0):
+        """How it stands, at the latest after wait_s; no error however it ended."""
+        return self._answer(*gateway_words, "operation", "show", operation, "--wait", str(wait_s), timeout_s=60 + wait_s)
+
+    def operations(self, gateway_words, eid=None, state=None, limit=None):
+        options = (("--eid", eid), ("--state", state), ("--limit", limit))
+        chosen = [str(word) for option in options if option[1] is not None for word in option]
+        return self._answer(*gateway_words, "operation", "list", *chosen)
+
+    def notifications(self, gateway_words, eid=None, limit=None):
+        options = (("--eid", eid), ("--limit", limit))
+        chosen = [str(word) for option in options if option[1] is not None for word in option]
+        return self._answer(*gateway_words, "notification", "list", *chosen)
+
     # At the EUM's order interface.
     def batch_create(self, order, order_file):
         return self._answer(*order.words(), "batch", "create", "--file", order_file, timeout_s=300)
