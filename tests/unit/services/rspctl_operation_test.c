@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <criterion/redirect.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "services/operator-gateway/rspctl/rspctl.h"
+
+#define ICCID "8949000000000000017"
+
+static void quiet(void)
+{
+	cr_redirect_stderr();
+}
+
+static int body_of(struct ctl *c, char text[512])
+{
+	CLEANUP(json_freep) json_t *body = NULL;
+	int code = order_options(c, &body);
+
+	text[0] = '\0';
+	if (code == EXIT_OK)
+		(void)snprintf(text, 512, "%s", json_text(c->arena, body));
+	return code;
+}
+
+Test(rspctl_operation, options_become_the_order, .init = quiet)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct ctl c = { .arena = a };
+	char text[512];
+
+	cr_expect_eq(body_of(&c, text), EXIT_OK);
+	cr_expect_str_eq(text, "{}", "the gateway's own defaults");
+	c.option[OPT_VALIDITY] = "60";
+	c.option[OPT_MODE] = "connection";
+	c.option[OPT_WHEN] = "next-event";
+	c.option[OPT_ICCID] = ICCID "," ICCID "F";
+	cr_expect_eq(body_of(&c, text), EXIT_OK);
+	cr_expect_str_eq(text, "{\"iccids\":[\"" ICCID "\",\"" ICCID
+			       "\"],\"validity_s\":60,\"mode\":\"connection\",\"when\":\"next_event\"}");
+	c.option[OPT_WHEN] = "now";
+	cr_expect_eq(body_of(&c, text), EXIT_OK);
+	cr_expect(strstr(text, "\"when\":\"now\""));
+}
+
+Test(rspctl_operation, wrong_options_are_usage, .init = quiet)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	static const struct {
+		enum option option;
+		const char *value;
+	} rows[] = {
+		{ OPT_VALIDITY, "" },        { OPT_VALIDITY, "1 h" },  { OPT_VALIDITY, "-1" },
+		{ OPT_VALIDITY, "1234567" }, { OPT_MODE, "post" },     { OPT_WHEN, "next_event" },
+		{ OPT_ICCID, "" },           { OPT_ICCID, ICCID "," }, { OPT_ICCID, "12345" },
+	};
+	char text[512];
+
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct ctl c = { .arena = a };
+
+		c.option[rows[i].option] = rows[i].value;
+		cr_expect_eq(body_of(&c, text), EXIT_USAGE, "row %zu", i);
+	}
+}
+
+Test(rspctl_operation, an_end_is_an_exit_code, .init = quiet)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct ctl c = { .arena = a };
+	static const struct {
+		const char *text;
+		int code;
+	} rows[] = {
+		{ "{\"state\":\"ended\",\"status\":\"EXECUTED_SUCCESS\"}", EXIT_OK },
+		{ "{\"state\":\"ended\",\"status\":\"EXECUTED_WITHWARNING\",\"code\":\"1.6/2.1\"}", EXIT_OK },
+		{ "{\"state\":\"ended\",\"status\":\"FAILED\",\"code\":\"8.2.1/4.2\"}", EXIT_REFUSED },
+		{ "{\"state\":\"ended\",\"status\":\"FAILED\",\"code\":\"8.1.1/1.1\"}", EXIT_NOT_FOUND },
+		{ "{\"state\":\"ended\",\"status\":\"FAILED\",\"code\":\"8.2.1/3.9\",\"message\":\"m\"}", EXIT_NOT_FOUND },
+		{ "{\"state\":\"ended\",\"status\":\"EXPIRED\",\"code\":\"1.6/5.3\"}", EXIT_REFUSED },
+		{ "{\"state\":\"ended\",\"status\":\"FAILED\",\"code\":\"fault\",\"message\":\"m\"}", EXIT_REFUSED },
+		{ "{\"state\":\"ended\",\"status\":\"NO_ANSWER\",\"code\":\"no_answer\",\"message\":\"m\"}", EXIT_UNREACHABLE },
+		{ "{\"state\":\"accepted\"}", EXIT_REFUSED },
+		{ "{}", EXIT_REFUSED },
+	};
+
+	for (size_t i = 0; i < LEN(rows); i++) {
+		CLEANUP(json_freep) json_t *o = json_loads(rows[i].text, 0, NULL);
+
+		cr_expect_eq(operation_code(&c, o), rows[i].code, "%s", rows[i].text);
+	}
+}
