@@ -72,7 +72,7 @@ static bool flag_get(const struct import *im, const json_t *o, const char *membe
 /* Its values are never said: these are keys. */
 static bool hex_get(const struct import *im, const json_t *o, const char *member, size_t n, uint8_t *out)
 {
-	const char *text;
+	const char *text = "";
 
 	if (!text_get(im, o, member, &text))
 		return false;
@@ -95,7 +95,7 @@ static bool list_get(const struct import *im, const json_t *o, const char *membe
 static bool digits_get(const struct import *im, const json_t *o, const char *member, size_t max, char *out)
 {
 	const json_t *j = json_object_get(o, member);
-	const char *text;
+	const char *text = "";
 
 	*out = 0;
 	if (json_is_null(j))
@@ -160,7 +160,7 @@ static bool pol1_get(const struct import *im, const json_t *o, uint8_t *out)
 
 static bool profile_get(const struct import *im, const json_t *o, struct card_profile *out)
 {
-	const char *iccid, *aid, *state;
+	const char *iccid = "", *aid = "", *state = "";
 
 	if (!text_get(im, o, "iccid", &iccid) || !text_get(im, o, "aid", &aid) || !text_get(im, o, "state", &state))
 		return false;
@@ -241,7 +241,7 @@ static bool card_get(char *why, const json_t *o, struct card *c)
 {
 	const struct import im = { .why = why };
 	const json_t *keys, *profiles;
-	const char *eid;
+	const char *eid = "";
 
 	if (!json_is_object(o))
 		return refuse(&im, "line", "not a JSON object");
