@@ -54,6 +54,11 @@ void sms_lane_ring(struct smsr *s)
 	(void)s;
 }
 
+void sweeper_ring(struct smsr *s)
+{
+	(void)s;
+}
+
 static const struct rows *sync_ok(struct stage *s, size_t n, const struct rows **rows)
 {
 	struct db_failure failure = { 0 };
