@@ -87,17 +87,32 @@ static struct card_command *inherit(struct visit *v)
 	return kept;
 }
 
+/* A card that notifies does not answer any more what it had fetched, whatever it says of resuming: the next answer is the confirmation's. */
+static void abandon(struct visit *v, size_t confirmation)
+{
+	for (size_t i = 0; i < v->c.n_commands; i++) {
+		struct card_command *m = &v->c.commands[i];
+
+		if (i == confirmation || m->state != COMMAND_FETCHED || !m->session)
+			continue;
+		case_command_lost(&v->c, m);
+		procedure_lost(&v->c, m);
+	}
+}
+
 /* A notification goes before all else: it may be the answer to what an earlier session fetched. True: confirm it. */
 static bool settle_notification(struct visit *v)
 {
+	size_t confirmation = SIZE_MAX;
 	bool confirm = false;
 
 	procedure_notified(&v->c, &v->post->note, &confirm);
 	if (confirm) {
-		send_script(v, &v->c.commands[v->c.n_commands - 1]);
+		confirmation = v->c.n_commands - 1;
+		send_script(v, &v->c.commands[confirmation]);
 		v->answer.confirms = true;
 	}
-	(void)inherit(v);
+	abandon(v, confirmation);
 	return confirm;
 }
 

@@ -112,6 +112,16 @@ static void status_complete(struct card_case *c, const struct isdp_status *list,
 	}
 }
 
+/* The EIS follows a list, profiles go by it: one that says nothing is no list, and one profile at most is enabled. */
+static bool credible(const struct isdp_status *list, size_t n)
+{
+	size_t enabled = 0;
+
+	for (size_t i = 0; i < n; i++)
+		enabled += list[i].state == ISDP_ENABLED;
+	return n > 0 && enabled <= 1;
+}
+
 void status_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer)
 {
 	const struct script_result *r = &answer->results[AT_STATUS];
@@ -134,6 +144,10 @@ void status_answered(struct card_case *c, const struct card_command *m, const st
 	}
 	if (r->sw == SW_MORE) {
 		status_next(c, m, data);
+		return;
+	}
+	if (!credible(list, n)) {
+		procedure_unanswerable(c, m, "the eUICC's list of ISD-Ps cannot be true");
 		return;
 	}
 	resources = resources_of(c, answer);
