@@ -12,7 +12,8 @@ WAIT_S = 60
 EXPIRE_S = 4
 # Times of a card that would be tens of seconds in the field.
 CARD_SETTINGS = {"ATTACH_MS": "100", "RETRY_MS": "500", "RETRIES": "4"}
-ES5_STEPS = ("ES5 trigger", "ES5 session", "ES5 script", "ES5 answer", "ES5 notification", "ES5 confirmation")
+STEPS = ("ES4-EnableProfile", "ES5 trigger", "ES5 session", "ES5 script", "ES5 answer", "REFRESH", "ES5 notification", "ES5 confirmation",
+         "ES4-EnableProfileResponse")
 
 
 def await_true(condition, what, timeout_s=WAIT_S):
@@ -106,19 +107,36 @@ def compare(staging, eids, what):
         raise RspError("%d cards are not what their EIS says" % differ)
 
 
+def card_lines(staging, eid):
+    """What the card did that nobody sees over the air: (time, what)."""
+    words = {"card_refresh": "REFRESH", "card_attached": "attached"}
+    rows = []
+    with open(staging.log("euicc-sim"), errors="replace") as f:
+        for line in f:
+            fields = dict(word.split("=", 1) for word in line.split() if "=" in word)
+            if fields.get("eid") == eid and fields.get("event") in words:
+                rows.append((fields["time"][11:23], "card", words[fields["event"]], "ICCID " + fields.get("iccid", "-")))
+    return rows
+
+
+def journal_lines(staging, eid):
+    """Both sides of one card, in the order of time."""
+    rows = [(row["at"][11:23].replace("Z", ""), row["kind"], row["function"], row["text"][:60] if row["function"].startswith("ES5") else "")
+            for row in staging.ctl.messages(staging.admin_socket("sm-sr"), eid=eid, limit=200)]
+    return sorted(rows + card_lines(staging, eid), key=lambda row: row[0])
+
+
 def journal(staging, eid):
-    """What the SM-SR saw and said about one card, in order."""
-    rows = staging.ctl.messages(staging.admin_socket("sm-sr"), eid=eid, limit=200)
-    print("\nthe SM-SR's journal of one card, its enable by callback:")
-    seen = []
-    for row in rows:
-        name = row["function"]
-        print("  %s  %-10s %-38s %s" % (row["at"][11:23], row["kind"], name, row["text"][:60].replace("\n", " ") if name.startswith("ES5") else ""))
-        seen.append(name)
-    at = 0
-    for step in ("ES4-EnableProfile",) + ES5_STEPS + ("ES4-EnableProfileResponse",):
+    """What the SM-SR saw and said about one card, and the card's resets between."""
+    rows = journal_lines(staging, eid)
+    start = next(i for i, row in enumerate(rows) if row[2] == "ES4-EnableProfile")
+    print("\nthe SM-SR's journal of one card from its enable by callback on, and what the card did:")
+    for row in rows[start:]:
+        print("  %-12s  %-10s  %-38s %s" % row)
+    names, at = [row[2] for row in rows[start:]], 0
+    for step in STEPS:
         try:
-            at = seen.index(step, at)
+            at = names.index(step, at)
         except ValueError:
             raise RspError("the journal does not show %s behind the steps before" % step) from None
 
