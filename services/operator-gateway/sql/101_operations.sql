@@ -28,7 +28,8 @@ create table operation (
 	trace text not null default ''
 ) with (fillfactor = 70);
 create index operation_eid on operation (eid, created_at);
-create index operation_due on operation (state, next_at);
+create index operation_due on operation (next_at) where state <> 'ended'; -- however many have ended
+create index operation_ended on operation (ended_at) where state = 'ended';
 create index operation_created on operation (created_at);
 create unique index operation_key on operation (user_name, idempotency_key) where idempotency_key is not null;
 

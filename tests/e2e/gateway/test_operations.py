@@ -248,8 +248,8 @@ class Silence(OrderCase):
 
     def move_clock(self, operation, seconds):
         """As if it had been ordered earlier."""
-        self.psql("operator_a", "update operation set deadline = deadline - interval '%d s', next_at = next_at - interval '%d s' where id = '%s'"
-                  % (seconds, seconds, operation))
+        self.psql("operator_a", "update operation set deadline = deadline - interval '{0} s', next_at = next_at - interval '{0} s'"
+                  " where id = '{1}'".format(seconds, operation))
 
     def test_a_callback_that_never_comes_is_fetched_with_the_same_fci(self):
         operation = self.ordered(validity_s=60)
