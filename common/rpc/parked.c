@@ -278,16 +278,24 @@ static struct timespec in_ms(int64_t ms)
 	return t;
 }
 
-/* False: the end. */
+static bool bus_away(const struct parked *p)
+{
+	return p->rpc->bus && !bus_connected(p->rpc->bus);
+}
+
+/* False: the end. The bus may go while we sleep, and with it who rings: that is looked after more often than rows are. */
 static bool wait_ring(struct parked *p, bool more)
 {
-	bool away = p->rpc->bus && !bus_connected(p->rpc->bus), go;
-	struct timespec until = in_ms(away ? NET_AWAY_MS : NET_MS);
+	int64_t until_ms = clock_ms() + NET_MS;
+	bool go;
 
 	pthread_mutex_lock(&p->lock);
-	while (!more && !p->rung && !p->closing)
-		if (pthread_cond_timedwait(&p->bell, &p->lock, &until) == ETIMEDOUT)
+	while (!more && !p->rung && !p->closing) {
+		struct timespec until = in_ms(NET_AWAY_MS);
+
+		if (pthread_cond_timedwait(&p->bell, &p->lock, &until) == ETIMEDOUT && (bus_away(p) || clock_ms() >= until_ms))
 			break;
+	}
 	p->rung = false;
 	go = !p->closing;
 	pthread_mutex_unlock(&p->lock);
