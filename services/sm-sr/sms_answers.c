@@ -244,7 +244,7 @@ static void settle_por(struct sms_lane *l, const struct sms_event *e, struct byt
 			continue;
 		log_por(l, e, &all[i], &por, move);
 		if (move == SMS_POR_DONE)
-			sms_end(l->db, l->a, all[i].id, SMS_DONE, "");
+			sms_heard(l->db, l->a, &all[i], l->smsr->config->trigger_again_s);
 		else if (move == SMS_POR_FAILED)
 			sms_end(l->db, l->a, all[i].id, SMS_FAILED, por_status_text(por.status));
 		return;

@@ -59,6 +59,8 @@ size_t sms_sendable_take(struct arena *a, const struct rows *rows, struct sms_ro
 /* The next attempt begins; without a PoR the one behind it follows in retry_ms. */
 void sms_sending(struct db *db, struct arena *a, const struct sms_row *r, size_t parts, unsigned retry_ms);
 void sms_end(struct db *db, struct arena *a, int64_t id, enum sms_state state, const char *error);
+/* The card took the packet. */
+void sms_heard(struct db *db, struct arena *a, const struct sms_row *r, unsigned again_s);
 /* The packets in flight of the card with this number, with their keys. */
 void sms_candidates_queue(struct db *db, const char *msisdn);
 size_t sms_candidates_take(struct arena *a, const struct rows *rows, struct sms_row **out);
