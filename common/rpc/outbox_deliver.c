@@ -138,7 +138,7 @@ static size_t deliver_events(struct outbox_worker *w, const struct outbox_row *c
 		good++;
 	}
 	if (good < n)
-		outbox_lane_failed(w->outbox, BUS_LANE);
+		(void)outbox_lane_failed(w->outbox, BUS_LANE);
 	else
 		outbox_lane_reached(w->outbox, BUS_LANE);
 	metric_add("rsp_events_published_total", "", (double)good);

@@ -277,16 +277,16 @@ static size_t settle(struct outbox_worker *w, const struct flight *f)
 static size_t flight_end(struct outbox_worker *w, const struct flight *f)
 {
 	enum call_outcome outcome = f->answer.outcome;
-	bool failed = outcome == CALL_UNREACHABLE || outcome == CALL_BROKEN;
+	bool failed = outcome == CALL_UNREACHABLE || outcome == CALL_BROKEN, paused = false;
 
 	if (failed && w->closing)
 		return 0; /* our own end, not the peer's: the row is as it was */
-	if (failed) /* silent or going down counts as well: row by row it would take all that may be in flight */
-		outbox_lane_failed(w->outbox, f->row.lane);
-	else
+	if (!failed)
 		outbox_lane_reached(w->outbox, f->row.lane);
+	else /* silent or going down counts as well: row by row it would take all that may be in flight */
+		paused = outbox_lane_failed(w->outbox, f->row.lane);
 	/* Nothing was sent: the lane waits, not the row. But a callback's own address says little of the peer: others go first. */
-	if (outcome == CALL_UNREACHABLE && f->target.kind != OUTBOX_CALLBACK)
+	if (outcome == CALL_UNREACHABLE && f->target.kind != OUTBOX_CALLBACK && paused)
 		return 0;
 	return settle(w, f);
 }

@@ -90,7 +90,8 @@ struct outbox_worker {
 const char *outbox_paused_lanes(struct outbox *o, struct arena *a);
 /* True when only one row of this lane may be tried: it is being probed. */
 bool outbox_probing(struct outbox *o, const char *lane);
-void outbox_lane_failed(struct outbox *o, const char *lane);
+/* False: there is no room for one more pause: rows of this lane have to wait each by itself. */
+bool outbox_lane_failed(struct outbox *o, const char *lane);
 void outbox_lane_reached(struct outbox *o, const char *lane);
 /* Milliseconds until the next pause ends of those that had not ended when the lanes were looked at; -1: none. */
 int64_t outbox_next_probe_ms(struct outbox *o, int64_t looked_ms);

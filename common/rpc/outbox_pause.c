@@ -10,7 +10,7 @@
 
 enum { PAUSE_MAX_MS = 60000 };
 
-/* Lock held. NULL: not paused (or, with make, no room: then the lane is simply tried again). */
+/* Lock held. NULL: not paused (or, with make, no room). */
 static struct pause *pause_find(struct outbox *o, const char *lane, bool make)
 {
 	struct pause *free_slot = NULL;
@@ -63,7 +63,7 @@ bool outbox_probing(struct outbox *o, const char *lane)
 	return probing;
 }
 
-void outbox_lane_failed(struct outbox *o, const char *lane)
+bool outbox_lane_failed(struct outbox *o, const char *lane)
 {
 	int64_t first = o->spec.rpc->peer_pause_ms > 0 ? o->spec.rpc->peer_pause_ms : 1000;
 	struct pause *p;
@@ -79,6 +79,7 @@ void outbox_lane_failed(struct outbox *o, const char *lane)
 		log_msg(LOG_WARN, "lane_paused", "%s for %lld ms", lane, (long long)p->backoff_ms);
 	}
 	pthread_mutex_unlock(&o->lock);
+	return p != NULL;
 }
 
 void outbox_lane_reached(struct outbox *o, const char *lane)

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "common/base/clock.h"
+#include "common/base/metrics.h"
 #include "common/http/server.h"
 #include "common/rpc/outbox_internal.h"
 #include "tests/unit/http/pki.h"
@@ -451,5 +452,34 @@ Test(rpc_outbox_flow, what_travels_and_how_it_ends)
 	AWAIT(row_bool(row(s, "g"), 0, 2));
 	cr_expect_eq(s->given_up, 1);
 	cr_expect_str_eq(row_text(row(s, "g"), 0, 1), "give-up time reached");
+	stage_drop(s);
+}
+
+static double unreachable(void)
+{
+	static const char name[] = "rsp_calls_out_total{function=\"ES4-EnableProfile\",outcome=\"unreachable\"} ";
+	CLEANUP(buf_free) struct buf text = { 0 };
+
+	metrics_write(&text);
+	return strstr(text.data, name) ? strtod(strstr(text.data, name) + strlen(name), NULL) : 0;
+}
+
+/* More peers than pauses can be kept of: their rows wait instead. */
+Test(rpc_outbox_flow, many_peers_are_away)
+{
+	struct stage *s = stage_make();
+	struct oid away;
+
+	for (int i = 0; i < PAUSED_MAX + 6; i++) {
+		away = peer_add(s, arena_printf(s->a, "1.3.6.1.4.1.99999.100.%d", i), "/taken");
+		order(s, &away, "e", "x");
+	}
+	http_server_close(s->server, 0);
+	s->server = NULL;
+	s->rpc.peer_pause_ms = 10000;
+	s->outbox = work(s, 1, 0);
+	AWAIT(unreachable() >= PAUSED_MAX + 6);
+	nanosleep(&(struct timespec){ .tv_sec = 2 }, NULL);
+	cr_expect(unreachable() < PAUSED_MAX + 6 + 6 * 4, "%.0f attempts", unreachable());
 	stage_drop(s);
 }

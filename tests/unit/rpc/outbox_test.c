@@ -91,14 +91,14 @@ Test(rpc_outbox, lanes_do_not_wait_for_one_another)
 	outbox_lane_reached(&p->o, PEER);
 	outbox_lane_reached(&p->o, "peer:9.9"); /* was never paused */
 	cr_expect_str_eq(outbox_paused_lanes(&p->o, p->a), "");
-	/* More than there is room for, and a name that has none: tried again, nothing else. */
+	/* More than there is room for, and a name that has none: said, so that their rows wait instead. */
 	for (int i = 0; i < 2 * PAUSED_MAX; i++) {
 		snprintf(lane, sizeof(lane), "peer:1.%d", i);
-		outbox_lane_failed(&p->o, lane);
+		cr_expect_eq(outbox_lane_failed(&p->o, lane), i < PAUSED_MAX - 1);
 	}
 	memset(lane, 'x', sizeof(lane) - 1);
 	lane[sizeof(lane) - 1] = '\0';
-	outbox_lane_failed(&p->o, lane);
+	cr_expect_not(outbox_lane_failed(&p->o, lane));
 	cr_expect_null(strstr(outbox_paused_lanes(&p->o, p->a), "xxx"));
 	pauses_drop(p);
 }
