@@ -9,6 +9,7 @@
 
 #include "common/base/log.h"
 #include "common/base/metrics.h"
+#include "common/rpc/reply_to.h"
 
 enum { TIMEOUT_MAX_S = 86400 };
 
@@ -19,6 +20,7 @@ struct flight {
 	struct outbox_row row;    /* without its payload: the call has a copy */
 	struct outbox_target target;
 	struct flight_lane *lane;
+	bool elsewhere;           /* to a place that says nothing of the peer's own */
 	unsigned slot;
 	struct arena *answer_arena;
 	struct call_answer answer;
@@ -161,9 +163,18 @@ static const char *own_address(struct outbox_worker *w, enum iface iface)
 	return text;
 }
 
+/* An answer may be wanted where the peer itself is not: when that place is dead, its other messages must not wait. */
+static bool is_elsewhere(const struct endpoint *own, const char *address)
+{
+	for (size_t i = 0; i < own->n; i++)
+		if (!reply_to_same_place(address, own->urls[i]))
+			return true;
+	return own->n == 0;
+}
+
 /* NULL, or why the row cannot be sent. */
 static const char *compose(struct outbox_worker *w, const struct outbox_row *row, const struct outbox_target *t,
-			   struct call_request *out)
+			   struct call_request *out, bool *out_elsewhere)
 {
 	static const enum call_kind kinds[] = { [OUTBOX_REQUEST] = CALL_REQUEST, [OUTBOX_NOTIFY] = CALL_NOTIFY,
 						[OUTBOX_CALLBACK] = CALL_CALLBACK };
@@ -174,6 +185,7 @@ static const char *compose(struct outbox_worker *w, const struct outbox_row *row
 		return "the peer is not in the registry";
 	if (registry_endpoint(w->db, w->arena, &t->to, t->fn->iface, &rq.endpoint) != OK)
 		return "the registry cannot be read";
+	*out_elsewhere = t->kind == OUTBOX_CALLBACK && is_elsewhere(&rq.endpoint, row->address);
 	if (t->kind == OUTBOX_CALLBACK) { /* there and nowhere else, but to whom the registry knows by their certificates (A3) */
 		rq.endpoint.urls = arena_memdup(w->arena, &row->address, sizeof(row->address));
 		rq.endpoint.n = *row->address ? 1 : 0;
@@ -197,16 +209,18 @@ size_t outbox_fly(struct outbox_worker *w, const struct outbox_row *row)
 	struct call_request rq;
 	struct flight *f;
 	const char *why;
+	bool elsewhere;
 
 	if (!outbox_target(w->arena, row, &target))
 		return outbox_put_off(w, row, "the row is damaged");
 	lane = lane_find(w, row->lane, true);
 	if (!lane || lane_full(w, lane) || card_flies(w, row))
 		return 0;
-	why = compose(w, row, &target, &rq);
+	why = compose(w, row, &target, &rq, &elsewhere);
 	if (why)
 		return outbox_put_off(w, row, why);
 	f = flight_new(w, row, &target, lane);
+	f->elsewhere = elsewhere;
 	table_add(f);
 	outbox_fault_point(w, "taken", row->eid);
 	call_start_keep(w->outbox->spec.rpc, &rq, flight_done, f);
@@ -283,7 +297,7 @@ static size_t flight_end(struct outbox_worker *w, const struct flight *f)
 		return 0; /* our own end, not the peer's: the row is as it was */
 	if (!failed)
 		outbox_lane_reached(w->outbox, f->row.lane);
-	else /* silent or going down counts as well: row by row it would take all that may be in flight */
+	else if (!f->elsewhere) /* silent or going down counts as well: row by row it would take all that may be in flight */
 		paused = outbox_lane_failed(w->outbox, f->row.lane);
 	/* Nothing was sent: the lane waits, not the row. But a callback's own address says little of the peer: others go first. */
 	if (outcome == CALL_UNREACHABLE && f->target.kind != OUTBOX_CALLBACK && paused)

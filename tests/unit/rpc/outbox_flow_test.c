@@ -455,6 +455,22 @@ Test(rpc_outbox_flow, what_travels_and_how_it_ends)
 	stage_drop(s);
 }
 
+/* Where an answer is wanted says little of the peer: its other messages do not wait for that place. */
+Test(rpc_outbox_flow, a_dead_reply_to_delays_nobody)
+{
+	struct stage *s = stage_make();
+	struct oid taken = peer_add(s, "1.3.6.1.4.1.99999.2", "/taken");
+
+	s->rpc.peer_pause_ms = 2000;
+	DB_QUEUE(s->db, T_CALLBACK, p_text(taken.text), p_text("cb"), p_text("https://127.0.0.1:1/"));
+	(void)sync_rows(s);
+	s->outbox = work(s, 1, 0);
+	AWAIT(row_int(row(s, "cb"), 0, 0) >= 1);
+	notify(s, &taken, "n1");
+	AWAIT(left(s, &taken) == 1);
+	stage_drop(s);
+}
+
 static double unreachable(void)
 {
 	static const char name[] = "rsp_calls_out_total{function=\"ES4-EnableProfile\",outcome=\"unreachable\"} ";
