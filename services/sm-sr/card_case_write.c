@@ -56,13 +56,13 @@ void case_command_fetched(struct card_case *c, struct card_command *m, const cha
 {
 	m->state = COMMAND_FETCHED;
 	m->session = session;
-	DB_QUEUE(c->db, SMSR_COMMAND_FETCHED, p_text(c->eid.text), p_int(c->a, m->seq), p_text(session));
+	DB_QUEUE(c->db, SMSR_COMMAND_FETCHED, p_text(c->eid.text), p_int(c->a, m->seq), p_int(c->a, m->kind), p_text(session));
 }
 
 void case_command_answered(struct card_case *c, struct card_command *m)
 {
 	m->state = COMMAND_ANSWERED;
-	DB_QUEUE(c->db, SMSR_COMMAND_ANSWERED, p_text(c->eid.text), p_int(c->a, m->seq));
+	DB_QUEUE(c->db, SMSR_COMMAND_ANSWERED, p_text(c->eid.text), p_int(c->a, m->seq), p_int(c->a, m->kind));
 }
 
 void case_command_resumed(struct card_case *c, struct card_command *m, const char *session)
@@ -95,7 +95,7 @@ void case_withdraw(struct card_case *c, const struct procedure *p)
 		if (m->state == COMMAND_FETCHED && !c->uncertain)
 			case_uncertain(c, true);
 		m->state = COMMAND_WITHDRAWN;
-		DB_QUEUE(c->db, SMSR_COMMAND_WITHDRAWN, p_text(c->eid.text), p_int(c->a, m->seq));
+		DB_QUEUE(c->db, SMSR_COMMAND_WITHDRAWN, p_text(c->eid.text), p_int(c->a, m->seq), p_int(c->a, m->kind));
 	}
 }
 
