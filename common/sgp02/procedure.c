@@ -9,6 +9,7 @@
 /* The outcome of an enable is told by the card's notification alone; its R-APDU only says that the card takes it on. */
 static const uint8_t enable_next[PROC_STATES][PEV_EVENTS] = {
 	[PROC_QUEUED] = { [PEV_FETCHED] = TO(PROC_SENT),
+			  [PEV_REFUSED] = TO(PROC_ENDED), /* POL2 of what is enabled by now */
 			  [PEV_NOTIFIED] = TO(PROC_CONFIRMING), /* an older enable of the same profile got through (C3) */
 			  [PEV_DONE] = TO(PROC_TAKEN),
 			  [PEV_EXPIRED] = TO(PROC_ENDED) },

@@ -87,7 +87,8 @@ static struct card_command *inherit(struct visit *v)
 	return kept;
 }
 
-/* A card that notifies does not answer any more what it had fetched, whatever it says of resuming: the next answer is the confirmation's. */
+/* A card that notifies does not answer any more what it had fetched, whatever it says of resuming: the next answer is the
+ * confirmation's. */
 static void abandon(struct visit *v, size_t confirmation)
 {
 	for (size_t i = 0; i < v->c.n_commands; i++) {
@@ -149,12 +150,19 @@ static void leave(struct visit *v)
 static void choose_next(struct visit *v)
 {
 	struct card_case *c = &v->c;
-	struct card_command *going_on = fetched_by(c, v->peer.session), *next = case_next(c);
+	struct card_command *going_on, *next;
 
+	/* The sweeper has not come yet: nothing of it is sent any more. */
+	if (c->running && c->running->overdue)
+		procedure_expire(c);
+	going_on = fetched_by(c, v->peer.session);
+	next = case_next(c);
+	if (next && !procedure_may_send(c, next))
+		next = case_next(c);
 	if (v->peer.posts >= CARD_POSTS_MAX) {
 		log_msg(LOG_WARN, "card_refused", "eid %s: its session has no end", c->eid.text);
 		leave(v);
-	} else if (going_on) { /* the rest of a list */
+	} else if (going_on) { /* it did not get it; the rest of a list; a confirmation once more */
 		send_script(v, going_on);
 	} else if (c->uncertain && !v->peer.asked_status) {
 		choose_status(v);
@@ -188,10 +196,7 @@ static void decide(struct visit *v)
 	else if (v->post->kind == POST_UNABLE && m) {
 		case_command_answered(&v->c, m);
 		procedure_unanswerable(&v->c, m, ram_status_name(v->post->status));
-	} else if (m) { /* it asks again for what it did not get */
-		send_script(v, m);
-		return;
-	} else if (v->post->kind != POST_FIRST) {
+	} else if (!m && v->post->kind != POST_FIRST) {
 		log_msg(LOG_INFO, "card_answer", "eid %s: nobody waits for it", v->c.eid.text);
 	}
 	choose_next(v);

@@ -196,10 +196,17 @@ void procedure_unanswerable(struct card_case *c, const struct card_command *m, c
 	command_close(c, m);
 	card_uncertain(c, why);
 	/* An unconfirmed notification comes again, or the procedure expires (C9). */
-	if (m->kind == COMMAND_CONFIRM || !command_is_of(m, c->running))
+	if (m->kind == COMMAND_CONFIRM || !command_is_of(m, c->running) || !procedure_step(c, PEV_REFUSED))
 		return;
-	if (procedure_step(c, PEV_REFUSED))
-		procedure_end(c, failed(c->a, CODE_CARD_ERROR, c->eid.text, "%s", why), NO_DATA);
+	/* The card may have executed it all the same: unconfirmed it goes back, and the answer stays true. */
+	if (m->kind == COMMAND_ENABLE)
+		case_expired_aid(c, &c->running->isdp);
+	procedure_end(c, failed(c->a, CODE_CARD_ERROR, c->eid.text, "%s", why), NO_DATA);
+}
+
+static bool confirms_running(const struct card_case *c, const struct card_command *m)
+{
+	return m->kind == COMMAND_CONFIRM && m->kept.len && running_enable(c) && c->running->state == PROC_CONFIRMING;
 }
 
 /* The command waits again, so that the card is woken; whether it is sent, the audit that comes first decides (C3). */
@@ -213,13 +220,19 @@ void procedure_lost(struct card_case *c, struct card_command *m)
 		(void)procedure_step(c, PEV_LOST);
 		return;
 	}
+	/* Perhaps the card heard it and will not notify again: it is kept, to be said once more when the audit shows the change. */
+	if (confirms_running(c, m)) {
+		(void)procedure_step(c, PEV_LOST);
+		audit_wake(c);
+		return;
+	}
 	case_command_answered(c, m);
 	if (ours) {
 		/* Part of a list cannot be gone on with in another session: all of it again. */
 		(void)procedure_step(c, PEV_LOST);
 		status_command_add(c, c->running);
-	} else if (m->kind == COMMAND_CONFIRM && running_enable(c) && c->running->state == PROC_CONFIRMING) {
-		(void)procedure_step(c, PEV_LOST);
+	} else if (m->kind == COMMAND_CONFIRM) {
+		audit_wake(c);
 	}
 }
 
@@ -235,14 +248,19 @@ static result expired(struct arena *a, enum code code)
 void procedure_expire(struct card_case *c)
 {
 	const struct procedure *p = c->running;
-	bool taken = p && p->state != PROC_QUEUED;
+	bool taken = p && p->state != PROC_QUEUED, confirmed = p && p->state == PROC_CONFIRMING;
 
 	if (!p || !procedure_step(c, PEV_EXPIRED))
 		return;
-	/* What the card does from now on is not confirmed: it goes back by itself. */
-	if (p->kind == PROC_ENABLE && taken)
+	/* What the card does from now on is not confirmed: it goes back by itself. But what was confirmed in time stays, and owners
+	 * hear of it when it is known. */
+	if (p->kind == PROC_ENABLE && taken && !confirmed)
 		case_expired_aid(c, &p->isdp);
+	if (confirmed)
+		enable_outlived(c);
 	if (case_fetched(c))
 		card_uncertain(c, "the validity period ended with a command unanswered");
 	procedure_end(c, expired(c->a, taken ? CODE_NO_RESPONSE : CODE_TIME_EXPIRED), NO_DATA);
+	if (taken && c->uncertain)
+		audit_wake(c);
 }

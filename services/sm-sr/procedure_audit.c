@@ -31,10 +31,23 @@ void status_command_add(struct card_case *c, const struct procedure *p)
 static struct card_command *status_queued(const struct card_case *c)
 {
 	for (size_t i = 0; i < c->n_commands; i++)
-		if (c->commands[i].kind == COMMAND_STATUS && c->commands[i].state == COMMAND_QUEUED &&
-		    command_is_of(&c->commands[i], c->running))
+		if (c->commands[i].kind == COMMAND_STATUS && c->commands[i].state == COMMAND_QUEUED)
 			return &c->commands[i];
 	return NULL;
+}
+
+void audit_wake(struct card_case *c)
+{
+	if (!status_queued(c))
+		status_command_add(c, NULL);
+}
+
+/* Of the engine's own, which one list has answered all. */
+static void status_served(struct card_case *c)
+{
+	for (size_t i = 0; i < c->n_commands; i++)
+		if (c->commands[i].kind == COMMAND_STATUS && c->commands[i].state == COMMAND_QUEUED && !c->commands[i].procedure)
+			case_command_answered(c, &c->commands[i]);
 }
 
 struct card_command *procedure_audit_now(struct card_case *c)
@@ -42,7 +55,7 @@ struct card_command *procedure_audit_now(struct card_case *c)
 	CLEANUP(buf_free) struct buf script = { 0 };
 	struct card_command *m = status_queued(c);
 
-	if (m && procedure_step(c, PEV_FETCHED)) {
+	if (m && (!command_is_of(m, c->running) || procedure_step(c, PEV_FETCHED))) {
 		case_command_fetched(c, m, c->session);
 		return m;
 	}
@@ -88,7 +101,7 @@ static void tell_found(struct card_case *c, const struct profile_info *was)
 {
 	const struct profile_info *is = case_enabled(c);
 
-	if (!is || running_enable(c) || (was && aid_equal(&was->isdp_aid, &is->isdp_aid)))
+	if (!is || running_enable_of(c, &is->isdp_aid) || (was && aid_equal(&was->isdp_aid, &is->isdp_aid)))
 		return;
 	if (c->expired_aid.len && aid_equal(&c->expired_aid, &is->isdp_aid))
 		return;
@@ -97,14 +110,15 @@ static void tell_found(struct card_case *c, const struct profile_info *was)
 
 static void status_complete(struct card_case *c, const struct isdp_status *list, size_t n, const struct card_resources *resources)
 {
-	const struct profile_info *enabled = case_enabled(c), *was = NULL;
+	const struct profile_info *told = last_told(c), *was = NULL;
 
-	if (enabled) /* the audit may take it out */
-		was = arena_memdup(c->a, enabled, sizeof(*enabled));
+	if (told) /* the audit may take it out */
+		was = arena_memdup(c->a, told, sizeof(*told));
 	eis_audited(c, list, n, resources);
 	if (c->uncertain)
 		case_uncertain(c, false);
 	tell_found(c, was);
+	status_served(c);
 	enable_audited(c, list, n);
 	if (c->running && c->running->kind == PROC_AUDIT && procedure_step(c, PEV_ACCEPTED)) {
 		commands_done(c, c->running);

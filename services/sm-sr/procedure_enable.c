@@ -40,10 +40,28 @@ void enable_answered(struct card_case *c, const struct card_command *m, const st
 	}
 	if (!procedure_step(c, PEV_REFUSED))
 		return;
+	if (r->sw == SW_CONDITIONS || r->sw == SW_NOT_FOUND)
+		card_uncertain(c, "the card's profiles are not as the EIS has them");
 	if (r->sw == SW_POL1)
 		procedure_end(c, failed(c->a, CODE_POL1_REFUSES, p->iccid.text, NULL), NO_DATA);
 	else
 		procedure_end(c, card_error(c, "EnableProfile", r->sw), raw_answer(c->a, r));
+}
+
+bool procedure_may_send(struct card_case *c, const struct card_command *m)
+{
+	const struct procedure *p = running_enable(c);
+	const struct profile_info *target;
+	result r;
+
+	if (m->kind != COMMAND_ENABLE || !command_is_of(m, p))
+		return true;
+	target = case_profile_of_aid(c, &p->isdp);
+	r = target ? pol2_allow_enable(c->a, target, case_enabled(c)) : OK; /* the card says what it misses */
+	if (r == OK || !procedure_step(c, PEV_REFUSED))
+		return true;
+	procedure_end(c, r, NO_DATA);
+	return false;
 }
 
 /* While an enable is on its way the EIS may already follow the card (an audit), but nobody was told. */
@@ -51,9 +69,19 @@ const struct profile_info *last_told(const struct card_case *c)
 {
 	const struct procedure *p = running_enable(c);
 
-	if (p && p->state != PROC_QUEUED && p->before.len)
-		return case_profile_of_aid(c, &p->before);
+	if (p)
+		return p->before.len ? case_profile_of_aid(c, &p->before) : NULL;
 	return case_enabled(c);
+}
+
+void enable_told(struct card_case *c, const struct profile_info *enabled)
+{
+	struct procedure *p = running_enable(c);
+
+	if (!p || !enabled)
+		return;
+	p->before = enabled->isdp_aid;
+	DB_QUEUE(c->db, SMSR_PROCEDURE_BEFORE, p_text(c->eid.text), p_text(p->id), p_bytes(p->before.data, p->before.len));
 }
 
 void enable_succeeded(struct card_case *c)
@@ -65,7 +93,7 @@ void enable_succeeded(struct card_case *c)
 		return;
 	if (!eis_enabled_is(c, &p->isdp))
 		card_uncertain(c, "the profile that was enabled is no longer in the EIS");
-	if (c->expired_aid.len && aid_equal(&c->expired_aid, &p->isdp))
+	if (c->expired_aid.len)
 		case_expired_aid(c, NULL);
 	tell_profile_change(c, was, case_profile_of_aid(c, &p->isdp), &p->caller);
 	procedure_end(c, OK, NO_DATA);
@@ -90,6 +118,33 @@ static bool listed_enabled(const struct isdp_status *list, size_t n, const struc
 	return false;
 }
 
+/* Confirmations whose answer was lost: to be said again, or nobody's any more. */
+static void confirmations(struct card_case *c, bool again)
+{
+	for (size_t i = 0; i < c->n_commands; i++) {
+		struct card_command *m = &c->commands[i];
+
+		if (m->kind != COMMAND_CONFIRM || m->state != COMMAND_FETCHED || m->session)
+			continue;
+		if (again)
+			case_command_resumed(c, m, c->session);
+		else
+			case_command_answered(c, m);
+	}
+}
+
+void enable_outlived(struct card_case *c)
+{
+	const struct profile_info *was = last_told(c), *is = case_enabled(c);
+
+	for (size_t i = 0; i < c->n_commands; i++)
+		if (c->commands[i].kind == COMMAND_CONFIRM && c->commands[i].state == COMMAND_FETCHED)
+			card_uncertain(c, "the validity period ended with a confirmation unanswered");
+	confirmations(c, false);
+	if (is && is != was) /* an audit has shown it */
+		tell_profile_change(c, was, is, NULL);
+}
+
 /* It was not executed: what the card has of p is to be sent again. */
 static void commands_again(struct card_case *c, const struct procedure *p)
 {
@@ -105,10 +160,13 @@ void enable_audited(struct card_case *c, const struct isdp_status *list, size_t 
 	if (!p)
 		return;
 	if (listed_enabled(list, n, &p->isdp)) {
-		/* Sent before, or by an older enable: its notification will tell (C3). */
+		/* Sent before, or by an older enable: its notification will tell (C3), or has told. */
 		if (procedure_step(c, PEV_DONE))
 			commands_done(c, p);
-	} else if (p->state != PROC_QUEUED && procedure_step(c, PEV_NOT_DONE) && p->state == PROC_QUEUED) {
-		commands_again(c, p);
+		confirmations(c, true);
+	} else if (p->state != PROC_QUEUED && procedure_step(c, PEV_NOT_DONE)) {
+		if (p->state == PROC_QUEUED)
+			commands_again(c, p);
+		confirmations(c, false);
 	}
 }

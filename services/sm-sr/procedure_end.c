@@ -178,6 +178,8 @@ void tell_profile_change(struct card_case *c, const struct profile_info *disable
 {
 	int64_t now = clock_wall_us();
 
+	if (!requester)
+		enable_told(c, enabled);
 	if (disabled) {
 		tell_bus(c, "profile.disabled", disabled);
 		if (!requester || !oid_equal(requester, &disabled->mno))

@@ -30,12 +30,18 @@ void enable_answered(struct card_case *c, const struct card_command *m, const st
 void enable_succeeded(struct card_case *c);
 /* The card is on another profile than the running enable wants: ends it when it was on its way there. */
 void enable_failed(struct card_case *c, enum procedure_event event, const char *why);
+/* It expires while its confirmation is not answered. */
+void enable_outlived(struct card_case *c);
 /* A complete list of an uncertain card says what became of the running enable. */
 void enable_audited(struct card_case *c, const struct isdp_status *list, size_t n);
 /* The profile that owners were last told is enabled; NULL: none. */
 const struct profile_info *last_told(const struct card_case *c);
+/* Owners were told of another one while an enable runs: kept with it. */
+void enable_told(struct card_case *c, const struct profile_info *enabled);
 
 /* procedure_audit.c */
+/* The engine's own GET STATUS, so that an uncertain card is woken that nothing else would wake. */
+void audit_wake(struct card_case *c);
 void status_command_add(struct card_case *c, const struct procedure *p);
 void status_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer);
 

@@ -26,6 +26,9 @@ static bool too_late(const struct card_case *c, const struct notification *n)
 
 	if (n->type != NOTE_CHANGE_OK)
 		return false;
+	/* What was confirmed in time is confirmed again. */
+	if (p && p->state == PROC_CONFIRMING)
+		return false;
 	return p ? p->overdue : c->expired_aid.len && aid_equal(&c->expired_aid, &n->aid);
 }
 
@@ -119,7 +122,7 @@ static void changed(struct card_case *c, const struct notification *n)
 		enable_succeeded(c);
 		return;
 	}
-	if (c->expired_aid.len && aid_equal(&c->expired_aid, &n->aid)) /* it was confirmed in time */
+	if (c->expired_aid.len) /* it was confirmed in time, or the card has gone elsewhere */
 		case_expired_aid(c, NULL);
 	if (is_enabled(c, &n->aid))
 		return;
@@ -129,9 +132,12 @@ static void changed(struct card_case *c, const struct notification *n)
 
 static void rolled_back(struct card_case *c, const struct notification *n)
 {
+	/* Of what expired nobody was told; what an audit told is taken back. */
+	bool tell = !c->expired_aid.len;
+
 	if (c->expired_aid.len)
 		case_expired_aid(c, NULL);
-	follow(c, &n->aid, false);
+	follow(c, &n->aid, tell);
 	enable_failed(c, PEV_ROLLED_BACK, "the eUICC could not attach with the profile and went back to the one before");
 }
 
@@ -178,6 +184,14 @@ static void effects(struct card_case *c, const struct notification *n)
 	}
 }
 
+/* The audit showed the change, and the card knows nothing to confirm: the answer to an earlier confirmation was lost. */
+static bool was_confirmed(const struct card_case *c)
+{
+	const struct procedure *p = running_enable(c);
+
+	return p && p->state == PROC_CONFIRMING && is_enabled(c, &p->isdp);
+}
+
 void confirm_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer)
 {
 	const struct script_result *r = &answer->results[0];
@@ -186,7 +200,7 @@ void confirm_answered(struct card_case *c, const struct card_command *m, const s
 	const char *why;
 	size_t n_deleted;
 
-	if (r->sw != SW_OK) {
+	if (r->sw != SW_OK && !(r->sw == SW_NOT_FOUND && was_confirmed(c))) {
 		/* The procedure goes on until the card notifies again, or expires. */
 		card_log(c, LOG_WARN, "confirmation_refused", "answered %04X: %s", r->sw, sw_text(r->sw));
 		card_uncertain(c, "a confirmation was refused");

@@ -36,6 +36,10 @@ void procedure_notified(struct card_case *c, const struct notification *n, bool 
  * still after its answer, nothing else may be sent in this session. */
 struct card_command *procedure_audit_now(struct card_case *c);
 
+/* Before m is sent: what is enabled may be another profile than when it was queued, and POL2 may keep that one. False: its procedure has
+ * ended, and m with it. */
+bool procedure_may_send(struct card_case *c, const struct card_command *m);
+
 /* The sweeper: the running procedure's deadline has passed. EXPIRED 1.6/5.3, or 5.4 when the card took the command (A6). */
 void procedure_expire(struct card_case *c);
 

@@ -97,6 +97,30 @@ static void a_notification_leaves_nothing_else_unanswered(void)
 	SAYS(look(s).answer, "EXECUTED_SUCCESS");
 }
 
+/* What is lost and asked again in one step is one command: its answer counts. */
+static void a_lost_audit_is_asked_again(void)
+{
+	struct card_peer *peer = connection();
+	struct look l;
+
+	cr_assert_eq(ask_audit(s, BASE), OK);
+	cr_assert_eq(ask_for_work(connection()), COMMAND_STATUS);
+	cr_assert_eq(ask_for_work(peer), COMMAND_STATUS);
+	cr_expect_eq(answer_with(peer, list(ISDP_ENABLED, ISDP_DISABLED), SW_OK), END);
+	l = look(s);
+	SAYS(l.answer, "EXECUTED_SUCCESS");
+	cr_expect_eq(l.open_commands, 0);
+	/* Lost when its time is over: nothing of it is left. */
+	cr_assert_eq(ask_audit(s, BASE), OK);
+	cr_assert_eq(ask_for_work(connection()), COMMAND_STATUS);
+	time_out(s, true);
+	peer = connection();
+	cr_assert_eq(ask_for_work(peer), COMMAND_STATUS);
+	SAYS(look(s).answer, "5.");
+	cr_expect_eq(answer_with(peer, list(ISDP_ENABLED, ISDP_DISABLED), SW_OK), END);
+	cr_expect_eq(look(s).open_commands, 0);
+}
+
 /* The EIS is worth more than such a list. */
 static void an_incredible_list_changes_nothing(void)
 {
@@ -119,11 +143,159 @@ static void an_incredible_list_changes_nothing(void)
 	}
 }
 
+/* A card that never stops asking gets the same script so often and no more. */
+static void an_endless_session_ends(void)
+{
+	struct card_peer *peer = connection();
+	unsigned ends = 0;
+
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	for (int i = 0; i < MANY; i++)
+		ends += ask_for_work(peer) == END;
+	cr_expect_geq(ends, 2);
+}
+
+/* Whoever notices first that the time is over: the sweeper, or the session. */
+static void nothing_is_sent_after_the_deadline(void)
+{
+	struct card_peer *peer = connection();
+	struct look l;
+
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	time_out(s, true);
+	cr_expect_eq(ask_for_work(peer), END);
+	l = look(s);
+	SAYS(l.answer, "5.3");
+	cr_expect_eq(l.open_commands + l.busy, 0);
+	/* The same script once more. */
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	cr_assert_eq(ask_for_work(peer), COMMAND_ENABLE);
+	time_out(s, true);
+	cr_expect_eq(ask_for_work(peer), COMMAND_STATUS);
+	SAYS(look(s).answer, "5.4");
+}
+
+static void pol2_is_asked_again_before_it_is_sent(void)
+{
+	static const uint8_t stays[] = { 0, POL2_DISABLE, POL2_NOT_ALLOWED };
+
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	set_pol2(s, BASE, (struct bytes){ stays, sizeof(stays) });
+	cr_expect_eq(ask_for_work(connection()), END);
+	SAYS(look(s).answer, "8.2.3");
+	cr_expect_eq(look(s).open_commands, 0);
+}
+
+/* The card took the enable of OTHER, and its word of it is being confirmed. */
+static struct card_peer *confirming(void)
+{
+	struct card_peer *peer = connection();
+
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	cr_assert_eq(ask_for_work(peer), COMMAND_ENABLE);
+	cr_assert_eq(answer_with(peer, "", SW_OK), END);
+	cr_assert_eq(notify(peer, NOTE_CHANGE_OK, 1, OTHER, false), COMMAND_CONFIRM);
+	return peer;
+}
+
+/* A card that heard it does not notify again: it is asked. */
+static void a_lost_confirmation_is_said_again(void)
+{
+	static const uint16_t words[] = { SW_OK, SW_NOT_FOUND };
+	struct card_peer *peer;
+
+	for (size_t i = 0; i < LEN(words); i++) {
+		struct look l;
+
+		stage_reset(s);
+		(void)confirming();
+		peer = connection();
+		cr_assert_eq(ask_for_work(peer), COMMAND_STATUS);
+		cr_expect_null(look(s).answer);
+		cr_assert_eq(answer_with(peer, list(ISDP_DISABLED, ISDP_ENABLED), SW_OK), COMMAND_CONFIRM);
+		cr_expect_eq(answer_with(peer, "", words[i]), END);
+		l = look(s);
+		SAYS(l.answer, "EXECUTED_SUCCESS");
+		cr_expect_str_eq(l.trail, "2- 512/0");
+		cr_expect_str_eq(l.told, "ES4-HandleProfileDisabledNotification>1.2.5");
+		cr_expect(!l.uncertain && l.open_commands == 0);
+	}
+	/* It has gone back meanwhile: its 03 will come. */
+	stage_reset(s);
+	(void)confirming();
+	peer = connection();
+	cr_assert_eq(ask_for_work(peer), COMMAND_STATUS);
+	cr_expect_eq(answer_with(peer, list(ISDP_ENABLED, ISDP_DISABLED), SW_OK), END);
+	cr_expect_null(look(s).answer);
+	cr_assert_eq(notify(peer, NOTE_ROLLED_BACK, 2, BASE, false), COMMAND_CONFIRM);
+	cr_expect_eq(answer_with(peer, "", SW_OK), END);
+	SAYS(look(s).answer, "8.2.1");
+	cr_expect_eq(look(s).open_commands, 0);
+}
+
+/* The time ends before the answer to the confirmation comes: the card may have taken it. EIS and owners follow it. */
+static void what_was_confirmed_in_time_is_kept(void)
+{
+	static const char *const both = "ES4-HandleProfileDisabledNotification>1.2.5 ES4-HandleProfileEnabledNotification>1.2.6";
+	struct card_peer *peer = connection();
+	struct look l;
+
+	(void)confirming();
+	time_out(s, false);
+	l = look(s);
+	SAYS(l.answer, "5.4");
+	cr_expect(l.uncertain && !l.expired_aid);
+	cr_assert_eq(ask_for_work(peer), COMMAND_STATUS);
+	cr_expect_eq(answer_with(peer, list(ISDP_DISABLED, ISDP_ENABLED), SW_OK), END);
+	l = look(s);
+	cr_expect_str_eq(l.enabled, s->iccid[OTHER].text);
+	cr_expect_str_eq(l.told, both);
+	cr_expect(!l.uncertain && l.open_commands == 0);
+	/* It did not hear it, and says so again. */
+	cr_assert_eq(notify(peer, NOTE_CHANGE_OK, 1, OTHER, false), COMMAND_CONFIRM);
+	cr_expect_eq(answer_with(peer, "", SW_OK), END);
+	cr_expect_str_eq(look(s).told, both);
+	/* Or it had given up: what was told is taken back. */
+	cr_assert_eq(notify(peer, NOTE_ROLLED_BACK, 2, BASE, false), COMMAND_CONFIRM);
+	cr_expect_eq(answer_with(peer, "", SW_OK), END);
+	l = look(s);
+	cr_expect_str_eq(l.enabled, s->iccid[BASE].text);
+	SAYS(l.told, "ES4-HandleProfileDisabledNotification>1.2.6");
+	SAYS(l.told, "ES4-HandleProfileEnabledNotification>1.2.5");
+}
+
+/* The enable waits, and the card goes elsewhere by itself: whose profile it leaves in the end is the owner of that one. */
+static void owners_hear_from_where_the_card_came(void)
+{
+	struct card_peer *peer = connection();
+	struct look l;
+
+	add_third(s);
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	cr_assert_eq(notify(peer, NOTE_FALL_BACK, 1, THIRD, false), COMMAND_CONFIRM);
+	cr_assert_eq(answer_with(peer, "", SW_OK), COMMAND_ENABLE);
+	cr_expect_str_eq(look(s).told, "ES4-HandleProfileDisabledNotification>1.2.5");
+	cr_assert_eq(answer_with(peer, "", SW_OK), END);
+	cr_assert_eq(notify(peer, NOTE_CHANGE_OK, 2, OTHER, false), COMMAND_CONFIRM);
+	cr_assert_eq(answer_with(peer, "", SW_OK), END);
+	l = look(s);
+	SAYS(l.answer, "EXECUTED_SUCCESS");
+	cr_expect_str_eq(l.told, "ES4-HandleProfileDisabledNotification>1.2.5");
+	cr_expect_str_eq(l.events, "procedure.ended profile.disabled profile.disabled profile.enabled profile.enabled");
+}
+
 Test(card_session, post_by_post, .timeout = 120)
 {
 	static void (*const scenarios[])(void) = {
 		a_notification_leaves_nothing_else_unanswered,
+		a_lost_audit_is_asked_again,
 		an_incredible_list_changes_nothing,
+		an_endless_session_ends,
+		nothing_is_sent_after_the_deadline,
+		pol2_is_asked_again_before_it_is_sent,
+		a_lost_confirmation_is_said_again,
+		what_was_confirmed_in_time_is_kept,
+		owners_hear_from_where_the_card_came,
 	};
 
 	if (!cluster_installed())

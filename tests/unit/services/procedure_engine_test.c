@@ -120,6 +120,10 @@ static void refusals_of_the_card_end_it(void)
 	SAYS(l.answer, "01026985");
 	cr_expect_str_eq(l.states, "4/2/POL1_REFUSES 4/2/CARD_ERROR");
 	cr_expect_eq(ask_enable(s, BASE)->code, CODE_PROFILE_NOT_ALLOWED);
+	/* What it refuses so the EIS should have known. */
+	cr_expect(l.uncertain);
+	cr_assert_eq(card_fetch(s), COMMAND_STATUS);
+	answer_status(ISDP_ENABLED, ISDP_DISABLED);
 	/* No result at all: nobody knows what the card did. */
 	cr_assert_eq(ask_enable(s, OTHER), OK);
 	(void)card_fetch(s);
@@ -127,6 +131,8 @@ static void refusals_of_the_card_end_it(void)
 	l = look(s);
 	SAYS(l.answer, "8.4");
 	cr_expect(l.uncertain && l.busy == 0);
+	/* It had failed, we said: so it must. */
+	cr_expect(!card_notify(s, NOTE_CHANGE_OK, 1, OTHER));
 }
 
 static void rolled_back_and_fallen_back_fail_it(void)

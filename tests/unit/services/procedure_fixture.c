@@ -35,6 +35,7 @@ static const struct statement own[] = {
 	  "truncate eis, eis_state, profile, iccid, entity, entity_address, call, reply, outbox, eid_busy, procedure, card_command,"
 	  " card_session, card_notification, audit_trail cascade" },
 	{ "t_overdue", "update procedure set deadline = clock_timestamp() where eid = $1 and ended_at is null" },
+	{ "t_pol2", "update profile set pol2 = $3 where eid = $1 and iccid = $2" },
 	{ "t_look", "select (select string_agg(iccid, ' ') from profile where eid = $1 and state = 2),"
 		    " (select convert_from(answer, 'UTF8') from call where fci = $2),"
 		    " (select string_agg(state || '/' || coalesce(status::text, '') || '/' || code, ' ' order by started_at) from "
@@ -117,6 +118,8 @@ struct stage *stage_make(void)
 		s->operator[i].roles = ROLE_OPERATOR;
 		s->isdp[i] = aid_isdp(0x10 + (uint32_t)i);
 	}
+	cr_assert(iccid_complete("894903000000000001", &s->iccid[THIRD]));
+	s->isdp[THIRD] = aid_isdp(0x12);
 	return s;
 }
 
@@ -128,6 +131,19 @@ void stage_reset(struct stage *s)
 	DB_QUEUE0(s->db, T_RESET);
 	sync_ok(s, 0, NULL);
 	rows_make(s);
+}
+
+void add_third(struct stage *s)
+{
+	DB_QUEUE(s->db, T_PROFILE, p_text(s->eid.text), p_text(s->iccid[THIRD].text), p_bytes(s->isdp[THIRD].data, s->isdp[THIRD].len),
+		 p_text("1.2.7"), p_bool(false), p_int(s->a, PROFILE_DISABLED));
+	sync_ok(s, 0, NULL);
+}
+
+void set_pol2(struct stage *s, enum profile_at p, struct bytes pol2)
+{
+	DB_QUEUE(s->db, T_POL2, p_text(s->eid.text), p_text(s->iccid[p].text), p_bytes(pol2.data, pol2.len));
+	sync_ok(s, 0, NULL);
 }
 
 void stage_drop(struct stage *s)

@@ -8,10 +8,11 @@
 #include "services/sm-sr/procedures.h"
 #include "tests/unit/store/cluster.h"
 
-enum { T_FIRST = SMSR_STATEMENTS_END, T_CARD = T_FIRST, T_PROFILE, T_ENTITY, T_ADDRESS, T_CALL, T_RESET, T_OVERDUE, T_LOOK, T_END };
+enum { T_FIRST = SMSR_STATEMENTS_END, T_CARD = T_FIRST, T_PROFILE, T_ENTITY, T_ADDRESS, T_CALL, T_RESET, T_OVERDUE, T_POL2, T_LOOK, T_END };
 
-/* The fall-back profile, enabled first, and the other one. Each operator owns one. */
-enum profile_at { BASE, OTHER };
+/* The fall-back profile, enabled first, and the other one. Each operator owns one. The third, of nobody who could be told, is on the
+ * card after add_third. */
+enum profile_at { BASE, OTHER, THIRD };
 
 struct stage {
 	struct cluster cluster;
@@ -24,8 +25,8 @@ struct stage {
 	struct smsr_config config;
 	struct smsr smsr;
 	struct eid eid;
-	struct iccid iccid[2];
-	struct aid isdp[2];
+	struct iccid iccid[3];
+	struct aid isdp[3];
 	struct entity operator[2];
 	unsigned calls;
 	const char *fci;     /* of the last call */
@@ -36,6 +37,8 @@ struct stage *stage_make(void);
 /* The card as it was in the beginning. */
 void stage_reset(struct stage *s);
 void stage_drop(struct stage *s);
+void add_third(struct stage *s);
+void set_pol2(struct stage *s, enum profile_at p, struct bytes pol2);
 
 /* The operator of `who` asks; the handler's result. */
 result ask_enable(struct stage *s, enum profile_at who);

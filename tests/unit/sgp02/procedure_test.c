@@ -9,7 +9,7 @@
 static const char letters[] = "QSTCE";
 static const char *const expected[PROC_KINDS][PROC_STATES] = {
 	/*               F A R N C r o L n D X */
-	[PROC_ENABLE] = { "S--C-----TE", /* queued */
+	[PROC_ENABLE] = { "S-EC-----TE", /* queued */
 			  "-TEC-EESQTE", /* sent */
 			  "---C-EE-TTE", /* taken */
 			  "---CEEECCCE", /* confirming */
