@@ -12,7 +12,7 @@
 #include "services/sm-sr/cards.h"
 #include "services/sm-sr/procedures.h"
 
-enum { CLEAN_MS = 3600 * 1000, ATTEMPTS = 4, RETRY_MS = 1000, DUE_MAX = 100, ROUND_MS = 10 /* what cannot be settled must not spin */ };
+enum { CLEAN_MS = 3600 * 1000, ATTEMPTS = 4, RETRY_MS = 1000 /* what cannot be settled must not spin */, DUE_MAX = 100, ROUND_MS = 10 };
 
 /* A session whose connection broke. */
 struct gone {
@@ -30,6 +30,7 @@ struct sweeper {
 	struct arena *a;
 	_Atomic(struct gone *) gone;
 	int64_t clean_ms; /* clock_ms() of the next cleaning */
+	bool stuck;       /* in this pass: something is due that could not be settled */
 };
 
 static void gone_free(struct gone *g)
@@ -117,6 +118,8 @@ static result sweep_card(struct sweeper *s, struct card_case *c, struct db_failu
 	TRY(case_take(c, rows));
 	if (c->known)
 		settle(c, lost);
+	else
+		s->stuck = true; /* rows about a card that is not ours */
 	db_commit(s->db);
 	TRY(db_sync(s->db, s->a, NULL, 0, failure));
 	(void)FAULT("sm-sr.card.expired", c->eid.text);
@@ -140,9 +143,9 @@ static void sweep(struct sweeper *s, const struct eid *eid)
 		if (failure.rerun || failure.unique_constraint)
 			continue;
 		log_msg(LOG_WARN, "sweeper", "eid %s: %s", eid->text, r->cause ? r->cause : status_code(r->code)->text);
-		worker_next(s->worker, RETRY_MS);
-		return;
+		break;
 	}
+	s->stuck = true;
 }
 
 /* How many cards there was something to do about. */
@@ -155,7 +158,7 @@ static size_t sweep_due(struct sweeper *s)
 
 	DB_QUEUE(s->db, SMSR_SWEEP_DUE, p_int(s->a, config->card_lost_ms), p_int(s->a, config->card_gone_ms));
 	if (db_sync(s->db, s->a, &rows, 1, NULL) != OK) {
-		worker_next(s->worker, RETRY_MS);
+		s->stuck = true;
 		return 0;
 	}
 	n = rows_count(rows);
@@ -173,14 +176,16 @@ static void next_due(struct sweeper *s)
 {
 	const struct smsr_config *config = s->smsr->config;
 	const struct rows *rows;
-	int64_t ms;
+	int64_t ms, least = s->stuck ? RETRY_MS : ROUND_MS;
 
+	if (s->stuck)
+		worker_next(s->worker, RETRY_MS);
 	DB_QUEUE(s->db, SMSR_SWEEP_NEXT, p_int(s->a, config->card_lost_ms), p_int(s->a, config->card_gone_ms));
 	if (db_sync(s->db, s->a, &rows, 1, NULL) != OK || row_null(rows, 0, 0))
 		return;
 	ms = row_int(rows, 0, 0) + 1;
 	if (ms < (int64_t)config->sweep_ms)
-		worker_next(s->worker, ms > ROUND_MS ? (unsigned)ms : ROUND_MS);
+		worker_next(s->worker, (unsigned)(ms > least ? ms : least));
 }
 
 static void clean(struct sweeper *s)
@@ -208,9 +213,10 @@ static bool pass(void *ctx)
 	size_t done;
 
 	arena_reset(s->a);
+	s->stuck = false;
 	mark_gone(s);
 	done = sweep_due(s);
-	if (done >= DUE_MAX)
+	if (done >= DUE_MAX && !s->stuck)
 		return true;
 	next_due(s);
 	clean(s);

@@ -35,6 +35,7 @@ static const struct statement own[] = {
 	  "truncate eis, eis_state, profile, iccid, entity, entity_address, call, reply, outbox, eid_busy, procedure, card_command,"
 	  " card_session, card_notification, audit_trail cascade" },
 	{ "t_overdue", "update procedure set deadline = clock_timestamp() where eid = $1 and ended_at is null" },
+	{ "t_damage", "update procedure set kind = 99, deadline = clock_timestamp() where eid = $1 and ended_at is null" },
 	{ "t_pol2", "update profile set pol2 = $3 where eid = $1 and iccid = $2" },
 	{ "t_look", "select (select string_agg(iccid, ' ') from profile where eid = $1 and state = 2),"
 		    " (select convert_from(answer, 'UTF8') from call where fci = $2),"
@@ -55,7 +56,7 @@ void sms_lane_ring(struct smsr *s)
 	(void)s;
 }
 
-void sweeper_ring(struct smsr *s)
+__attribute__((weak)) void sweeper_ring(struct smsr *s)
 {
 	(void)s;
 }
@@ -137,6 +138,12 @@ void add_third(struct stage *s)
 {
 	DB_QUEUE(s->db, T_PROFILE, p_text(s->eid.text), p_text(s->iccid[THIRD].text), p_bytes(s->isdp[THIRD].data, s->isdp[THIRD].len),
 		 p_text("1.2.7"), p_bool(false), p_int(s->a, PROFILE_DISABLED));
+	sync_ok(s, 0, NULL);
+}
+
+void damage_procedure(struct stage *s)
+{
+	DB_QUEUE(s->db, T_DAMAGE, p_text(s->eid.text));
 	sync_ok(s, 0, NULL);
 }
 

@@ -8,7 +8,7 @@
 #include "services/sm-sr/procedures.h"
 #include "tests/unit/store/cluster.h"
 
-enum { T_FIRST = SMSR_STATEMENTS_END, T_CARD = T_FIRST, T_PROFILE, T_ENTITY, T_ADDRESS, T_CALL, T_RESET, T_OVERDUE, T_POL2, T_LOOK, T_END };
+enum { T_FIRST = SMSR_STATEMENTS_END, T_CARD = T_FIRST, T_PROFILE, T_ENTITY, T_ADDRESS, T_CALL, T_RESET, T_OVERDUE, T_DAMAGE, T_POL2, T_LOOK, T_END };
 
 /* The fall-back profile, enabled first, and the other one. Each operator owns one. The third, of nobody who could be told, is on the
  * card after add_third. */
@@ -38,6 +38,8 @@ struct stage *stage_make(void);
 void stage_reset(struct stage *s);
 void stage_drop(struct stage *s);
 void add_third(struct stage *s);
+/* Its row cannot be read any more, and its deadline has passed. */
+void damage_procedure(struct stage *s);
 void set_pol2(struct stage *s, enum profile_at p, struct bytes pol2);
 
 /* The operator of `who` asks; the handler's result. */

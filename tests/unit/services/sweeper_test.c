@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sweeper on a real database: it ends what is due, and what it cannot end it leaves alone for a while. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "services/sm-sr/cards.h"
+#include "tests/unit/services/procedure_fixture.h"
+
+enum { AWHILE_US = 1500 * 1000 };
+
+/* How many lines of this event the sweeper logs in a while. */
+static unsigned lines_of(struct stage *s, const char *event)
+{
+	struct app app = { .config = &s->config.common, .rpc = s->rpc };
+	FILE *log = tmpfile();
+	int stderr_was = dup(STDERR_FILENO);
+	char line[1024];
+	unsigned n = 0;
+
+	cr_assert(log && stderr_was >= 0);
+	app.rpc.store = s->store;
+	app.rpc.role_state = &s->smsr;
+	s->config.sweep_ms = 5000;
+	s->config.card_lost_ms = s->config.card_gone_ms = 60000;
+	(void)dup2(fileno(log), STDERR_FILENO);
+	sweeper_start(&app);
+	usleep(AWHILE_US);
+	sweeper_stop(&app);
+	(void)dup2(stderr_was, STDERR_FILENO);
+	(void)close(stderr_was);
+	rewind(log);
+	while (fgets(line, sizeof(line), log))
+		n += strstr(line, event) != NULL;
+	(void)fclose(log);
+	return n;
+}
+
+Test(sweeper, ends_what_is_due_and_does_not_spin_on_the_rest, .timeout = 120)
+{
+	struct stage *s;
+
+	if (!cluster_installed())
+		cr_skip_test("PostgreSQL is not installed");
+	s = stage_make();
+	stage_reset(s);
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	time_out(s, true);
+	cr_expect_eq(lines_of(s, "event=procedure_ended"), 1);
+	cr_expect(strstr(look(s).answer, "5.3"));
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	damage_procedure(s);
+	cr_expect_leq(lines_of(s, "is damaged"), 3);
+	stage_drop(s);
+}
