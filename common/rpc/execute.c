@@ -45,12 +45,30 @@ static size_t queue_claim(struct run *r)
 	return 2;
 }
 
+/* The server may have committed and ended before it could say so. */
+static bool is_unheard(const struct db_failure *failure)
+{
+	return !failure->sqlstate || !strcmp(failure->sqlstate, "57P01") || !strcmp(failure->sqlstate, "57P02");
+}
+
+/* When nobody knows whether it took effect, another attempt finds out: by its claim. The place belongs to a row that may exist. */
+static result commit_sync(struct run *r, struct db_failure *failure)
+{
+	result outcome;
+
+	db_commit(r->rq.db);
+	outcome = db_sync(r->rq.db, r->rq.arena, NULL, 0, failure);
+	r->unheard = outcome != OK && outcome->code == CODE_BUSY && is_unheard(failure);
+	if (r->unheard)
+		later_drop(r);
+	return outcome;
+}
+
 /* One more request message for a call that runs: its answer goes there too. */
 static result join(struct run *r, struct db_failure *failure)
 {
 	TRY(later_keep(r));
-	db_commit(r->rq.db);
-	TRY(db_sync(r->rq.db, r->rq.arena, NULL, 0, failure));
+	TRY(commit_sync(r, failure));
 	later_kept(r);
 	return OK;
 }
@@ -59,8 +77,7 @@ static result join(struct run *r, struct db_failure *failure)
 static result send_again(struct run *r, struct db_failure *failure)
 {
 	later_send(r, r->stored);
-	db_commit(r->rq.db);
-	TRY(db_sync(r->rq.db, r->rq.arena, NULL, 0, failure));
+	TRY(commit_sync(r, failure));
 	r->http_status = 202;
 	return OK;
 }
@@ -99,6 +116,7 @@ static result begin(struct run *r, struct relation_facts *facts, struct db_failu
 		load->queue(&r->rq, r->in);
 	if (n)
 		TRY(db_sync(r->rq.db, r->rq.arena, rows, n, failure));
+	r->unheard = false; /* from here on it is known */
 	if (later_wants(r))
 		TRY(later_take(r, rows[1]));
 	if (claim && rows_count(rows[0]) == 0) {
@@ -144,8 +162,7 @@ static result commit(struct run *r, struct db_failure *failure)
 			 p_bytes(r->w->answer.data, r->w->answer.len));
 	if (run_deferred(r))
 		TRY(later_keep(r));
-	db_commit(rq->db);
-	TRY(db_sync(rq->db, rq->arena, NULL, 0, failure));
+	TRY(commit_sync(r, failure));
 	if (run_deferred(r))
 		later_kept(r);
 	return OK;
@@ -193,9 +210,9 @@ static result decide(struct run *r, const struct relation_facts *facts)
 }
 
 /* A unique constraint that was hit means that somebody else was faster: loaded again, the handler sees it and says so precisely. */
-static bool worth_again(const struct db_failure *failure)
+static bool worth_again(const struct run *r, const struct db_failure *failure)
 {
-	return failure->rerun || failure->unique_constraint;
+	return failure->rerun || failure->unique_constraint || r->unheard;
 }
 
 /* The handler said yes: commit, or find out that it has to be asked again. */
@@ -210,7 +227,7 @@ static enum attempt conclude(struct run *r)
 	}
 	db_rollback(r->rq.db);
 	r->encoded = false; /* it said success */
-	return worth_again(&failure) ? ATTEMPT_AGAIN : ATTEMPT_DONE;
+	return worth_again(r, &failure) ? ATTEMPT_AGAIN : ATTEMPT_DONE;
 }
 
 static enum attempt attempt(struct run *r)
@@ -220,7 +237,7 @@ static enum attempt attempt(struct run *r)
 	bool go = false;
 
 	r->outcome = begin(r, &facts, &failure, &go);
-	if (r->outcome != OK && worth_again(&failure))
+	if (r->outcome != OK && worth_again(r, &failure))
 		return ATTEMPT_AGAIN;
 	run_fault_point(r, "begun");
 	if (r->outcome != OK || !go) {
@@ -259,6 +276,10 @@ static void attempts(struct run *r)
 		if (attempt(r) == ATTEMPT_DONE)
 			return;
 	}
+	if (r->unheard) {
+		(void)run_fault(r, "Receiver", "it is not known whether this call was executed: send it again as it is");
+		return;
+	}
 	r->outcome = failed(r->rq.arena, CODE_BUSY, NULL, NULL);
 }
 
@@ -275,7 +296,7 @@ bool run_execute(struct run *r)
 	later_drop(r);
 	if (r->outcome == OK)
 		ring(r);
-	else if (writes(r))
+	else if (writes(r) && !r->fault.code)
 		refuse(r);
 	return true;
 }

@@ -110,6 +110,8 @@ void later_send(struct run *r, struct bytes answer)
 
 void later_drop(struct run *r)
 {
-	if (*r->place && !r->parking)
-		parked_leave(r->rq.rpc->parked, r->place);
+	if (!*r->place || r->parking)
+		return;
+	parked_leave(r->rq.rpc->parked, r->place);
+	r->place[0] = '\0';
 }

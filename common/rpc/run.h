@@ -45,6 +45,7 @@ struct run {
 	struct bytes stored;          /* a repeated call's stored answer; empty: none */
 	bool replayed;
 	bool encoded;                 /* w->answer holds the answer to this outcome */
+	bool unheard;                 /* the last commit may have taken effect or not */
 	bool remember;                /* a refusal that a repetition must get again (A1) */
 	bool callback;                /* D function: ReplyTo is allowed, and every answer goes there */
 	char place[UUID_TEXT];        /* among the parked callers, until the commit; "": none */

@@ -3,21 +3,24 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/base/clock.h"
 #include "common/rpc/run.h"
+#include "common/store/store_internal.h"
 #include "tests/unit/store/cluster.h"
 
 extern const struct migration common_migrations[];
 extern const size_t common_migrations_count;
 
-enum { T_FIND = RPC_STATEMENTS, T_ADD, T_RAISE, T_COUNT, T_CALLS, T_END };
+enum { T_FIND = RPC_STATEMENTS, T_ADD, T_RAISE, T_COUNT, T_CALLS, T_DIE, T_END };
 static const struct statement own[] = {
 	{ "t_find", "select 1 from thing where k = $1" },
 	{ "t_add", "insert into thing (k) values ($1)" },
 	{ "t_raise", "select raise_state($1)" },
 	{ "t_count", "select count(*) from thing" },
 	{ "t_calls", "select count(*), count(answer) from call" },
+	{ "t_die", "select pg_terminate_backend(pg_backend_pid())" },
 };
 static const struct migration migration = { 900, "900_test", "create table thing (k text primary key);"
 	"create function raise_state(s text) returns int language plpgsql as $$ begin raise exception using errcode = s; end $$;" };
@@ -38,6 +41,9 @@ struct stage {
 	unsigned raise_times;
 	bool overtaken;         /* somebody else writes the row while the first run decides */
 	bool refuse, warn_first;
+	bool die;               /* the database ends the connection of the first run before its commit */
+	bool deaf;              /* ... we do not hear what became of that commit */
+	bool away;              /* ... and do not find the database again */
 	int64_t late_us;        /* how long ago the request came */
 };
 static struct stage *now; /* of the running test */
@@ -62,6 +68,18 @@ static void other_sync(unsigned statement, const char *text, const struct rows *
 	cr_assert_eq(db_sync(now->other, now->arena, rows, rows ? 1 : 0, NULL), OK);
 }
 
+/* As if the commit had taken effect, but the connection ended before we were told. */
+static void commit_unheard(struct rq *rq)
+{
+	db_rollback(rq->db);
+	DB_QUEUE(now->other, RPC_CALL_REFUSED, p_text(rq->caller->oid.text), p_text(rq->fn->wire), p_text(rq->claim_key),
+		 p_bytes(now->run.digest, SHA256_LEN), p_bytes("answer", 6));
+	other_sync(T_ADD, "a", NULL);
+	db_begin(rq->db);
+	cr_assert_eq(db_sync(rq->db, rq->arena, NULL, 0, NULL), OK);
+	cr_assert_eq(shutdown(PQsocket(rq->db->conn), SHUT_RDWR), 0);
+}
+
 static result thing_make(struct rq *rq, const void *in, void *out)
 {
 	now->ran++;
@@ -76,6 +94,12 @@ static result thing_make(struct rq *rq, const void *in, void *out)
 		other_sync(T_ADD, "a", NULL);
 	if (now->raise && now->ran <= now->raise_times)
 		DB_QUEUE(rq->db, T_RAISE, p_text(now->raise));
+	if (now->die && now->ran == 1)
+		DB_QUEUE0(rq->db, T_DIE);
+	if (now->deaf && now->ran == 1)
+		commit_unheard(rq);
+	if (now->away && now->ran == 1)
+		rq->db->retry_at_ms = INT64_MAX;
 	return OK;
 }
 
@@ -260,6 +284,42 @@ Test(rpc_execute, the_validity_period_ends_before_the_commit)
 	counts(s, 0, 0);
 	s->late_us = 0;
 	cr_expect_eq(call(s, "late", 1)->outcome, OK);
+	counts(s, 1, 1);
+	stage_drop(s);
+}
+
+/* Whether a commit took effect is looked for, not guessed: "busy" would mean that nothing was done. */
+Test(rpc_execute, the_connection_ends_at_the_commit)
+{
+	struct stage *s = stage_make();
+	const struct run *r;
+
+	s->die = true;
+	cr_expect_eq(call(s, "not committed", 1)->outcome, OK);
+	cr_expect_eq(s->ran, 2);
+	counts(s, 1, 1);
+	stage_drop(s);
+
+	s = stage_make();
+	s->deaf = true;
+	r = call(s, "committed", 1);
+	cr_expect_eq(r->outcome, OK);
+	cr_expect_eq(s->ran, 1);
+	cr_expect(r->replayed && r->stored.len > 0);
+	counts(s, 1, 1);
+	stage_drop(s);
+
+	/* It cannot be found out: a fault, which does not say that nothing was done, and which is worth a repetition. */
+	s = stage_make();
+	s->deaf = s->away = true;
+	r = call(s, "not known", 1);
+	cr_assert_not_null(r->fault.code);
+	cr_expect_str_eq(r->fault.code, "Receiver");
+	s->worker.db->retry_at_ms = 0;
+	s->deaf = s->away = false;
+	r = call(s, "not known", 1);
+	cr_expect_eq(r->outcome, OK);
+	cr_expect(r->replayed && !r->fault.code);
 	counts(s, 1, 1);
 	stage_drop(s);
 }
