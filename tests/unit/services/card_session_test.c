@@ -284,6 +284,24 @@ static void owners_hear_from_where_the_card_came(void)
 	cr_expect_str_eq(l.events, "procedure.ended profile.disabled profile.disabled profile.enabled profile.enabled");
 }
 
+/* Its last word named the profile that it is on, the EIS another one: it is rung at both in turn. */
+static void an_uncertain_card_is_rung_where_it_may_be(void)
+{
+	set_msisdn(s, BASE, "4911111");
+	set_msisdn(s, OTHER, "4922222");
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	cr_expect_str_eq(rings_at(s, 0), "4911111");
+	cr_expect_str_eq(rings_at(s, 1), "4911111");
+	stage_reset(s);
+	set_msisdn(s, BASE, "4911111");
+	set_msisdn(s, OTHER, "4922222");
+	(void)confirming();
+	time_out(s, false);
+	cr_expect_str_eq(rings_at(s, 0), "4922222");
+	cr_expect_str_eq(rings_at(s, 1), "4911111");
+	cr_expect_str_eq(rings_at(s, 2), "4922222");
+}
+
 Test(card_session, post_by_post, .timeout = 120)
 {
 	static void (*const scenarios[])(void) = {
@@ -296,6 +314,7 @@ Test(card_session, post_by_post, .timeout = 120)
 		a_lost_confirmation_is_said_again,
 		what_was_confirmed_in_time_is_kept,
 		owners_hear_from_where_the_card_came,
+		an_uncertain_card_is_rung_where_it_may_be,
 	};
 
 	if (!cluster_installed())

@@ -36,6 +36,8 @@ static const struct statement own[] = {
 	  " card_session, card_notification, audit_trail cascade" },
 	{ "t_overdue", "update procedure set deadline = clock_timestamp() where eid = $1 and ended_at is null" },
 	{ "t_damage", "update procedure set kind = 99, deadline = clock_timestamp() where eid = $1 and ended_at is null" },
+	{ "t_msisdn", "update profile set msisdn = $3 where eid = $1 and iccid = $2" },
+	{ "t_triggered", "update card_command set triggers = $2::int4, trigger_at = clock_timestamp() where eid = $1 and state = 0" },
 	{ "t_pol2", "update profile set pol2 = $3 where eid = $1 and iccid = $2" },
 	{ "t_look", "select (select string_agg(iccid, ' ') from profile where eid = $1 and state = 2),"
 		    " (select convert_from(answer, 'UTF8') from call where fci = $2),"
@@ -145,6 +147,24 @@ void damage_procedure(struct stage *s)
 {
 	DB_QUEUE(s->db, T_DAMAGE, p_text(s->eid.text));
 	sync_ok(s, 0, NULL);
+}
+
+void set_msisdn(struct stage *s, enum profile_at p, const char *msisdn)
+{
+	DB_QUEUE(s->db, T_MSISDN, p_text(s->eid.text), p_text(s->iccid[p].text), p_text(msisdn));
+	sync_ok(s, 0, NULL);
+}
+
+const char *rings_at(struct stage *s, unsigned times)
+{
+	const struct rows *due;
+
+	DB_QUEUE(s->db, T_TRIGGERED, p_text(s->eid.text), p_int(s->a, times));
+	sync_ok(s, 0, NULL);
+	DB_QUEUE(s->db, SMSR_SMS_DUE, p_int(s->a, 10), p_int(s->a, PROFILE_ENABLED), p_int(s->a, KEYSET_SCP80), p_int(s->a, 0x88),
+		 p_int(s->a, 0x85));
+	sync_ok(s, 1, &due);
+	return rows_count(due) && !row_null(due, 0, 4) ? row_text_dup(s->a, due, 0, 4) : "";
 }
 
 void set_pol2(struct stage *s, enum profile_at p, struct bytes pol2)
