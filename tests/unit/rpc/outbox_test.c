@@ -265,3 +265,19 @@ Test(rpc_outbox, order_back_off_and_give_up)
 	await_none(s, BUS_LANE); /* no bus is configured */
 	stage_drop(s);
 }
+
+/* A fault's reason is as long as the peer wants; in a row it is not. */
+Test(rpc_outbox, what_a_peer_says_is_kept_in_short)
+{
+	struct stage *s = stage_make();
+	int64_t id = add(s, PEER, "1", "ES1-RegisterEIS", 0, NULL);
+	const char *number = arena_printf(s->a, "%lld", (long long)id), *reason = arena_printf(s->a, "%0*d", 100000, 0);
+
+	DB_QUEUE(s->db, RPC_OUTBOX_LATER, p_text(number), p_text("1"), p_text(reason));
+	(void)sync_rows(s);
+	cr_expect_eq(strlen(row_text(row(s, id), 0, 1)), 1000);
+	DB_QUEUE(s->db, RPC_OUTBOX_DEAD, p_text(number), p_text(reason));
+	(void)sync_rows(s);
+	cr_expect_eq(strlen(row_text(row(s, id), 0, 1)), 1000);
+	stage_drop(s);
+}
