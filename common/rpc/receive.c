@@ -7,7 +7,11 @@
 
 #include "common/base/log.h"
 
-enum { NAME_MAX_URL = 64, MESSAGE_ID_MAX = 1024 /* it stands in keys of tables */ };
+enum {
+	NAME_MAX_URL = 64,
+	MESSAGE_ID_MAX = 1024, /* it stands in keys of tables */
+	FROM_MAX = 2000,       /* it is kept as long as a caller is parked */
+};
 
 bool run_parse(struct run *r)
 {
@@ -42,6 +46,8 @@ bool run_addressing(struct run *r)
 		return false;
 	if (strlen(r->envelope.message_id) > MESSAGE_ID_MAX)
 		return run_fault(r, "Sender", "wsa:MessageID has more than %d characters", MESSAGE_ID_MAX);
+	if (strlen(r->envelope.from) > FROM_MAX)
+		return run_fault(r, "Sender", "wsa:From has more than %d characters", FROM_MAX);
 	return from_is_peer(r);
 }
 

@@ -451,3 +451,18 @@ Test(rpc_deferred, nobody_is_parked)
 	cr_expect_eq(ask("m1", "f1", REGISTERED, &text), 202);
 	partner_close(&p);
 }
+
+/* What is kept of a parked caller is small. */
+Test(rpc_deferred, a_long_from)
+{
+	struct message m = { .message_id = "m1" };
+	const char *text;
+
+	stage(10, 10, 900);
+	m.body = enable_request(&p, "f1", ICCID, 100);
+	m.from = arena_printf(p.arena, "https://mno.example/%0*d", 3000, 0);
+	cr_expect_eq(partner_ask(&p, &m, &text), 400);
+	has(text, "wsa:From");
+	expect_counts(0, 0, 0, 0);
+	partner_close(&p);
+}

@@ -110,10 +110,10 @@ int partner_send(struct partner *p, const struct message *m)
 
 	buf_printf(&xml,
 		   "<s:Envelope xmlns:s=\"" NS_SOAP12 "\" xmlns:wsa=\"" NS_WSA "\" xmlns:rps=\"" NS_RPS_DEFAULT "\"><s:Header>"
-		   "<wsa:From><wsa:Address>https://mno.example/es4?EntityId=" PARTNER "</wsa:Address></wsa:From>"
+		   "<wsa:From><wsa:Address>%s?EntityId=" PARTNER "</wsa:Address></wsa:From>"
 		   "<wsa:To>https://smsr.example/es4</wsa:To><wsa:MessageID>//mno/%s?TransactionID=tx-%s</wsa:MessageID>"
 		   "<wsa:Action>%s</wsa:Action>",
-		   m->message_id, m->message_id,
+		   m->from ? m->from : "https://mno.example/es4", m->message_id, m->message_id,
 		   m->action ? m->action : "http://gsma.com/ES4/PlatformManagement/ES4-EnableProfile");
 	if (m->reply_to)
 		buf_printf(&xml, "<wsa:ReplyTo><wsa:Address>%s</wsa:Address></wsa:ReplyTo>", m->reply_to);

@@ -30,9 +30,10 @@ void partner_serve(struct partner *p);
 /* Closes the listener if it is open, then the rest. */
 void partner_close(struct partner *p);
 
-/* A message of the partner: message_id gets ?TransactionID=tx-<it>; reply_to and relates_to may be NULL; body: the element. */
+/* A message of the partner: message_id gets ?TransactionID=tx-<it>; all but it and the body, an element, may be NULL. */
 struct message {
 	const char *message_id, *reply_to, *relates_to, *action, *path, *body;
+	const char *from; /* address in wsa:From */
 };
 /* Sends it; the connection. */
 int partner_send(struct partner *p, const struct message *m);
