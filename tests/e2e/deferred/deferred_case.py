@@ -10,7 +10,6 @@ from tests.e2e.helpers import Background, Work
 from tests.e2e.partner import Partner
 from tests.e2e.soap import Answer, new_id, new_message_id
 
-BATCH = 12
 PARK_ENTITY = 3
 NEEDS = {"settings": {
     "euicc-sim": dict(CARD_SETTINGS, SESSION_RETRY_MS="300", SESSION_RETRIES="40", RETRY_MS="300", RETRIES="40"),
@@ -21,6 +20,7 @@ SUCCESS = "EXECUTED_SUCCESS"
 
 class DeferredCase(Work):
     needs = NEEDS
+    batch = 14       # cards made at once
     _spare = (None, [])  # a staging and its cards that no test has used
 
     def oid(self, entity):
@@ -31,7 +31,7 @@ class DeferredCase(Work):
         """The EID of a card that no other test has; attached, its first notification confirmed."""
         staging, eids = DeferredCase._spare
         if staging is not self.staging or not eids:
-            _, eids = self.batch_of(self.order_of("deferred-" + new_id()[:8], BATCH))
+            _, eids = self.batch_of(self.order_of("deferred-" + new_id()[:8], self.batch))
             self.staging.load_cards()
             for eid in eids:
                 self.staging.cards.power(True, eid)

@@ -11,7 +11,7 @@ class EnableCrash(DeferredCase):
         """at_death: procedures that run. when_switched: the card is to notify; else it is to fetch its command."""
         eid, partner = self.card(), self.partner()
         if when_switched:
-            self.staging.cards.hook("delay-notification", eid, times=1, argument="1000")
+            self.staging.cards.hook("drop-notification", eid)
         else:
             self.rspctl.fault(self.admin("sm-sr"), point, "kill", eid)
         accepted, message_id = self.enable_later(eid, partner)
@@ -19,6 +19,7 @@ class EnableCrash(DeferredCase):
         if when_switched:
             self.await_true(lambda: self.switches(eid) == 1, "the card never switches")
             self.rspctl.fault(self.admin("sm-sr"), point, "kill", eid)
+            self.staging.cards.unhook("drop-notification", eid)
         self.assertEqual(self.staging.await_death("sm-sr"), -9)
         self.assertEqual(self.running(eid), at_death)
         self.staging.start_service("sm-sr")
