@@ -12,7 +12,8 @@
 #include "services/sm-sr/cards.h"
 #include "services/sm-sr/procedures.h"
 
-enum { CLEAN_MS = 3600 * 1000, ATTEMPTS = 4, RETRY_MS = 1000 /* what cannot be settled must not spin */, DUE_MAX = 100, ROUND_MS = 10 };
+enum { CLEAN_MS = 3600 * 1000, ATTEMPTS = 4, DUE_MAX = 100, ROUND_MS = 10 };
+enum { RETRY_MS = 1000 /* what cannot be settled must not spin */ };
 
 /* A session whose connection broke. */
 struct gone {

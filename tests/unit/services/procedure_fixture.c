@@ -37,7 +37,8 @@ static const struct statement own[] = {
 	{ "t_overdue", "update procedure set deadline = clock_timestamp() where eid = $1 and ended_at is null" },
 	{ "t_damage", "update procedure set kind = 99, deadline = clock_timestamp() where eid = $1 and ended_at is null" },
 	{ "t_msisdn", "update profile set msisdn = $3 where eid = $1 and iccid = $2" },
-	{ "t_triggered", "update card_command set triggers = $2::int4, trigger_at = clock_timestamp() where eid = $1 and state = 0" },
+	{ "t_triggered", "update card_command set triggers = $2::int4, trigger_at = clock_timestamp()"
+			 " where eid = $1 and state = 0" },
 	{ "t_pol2", "update profile set pol2 = $3 where eid = $1 and iccid = $2" },
 	{ "t_look", "select (select string_agg(iccid, ' ') from profile where eid = $1 and state = 2),"
 		    " (select convert_from(answer, 'UTF8') from call where fci = $2),"
@@ -138,8 +139,8 @@ void stage_reset(struct stage *s)
 
 void add_third(struct stage *s)
 {
-	DB_QUEUE(s->db, T_PROFILE, p_text(s->eid.text), p_text(s->iccid[THIRD].text), p_bytes(s->isdp[THIRD].data, s->isdp[THIRD].len),
-		 p_text("1.2.7"), p_bool(false), p_int(s->a, PROFILE_DISABLED));
+	DB_QUEUE(s->db, T_PROFILE, p_text(s->eid.text), p_text(s->iccid[THIRD].text),
+		 p_bytes(s->isdp[THIRD].data, s->isdp[THIRD].len), p_text("1.2.7"), p_bool(false), p_int(s->a, PROFILE_DISABLED));
 	sync_ok(s, 0, NULL);
 }
 
