@@ -2,8 +2,7 @@
 
 alter table eis_state
 	add column uncertain boolean not null default false, -- a script was fetched and never answered: GET STATUS first (C3)
-	add column expired_aid bytea,          -- an enable of this ISD-P expired on the card's side: its notification is not confirmed
-	add column last_contact timestamptz;   -- the card said something
+	add column expired_aid bytea;          -- an enable of this ISD-P expired on the card's side: its notification is not confirmed
 
 -- One procedure at a time may command a card (C1).
 create table eid_busy (
