@@ -199,7 +199,8 @@ static void answer_card(const struct app *app, struct card_thread *t, struct htt
 
 	if (!answer->script.len) {
 		journal(app, t, peer, JOURNAL_CARD_OUT, "ES5 end", answer->status, "", (struct bytes){ 0 });
-		http_reply_headers(call, answer->status, NULL, NULL, 0, headers, 1);
+		headers[1] = (struct http_header){ "Connection", "close" };
+		http_reply_headers(call, answer->status, NULL, NULL, 0, headers, answer->closes ? 2 : 1);
 		return;
 	}
 	journal(app, t, peer, JOURNAL_CARD_OUT, answer->confirms ? "ES5 confirmation" : "ES5 script", answer->status, kind_words[answer->kind],

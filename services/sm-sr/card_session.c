@@ -159,10 +159,7 @@ static void choose_next(struct visit *v)
 	next = case_next(c);
 	if (next && !procedure_may_send(c, next))
 		next = case_next(c);
-	if (v->peer.posts >= CARD_POSTS_MAX) {
-		log_msg(LOG_WARN, "card_refused", "eid %s: its session has no end", c->eid.text);
-		leave(v);
-	} else if (going_on) { /* it did not get it; the rest of a list; a confirmation once more */
+	if (going_on) { /* it did not get it; the rest of a list; a confirmation once more */
 		send_script(v, going_on);
 	} else if (c->uncertain && !v->peer.asked_status) {
 		choose_status(v);
@@ -171,6 +168,20 @@ static void choose_next(struct visit *v)
 	} else {
 		leave(v);
 	}
+}
+
+/* What it fetched waits for another session. */
+static void cut_off(struct visit *v)
+{
+	struct card_command *m = fetched_by(&v->c, v->peer.session);
+
+	log_msg(LOG_WARN, "card_refused", "eid %s: its session has no end", v->c.eid.text);
+	leave(v);
+	v->answer.closes = true;
+	if (!m)
+		return;
+	case_command_lost(&v->c, m);
+	procedure_lost(&v->c, m);
 }
 
 static void decide(struct visit *v)
@@ -182,7 +193,10 @@ static void decide(struct visit *v)
 		end_with(v, STATUS_END);
 		return;
 	}
-	v->peer.posts++;
+	if (++v->peer.posts > CARD_POSTS_MAX) {
+		cut_off(v);
+		return;
+	}
 	if (v->post->kind == POST_NOTIFICATION) {
 		if (!settle_notification(v))
 			leave(v); /* not now: the card rolls back by itself, and what is queued waits for that (procedures.md 4.11) */

@@ -22,6 +22,7 @@ struct card_answer {
 	struct aid target;
 	enum command_kind kind;  /* of the script: log, journal */
 	bool confirms;           /* the POST was a notification that is confirmed */
+	bool closes;             /* nothing more is taken on this connection */
 };
 
 /* Runs the transaction, again where another one was in the way, and rings after the commit. */
