@@ -17,7 +17,8 @@ enum {
 	PSK_LAST_VERSION = 0x4F,
 	PSK_INDEX = 1,
 	PSK_TYPE = 0x85,
-	FRAGMENT = 512
+	FRAGMENT = 512,
+	OVERSIZE = 128 << 10 /* hook: more than an SM-SR reads, not more than it lets in */
 };
 
 struct session {
@@ -232,7 +233,7 @@ static void corrupt(struct buf *answer, const char *how)
 		buf_add(answer, old.data, old.len / 2);
 	} else if (!strcmp(how, "oversize")) {
 		buf_add(answer, old.data, old.len);
-		while (answer->len < (256 << 10))
+		while (answer->len < OVERSIZE)
 			buf_str(answer, "0123456789abcdef");
 	} else if (!strcmp(how, "unknown-sw") && old.len >= 4) {
 		buf_add(answer, old.data, old.len);
