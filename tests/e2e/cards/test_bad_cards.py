@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a card, or somebody who says to be one, may send: nothing of it harms another card, or is believed twice."""
+import subprocess
+import time
+
+from tests.e2e.cards.card_case import CHANGED, ENABLED, FIRST_ATTACH, SUCCESS, CardCase
+from tests.e2e.helpers import Background
+
+ISDR = "A0000005591010FFFFFFFF8900000100"
+PROTOCOL = "globalplatform-remote-admin/1.0"
+
+
+def identity(eid, key_id=1, kvn=0x40):
+    return "800102" "8110%s" "4F10%s" "8201%02X" "8301%02X" % (eid, ISDR, key_id, kvn)
+
+
+class BadCards(CardCase):
+    def s_client(self, who, key, request):
+        """What a TLS client with this identity and key gets back."""
+        port = self.staging.instances["sm-sr"].ports["cards"]
+        words = ["openssl", "s_client", "-connect", "127.0.0.1:%d" % port, "-tls1_2", "-psk", key, "-psk_identity", who, "-maxfraglen", "512",
+                 "-cipher", "PSK-AES128-CBC-SHA256", "-quiet", "-ign_eof"]
+        done = subprocess.run(words, input=request.encode(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.staging.env, timeout=30,
+                              check=False)
+        return done.stdout.decode()
+
+    @staticmethod
+    def first_request(eid, **headers):
+        headers = dict({"Host": "sm-sr", "X-Admin-Protocol": PROTOCOL, "X-Admin-From": "//se-id/eid/%s;//aa-id/aid/A000000559/1010FFFFFFFF8900000100" % eid,
+                        "Content-Length": "0", "Connection": "close"}, **headers)
+        return "POST /ram HTTP/1.1\r\n%s\r\n" % "".join("%s: %s\r\n" % row for row in headers.items())
+
+    def psk(self, card):
+        keys = [key["key"] for key in self.line_of(card)["isdr_keys"] if (key["version"], key["index"]) == (0x40, 1)]
+        self.assertEqual(len(keys), 1)
+        return keys[0]
+
+    def test_openssl_as_a_card(self):
+        card = self.take()
+        answer = self.s_client(identity(card.eid), self.psk(card), self.first_request(card.eid))
+        head = answer.split("\r\n\r\n")[0].lower().split("\r\n")
+        self.assertEqual(head[0].split()[:2], ["http/1.1", "204"], answer)
+        names = {line.split(":")[0] for line in head[1:]}
+        self.assertIn("x-admin-protocol: " + PROTOCOL, head)
+        self.assertFalse(names & {"date", "content-type"}, head)
+        self.assertEqual(card.sql("select count(*) from card_session where eid = '{eid}'"), "0")
+
+    def test_strangers_get_no_answer(self):
+        card = self.take()
+        request, key = self.first_request(card.eid), self.psk(card)
+        unknown = [identity("89001012012341234012345678901224"), identity(card.eid, kvn=0x41), identity(card.eid, key_id=2), "nobody",
+                   identity(card.eid).replace("8900000100", "8900000200")]
+        with self.counted("rsp_card_refused_total", len(unknown)), self.counted("rsp_http_psk_unknown_total", len(unknown)):
+            for who in unknown:
+                with self.subTest(who=who):
+                    self.assertEqual(self.s_client(who, key, request), "")
+        before = self.metric("sm-sr", "rsp_card_connections_total")
+        self.assertEqual(self.s_client(identity(card.eid), "00" * 16, request), "")
+        self.assertEqual(self.metric("sm-sr", "rsp_card_connections_total"), before)
+        self.assertEqual([row for row in card.journal() if row["function"].startswith("ES5")], [])
+
+    def test_requests_that_are_none(self):
+        card, other = self.take(), self.take()
+        key = self.psk(card)
+        for status, headers in ((403, {"X-Admin-From": "//se-id/eid/%s;//aa-id/aid/A000000559/1010FFFFFFFF8900000100" % other.eid}),
+                                (400, {"X-Admin-From": "me"}), (400, {"X-Admin-Protocol": "2"}),
+                                (400, {"X-Admin-Script-Status": "ok"})):
+            with self.subTest(headers=headers), self.counted("rsp_card_refused_total"):
+                answer = self.s_client(identity(card.eid), key, self.first_request(card.eid, **headers))
+                self.assertEqual(answer.split()[1:2], [str(status)], answer)
+        self.assertEqual(other.journal(), [row for row in other.journal() if not row["function"].startswith("ES5")])
+
+    def test_a_card_with_a_wrong_key_comes_again(self):
+        card = self.card()
+        card.hook("wrong-psk", times=2)
+        self.succeeds(card)
+        self.assertEqual(card.scripts(), ["EnableProfile"])
+
+    def test_a_notification_in_the_name_of_another_card(self):
+        card, other = self.take(), self.card()
+        before, journal = other.sql("select * from eis_state where eid = '{eid}'"), len(other.journal())
+        card.hook("wrong-uri", other.eid)
+        with self.counted("rsp_card_refused_total"):
+            self.attach(card)
+        self.assertEqual((other.notes(), other.trail()), ([(FIRST_ATTACH, True, 1)], [FIRST_ATTACH]))
+        self.assertEqual((other.sql("select * from eis_state where eid = '{eid}'"), len(other.journal())), (before, journal))
+
+    def test_a_notification_that_is_repeated(self):
+        card = self.card()
+        card.hook("duplicate-notification")
+        self.succeeds(card)
+        self.await_true(lambda: card.notes()[1][2] == 2 and card.idle(), "the notification does not come again")
+        self.assertEqual(card.notes(), [(FIRST_ATTACH, True, 1), (CHANGED, True, 2)])
+        self.assertEqual([row["function"] for row in card.journal()].count("ES5 confirmation"), 3)
+        self.assertEqual(card.trail(), [FIRST_ATTACH, CHANGED, ENABLED])
+        self.await_told(card, [("disabled", card.a)], [])
+        self.await_events(card, enabled=1, disabled=1, ended=1)
+
+    def test_answers_that_are_none(self):
+        """The enable fails and the card is asked what it made of it. It did switch; unconfirmed it goes back, so the answer stays true."""
+        for how in ("truncate", "oversize", "garbage"):
+            with self.subTest(how=how):
+                card = self.card()
+                card.hook("corrupt-answer", how)
+                answer = self.enable(card)
+                self.expect(answer, ("FAILED", "8.4/4.2"))
+                self.assertIsNone(answer.text("rps:EuiccResponseData"))
+                self.assertEqual(card.scripts(), ["EnableProfile", "GetStatus"])
+                self.assertNotEqual(card.last_audit(), "")
+                self.await_true(lambda: card.now["switches"] == 2 and card.idle() and card.of_one_mind(), "the card does not go back")
+                self.assertEqual((card.enabled(), card.uncertain()), (card.a, False))
+                self.assertEqual((card.told("operator-a"), card.told("operator-b")), ([], []))
+
+    def test_a_status_word_that_nobody_knows(self):
+        card = self.card()
+        card.hook("corrupt-answer", "unknown-sw")
+        answer = self.enable(card)
+        self.expect(answer, ("FAILED", "8.4/4.2"))
+        self.assertEqual(answer.text("rps:EuiccResponseData"), "6F42")
+        self.await_true(lambda: card.idle() and card.of_one_mind(), "EIS and card differ")
+
+    def test_a_session_without_end(self):
+        card, other = self.card(), self.card()
+        card.hook("endless-session")
+        call = self.enabling(card)
+        self.await_true(lambda: card.now["session"], "no session")
+        self.succeeds(other)
+        self.expect(call.value(), SUCCESS)  # by a later session
+        self.assertEqual((card.now["switches"], other.now["switches"]), (1, 1))
+        self.assertLess(len(card.scripts()), 80)
+        with open(self.staging.log("sm-sr")) as f:
+            self.assertIn("eid %s: its session has no end" % card.eid, f.read())
+
+
+class Sms(CardCase):
+    """SMS that are lost, doubled or late: the card takes each counter once."""
+
+    def taken(self, card):
+        """Triggers that the card took, and those that it refused."""
+        with open(self.staging.log("euicc-sim")) as f:
+            rows = [line for line in f if card.eid in line and "card_sms" in line]
+        return len([r for r in rows if "is=trigger" in r]), [r for r in rows if "is=refused" in r]
+
+    def succeeds_with(self, hook, argument="", refused=0):
+        card = self.card()
+        card.hook(hook, argument)
+        self.succeeds(card)
+        self.await_true(lambda: card.sql("select count(*) from sms_out where eid = '{eid}' and state < 3") == "0", "an SMS is left", 20)
+        sent, different = card.sql("select count(*), count(distinct counter) from sms_out where eid = '{eid}'").split("|")
+        taken, no = self.taken(card)
+        self.assertEqual((sent, taken), (different, int(sent)))
+        self.assertEqual(len(no), refused, no)
+        self.assertEqual((card.scripts(), card.now["switches"]), (["EnableProfile"], 1))
+        return card
+
+    def attempts(self, card):
+        return int(card.sql("select sum(attempts) from sms_out where eid = '{eid}'"))
+
+    def test_lost(self):
+        self.assertGreater(self.attempts(self.succeeds_with("drop-sms")), 1)
+
+    def test_doubled(self):
+        self.succeeds_with("duplicate-sms", refused=1)
+
+    def test_late(self):
+        began = time.monotonic()
+        self.succeeds_with("delay-sms", "500")
+        self.assertGreater(time.monotonic() - began, 0.5)
+
+    def test_the_receipt_of_the_card_is_lost(self):
+        """The session says as well that it came."""
+        self.succeeds_with("drop-por")
+
+    def test_a_counter_that_is_too_low(self):
+        """A restored database: the card stays silent until its counters are raised."""
+        card = self.card()
+        self.succeeds(card)
+        self.await_true(card.idle, "the card is not idle")
+        version = card.sql("select min(version) from keyset where eid = '{eid}' and version between 1 and 15")
+        card.sql("update keyset set counter = 0 where eid = '{eid}' and version = {version}", version=version)
+        call = Background(self.enable, card, iccid=card.a, client="operator-a")
+        self.await_true(lambda: "4" in card.sql("select state from sms_out where eid = '{eid}'").split(), "the SMS does not fail")
+        self.assertIn("counter not higher", self.taken(card)[1][0])
+        self.assertEqual(card.now["switches"], 1)
+        self.assertEqual(self.rspctl.call("--admin", self.admin("sm-sr"), "keys", "bump", card.eid, "100")[0], 0)
+        self.expect(call.value(), SUCCESS)
+        self.assertEqual((card.enabled(), card.now["switches"]), (card.a, 2))

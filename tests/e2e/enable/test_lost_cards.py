@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A card that is switched off in the midst of its script (decisions C3): nobody knows what it did, so it is asked before anything else."""
+from tests.e2e.cards.card_case import CHANGED, ENABLED, FIRST_ATTACH, SUCCESS, CardCase
+
+
+class LostCards(CardCase):
+    def cut(self, place):
+        """(card, call): it lost its power there, and the SM-SR has noticed."""
+        card = self.card()
+        card.hook("power-cut", place)
+        call = self.enabling(card)
+        self.await_true(lambda: not card.now["powered"], "the card does not lose its power")
+        self.await_true(card.uncertain, "the SM-SR takes the card for well", 20)
+        self.assertEqual((card.enabled(), card.scripts()), (card.a, ["EnableProfile"]))
+        return card, call
+
+    def ends_well(self, card, call):
+        card.power(True)
+        self.expect(call.value(), SUCCESS)
+        self.await_true(card.idle, "the card is not idle")
+        self.assertEqual((card.enabled(), card.now["enabled"], card.now["switches"]), (card.b, card.b, 1))
+        self.assertEqual(card.trail(), [FIRST_ATTACH, CHANGED, ENABLED])
+        self.await_true(lambda: not card.uncertain(), "the card stays uncertain", 20)
+        self.await_told(card, [("disabled", card.a)], [])
+
+    def test_before_the_script(self):
+        card, call = self.cut("before-script")
+        self.assertEqual(card.now["switches"], 0)
+        self.ends_well(card, call)
+        self.assertEqual(card.scripts(), ["EnableProfile", "GetStatus", "EnableProfile"])
+        self.assertNotEqual(card.last_audit(), "")
+
+    def test_after_the_script(self):
+        """The card acted and could not say so: its notification is the answer, nothing is sent twice."""
+        card, call = self.cut("after-script")
+        self.assertEqual(card.now["switches"], 1)
+        self.ends_well(card, call)
+        self.assertEqual(card.scripts().count("EnableProfile"), 1)
+
+    def test_after_the_switch(self):
+        """The answer was heard; the card attaches later."""
+        card = self.card()
+        card.hook("power-cut", "after-switch")
+        call = self.enabling(card)
+        self.await_true(lambda: not card.now["powered"], "the card does not lose its power")
+        self.ends_well(card, call)
+        self.assertEqual(card.scripts(), ["EnableProfile"])
+
+    def test_it_stays_away(self):
+        """Expired with a script unanswered; what it did is found out when it is back, and is not wanted any more."""
+        card = self.card()
+        card.hook("power-cut", "before-script")
+        self.expect(self.enable(card, validity=3), ("EXPIRED", "1.6/5.4"))
+        self.assertTrue(card.uncertain())
+        card.power(True)
+        self.expect(self.audit(card), SUCCESS)
+        self.assertEqual((card.scripts(), card.now["switches"]), (["EnableProfile", "GetStatus"], 0))
+        self.assertFalse(card.uncertain())
+        self.succeeds(card)
+
+    def test_the_connection_breaks_and_is_resumed(self):
+        card = self.card()
+        card.hook("resume")
+        self.succeeds(card)
+        self.assertEqual((card.scripts(), card.now["switches"]), (["EnableProfile", "EnableProfile"], 1))
+        self.assertIn("resume", [row["text"].strip() for row in card.journal() if row["function"] == "ES5 session"])
+        self.assertFalse(card.uncertain())
