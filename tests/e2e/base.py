@@ -21,7 +21,11 @@ from rsp.staging import Staging
 def wanted(case):
     """The parameters of Staging a test class asks for, comparable; None: it needs no staging."""
     needs = getattr(case, "needs", None)
-    return None if needs is None else tuple(sorted((key, repr(value)) for key, value in needs.items()))
+    return None if needs is None else key_of(needs, case.build)
+
+
+def key_of(needs, flavour):
+    return flavour, tuple(sorted((key, repr(value)) for key, value in needs.items()))
 
 
 class Shared:
@@ -40,13 +44,13 @@ class Shared:
         self.drop()
         Shared.current = None
 
-    def get(self, needs):
-        key = tuple(sorted((k, repr(v)) for k, v in needs.items()))
+    def get(self, needs, flavour):
+        key = key_of(needs, flavour)
         if self.staging is not None and key != self.key:
             self.drop()
         if self.staging is None:
             self.number += 1
-            self.staging = Staging(build_dir("check"), "test%d" % self.number, findings=self.findings, **needs).start()
+            self.staging = Staging(build_dir(flavour), "test%d" % self.number, findings=self.findings, **needs).start()
             self.key = key
         return self.staging
 
@@ -60,11 +64,12 @@ class Shared:
 
 class Case(unittest.TestCase):
     needs = {}       # parameters of Staging: {"replicas": 2}
+    build = "check"  # tests/full: "release"
     maxDiff = None
 
     @property
     def staging(self):
-        return Shared.current.get(self.needs)
+        return Shared.current.get(self.needs, self.build)
 
     def tearDown(self):
         """A process that ended in a test without being asked fails that test and is started again for the next ones."""

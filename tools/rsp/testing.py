@@ -208,6 +208,7 @@ def run_tests(full, pattern):
         meson_tests(folder, findings, counts)
     tests = python_tests("tests/e2e", 2, pattern, counts)
     if full:
+        build("release")  # what is counted and measured there
         tests += python_tests("tests/full", 2, pattern, counts)
     e2e_tests(tests, findings, counts)
     sanitizer_verdict(findings, counts)
