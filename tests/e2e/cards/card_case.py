@@ -166,6 +166,11 @@ class CardCase(Work):
                             return json.loads(line)
         self.fail("no batch file has " + card.eid)
 
+    def sim_log(self, card):
+        """What the simulator wrote of it."""
+        with open(self.staging.log("euicc-sim")) as f:
+            return [line for line in f if card.eid in line]
+
     # Orders.
     def oid(self, name):
         return self.staging.entities[name]["oid"]

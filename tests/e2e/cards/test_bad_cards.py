@@ -8,6 +8,7 @@ from tests.e2e.helpers import Background
 
 ISDR = "A0000005591010FFFFFFFF8900000100"
 PROTOCOL = "globalplatform-remote-admin/1.0"
+FROM = "//se-id/eid/%s;//aa-id/aid/A000000559/1010FFFFFFFF8900000100"
 
 
 def identity(eid, key_id=1, kvn=0x40):
@@ -26,8 +27,8 @@ class BadCards(CardCase):
 
     @staticmethod
     def first_request(eid, **headers):
-        headers = dict({"Host": "sm-sr", "X-Admin-Protocol": PROTOCOL, "X-Admin-From": "//se-id/eid/%s;//aa-id/aid/A000000559/1010FFFFFFFF8900000100" % eid,
-                        "Content-Length": "0", "Connection": "close"}, **headers)
+        headers = dict({"Host": "sm-sr", "X-Admin-Protocol": PROTOCOL, "X-Admin-From": FROM % eid, "Content-Length": "0",
+                        "Connection": "close"}, **headers)
         return "POST /ram HTTP/1.1\r\n%s\r\n" % "".join("%s: %s\r\n" % row for row in headers.items())
 
     def psk(self, card):
@@ -62,7 +63,7 @@ class BadCards(CardCase):
     def test_requests_that_are_none(self):
         card, other = self.take(), self.take()
         key = self.psk(card)
-        for status, headers in ((403, {"X-Admin-From": "//se-id/eid/%s;//aa-id/aid/A000000559/1010FFFFFFFF8900000100" % other.eid}),
+        for status, headers in ((403, {"X-Admin-From": FROM % other.eid}),
                                 (400, {"X-Admin-From": "me"}), (400, {"X-Admin-Protocol": "2"}),
                                 (400, {"X-Admin-Script-Status": "ok"})):
             with self.subTest(headers=headers), self.counted("rsp_card_refused_total"):
@@ -75,6 +76,7 @@ class BadCards(CardCase):
         card.hook("wrong-psk", times=2)
         self.succeeds(card)
         self.assertEqual(card.scripts(), ["EnableProfile"])
+        self.assertEqual(len([line for line in self.sim_log(card) if "state=failed" in line and "handshake" in line]), 2)
 
     def test_a_notification_in_the_name_of_another_card(self):
         card, other = self.take(), self.card()
@@ -137,8 +139,7 @@ class Sms(CardCase):
 
     def taken(self, card):
         """Triggers that the card took, and those that it refused."""
-        with open(self.staging.log("euicc-sim")) as f:
-            rows = [line for line in f if card.eid in line and "card_sms" in line]
+        rows = [line for line in self.sim_log(card) if "event=card_sms" in line]
         return len([r for r in rows if "is=trigger" in r]), [r for r in rows if "is=refused" in r]
 
     def succeeds_with(self, hook, argument="", refused=0):
