@@ -245,6 +245,8 @@ static void handle(void *ctx, struct http_call *call)
 	answer_card(app, t, call, &conn->peer, &answer);
 }
 
+#define PORT_KEY " (RSP_SMSR_CARDS_PORT)"
+
 int cards_open(struct app *app, struct http_server **out, char error[256])
 {
 	const struct smsr_config *config = (const struct smsr_config *)app->config;
@@ -268,5 +270,7 @@ int cards_open(struct app *app, struct http_server **out, char error[256])
 	if (!*config->cards_listen)
 		return 0;
 	*out = http_server_open(&spec, error);
+	if (!*out && strlen(error) + sizeof(PORT_KEY) <= 256)
+		strcat(error, PORT_KEY);
 	return *out ? 0 : -1;
 }

@@ -105,6 +105,8 @@ class Configuration(LifecycleCase):
         env = roles.environment(self.staging, instance)
         prefix = instance.role.prefix
         own = {"PORT": "0", "MANAGEMENT_PORT": "0", "ADMIN_SOCKET": "", "PORT_FILE": "", "JOURNAL": "", "REPLICA": "9"}
+        if instance.role.folder == "sm-sr":
+            own["CARDS_PORT"] = "0"
         for key, value in dict(own, **changes).items():
             if value is None:
                 env.pop(prefix + key, None)
@@ -133,6 +135,7 @@ class Configuration(LifecycleCase):
                                  ("TRANSPORT_KEYS", "/nowhere", "No such file|folder"), ("LISTEN", "0.0.0.0", "PUBLIC_URL"),
                                  ("LISTEN", "192.0.2.1", "address"), ("BUS_CERT", "", "is not set"), ("ADMIN_SOCKET", "/" + "x" * 110, "too long"),
                                  ("PORT_FILE", "/nowhere/ports", "PORT_FILE"),
+                                 ("CARDS_PORT", str(self.staging.instances["eum"].ports["partner"]), "in use"),
                                  ("PORT", str(self.staging.instances["eum"].ports["partner"]), "in use")):
             with self.subTest(variable=key, value=value):
                 code, words = self.run_program(**{key: value})
