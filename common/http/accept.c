@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -37,8 +38,39 @@ void accept_stop(struct http_server *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* True: one more may be. MHD must never find out that its own limit is reached: where it does, it keeps a lock for ever. */
+static bool place_take(struct http_server *s)
+{
+	bool free_place;
+
+	pthread_mutex_lock(&s->lock);
+	free_place = s->n_conns < s->spec.connections;
+	s->n_conns += free_place;
+	pthread_mutex_unlock(&s->lock);
+	return free_place;
+}
+
+static void place_give(struct http_server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->n_conns--;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void hand_over(struct http_server *s, int fd, const struct sockaddr_storage *from, socklen_t n)
+{
+	if (!place_take(s)) {
+		close(fd);
+	} else if (MHD_add_connection(s->daemon, fd, (const struct sockaddr *)from, n) == MHD_YES) {
+		return;
+	} else { /* which has closed it */
+		place_give(s);
+	}
+	metric_add("rsp_http_connections_refused_total", s->labels, 1);
+}
+
 /* False: there is none, or none can be had: errno. */
-static bool accept_one(const struct http_server *s)
+static bool accept_one(struct http_server *s)
 {
 	struct sockaddr_storage from;
 	socklen_t n = sizeof(from);
@@ -46,8 +78,7 @@ static bool accept_one(const struct http_server *s)
 
 	if (fd < 0)
 		return errno == ECONNABORTED || errno == EINTR;
-	if (MHD_add_connection(s->daemon, fd, (struct sockaddr *)&from, n) != MHD_YES) /* which has closed it */
-		metric_add("rsp_http_connections_refused_total", s->labels, 1);
+	hand_over(s, fd, &from, n);
 	return true;
 }
 

@@ -76,6 +76,7 @@ static void connection_closed(struct http_server *s, struct conn *conn)
 	if (conn->linger)
 		linger_take(s, conn->fd);
 	watch_unlink(conn);
+	s->n_conns--;
 	pthread_mutex_unlock(&s->lock);
 	if (creds)
 		tls_release(s->tls, creds);
@@ -129,6 +130,7 @@ static void copy_spec(struct http_server *s, const struct http_spec *spec)
 	s->labels = arena_printf(s->arena, "listener=\"%s\"", s->spec.name);
 }
 
+/* MHD's limit is divided among its threads and is too high to be ever reached by one: accept.c counts. */
 static bool start_daemon(struct http_server *s, char error[256])
 {
 	/* Poll, never epoll: with TLS epoll spins on three bytes of a ClientHello (measured.md 2). */
@@ -149,7 +151,7 @@ static bool start_daemon(struct http_server *s, char error[256])
 
 	errno = 0;
 	s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_access, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, s,
-				     MHD_OPTION_CONNECTION_LIMIT, s->spec.connections,
+				     MHD_OPTION_CONNECTION_LIMIT, (s->spec.connections + 1) * s->spec.threads,
 				     MHD_OPTION_CONNECTION_TIMEOUT, s->spec.idle_s,
 				     MHD_OPTION_URI_LOG_CALLBACK, request_begin, s,
 				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, request_completed,

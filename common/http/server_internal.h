@@ -102,6 +102,7 @@ struct http_server {
 	pthread_cond_t changed; /* calls, parked */
 	struct conn *conns, *dead;
 	unsigned n_dead, calls, n_parked;
+	unsigned n_conns; /* given to MHD and not closed yet; at most spec.connections */
 	int64_t wake_ms; /* when the watcher wakes by itself */
 	bool stop_watcher, unparkable, accepting;
 	int64_t accept_again_ms; /* 0: now */

@@ -309,6 +309,31 @@ Test(http_server, closes_idle_and_old_connections)
 	stop(&f);
 }
 
+/* However many come at once: those who are too many are closed, and the others are served, then and later. */
+Test(http_server, more_connections_than_may_be)
+{
+	struct fixture f = { 0 };
+	unsigned kept = 0;
+	char out[512];
+	int fds[100];
+
+	start(&f, (struct http_spec){ 0 });
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < LEN(fds); i++)
+			fds[i] = raw_connect(http_server_port(f.server));
+		sleep_ms(300);
+		kept = 0;
+		for (size_t i = 0; i < LEN(fds); i++)
+			kept += raw_read_all(fds[i], out, sizeof(out), 1) < 0;
+		cr_expect_eq(kept, 20, "%u", kept);
+		for (size_t i = 0; i < LEN(fds); i++)
+			close(fds[i]);
+		sleep_ms(300);
+	}
+	cr_expect_eq(ask(&f, "GET", "/", NULL).status, 200);
+	stop(&f);
+}
+
 Test(http_server, quiesce_refuses_new_and_closes_old)
 {
 	struct fixture f = { 0 };
