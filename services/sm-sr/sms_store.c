@@ -72,28 +72,37 @@ void sms_sendable_queue(struct db *db, struct arena *a, size_t limit)
 	DB_QUEUE(db, SMSR_SMS_SENDABLE, p_int(a, (int64_t)limit));
 }
 
-size_t sms_sendable_take(struct arena *a, const struct rows *rows, struct sms_row **out)
+/* Packets, by whichever columns a statement has behind id and EID. */
+static size_t sms_rows_take(struct arena *a, const struct rows *rows, void (*rest)(struct arena *, const struct rows *, size_t, struct sms_row *),
+			    struct sms_row **out)
 {
 	size_t n = rows_count(rows), good = 0;
 	struct sms_row *all = arena_array(a, n, sizeof(*all));
 
 	for (size_t i = 0; i < n; i++) {
-		struct sms_row *r = &all[good];
-
-		if (!eid_parse(row_text(rows, i, 1), &r->eid))
+		if (!eid_parse(row_text(rows, i, 1), &all[good].eid))
 			continue;
-		r->id = row_int(rows, i, 0);
-		r->msisdn = row_text_dup(a, rows, i, 2);
-		r->packet = row_bytes_dup(a, rows, i, 3);
-		r->attempts = row_int(rows, i, 4);
-		r->uncounted = row_int(rows, i, 5);
-		r->overdue = row_bool(rows, i, 6);
-		r->wanted = row_bool(rows, i, 7);
-		r->counter = (uint64_t)row_int(rows, i, 8);
-		good++;
+		all[good].id = row_int(rows, i, 0);
+		rest(a, rows, i, &all[good++]);
 	}
 	*out = all;
 	return good;
+}
+
+static void sendable_rest(struct arena *a, const struct rows *rows, size_t i, struct sms_row *r)
+{
+	r->msisdn = row_text_dup(a, rows, i, 2);
+	r->packet = row_bytes_dup(a, rows, i, 3);
+	r->attempts = row_int(rows, i, 4);
+	r->uncounted = row_int(rows, i, 5);
+	r->overdue = row_bool(rows, i, 6);
+	r->wanted = row_bool(rows, i, 7);
+	r->counter = (uint64_t)row_int(rows, i, 8);
+}
+
+size_t sms_sendable_take(struct arena *a, const struct rows *rows, struct sms_row **out)
+{
+	return sms_rows_take(a, rows, sendable_rest, out);
 }
 
 void sms_sending(struct db *db, struct arena *a, const struct sms_row *r, size_t parts, unsigned retry_ms)
@@ -117,26 +126,18 @@ void sms_candidates_queue(struct db *db, const char *msisdn)
 	DB_QUEUE(db, SMSR_SMS_CANDIDATES, p_text(msisdn));
 }
 
+static void candidate_rest(struct arena *a, const struct rows *rows, size_t i, struct sms_row *r)
+{
+	r->kvn = (uint8_t)row_int(rows, i, 2);
+	r->counter = (uint64_t)row_int(rows, i, 3);
+	r->spi2 = (uint8_t)row_int(rows, i, 4);
+	r->kic = row_bytes_dup(a, rows, i, 5);
+	r->kid = row_bytes_dup(a, rows, i, 6);
+}
+
 size_t sms_candidates_take(struct arena *a, const struct rows *rows, struct sms_row **out)
 {
-	size_t n = rows_count(rows), good = 0;
-	struct sms_row *all = arena_array(a, n, sizeof(*all));
-
-	for (size_t i = 0; i < n; i++) {
-		struct sms_row *r = &all[good];
-
-		if (!eid_parse(row_text(rows, i, 1), &r->eid))
-			continue;
-		r->id = row_int(rows, i, 0);
-		r->kvn = (uint8_t)row_int(rows, i, 2);
-		r->counter = (uint64_t)row_int(rows, i, 3);
-		r->spi2 = (uint8_t)row_int(rows, i, 4);
-		r->kic = row_bytes_dup(a, rows, i, 5);
-		r->kid = row_bytes_dup(a, rows, i, 6);
-		good++;
-	}
-	*out = all;
-	return good;
+	return sms_rows_take(a, rows, candidate_rest, out);
 }
 
 uint64_t sms_token_pack(const struct sms_token *t)
