@@ -187,7 +187,7 @@ int store_migrate(const struct store_spec *spec, PGconn *conn, unsigned wait_s, 
 	if (rc == 0)
 		rc = newer_check(spec, conn, error);
 	for (size_t i = 0; rc == 0 && i < spec->n_migrations; i++) {
-		bool there;
+		bool there = false;
 
 		rc = applied(&spec->migrations[i], conn, &there, error);
 		if (rc == 0 && !there)
