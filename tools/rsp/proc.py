@@ -14,8 +14,8 @@ POLL_S = 0.05
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Interrupted(BaseException):
-    """Ctrl-C or a request to end. Not an Exception: nobody handles it on the way out but `finally`."""
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or a request to end. The only kind that unittest lets through: nobody handles it on the way out but `finally`."""
 
     def __init__(self, signum):
         super().__init__(signal.Signals(signum).name)
