@@ -191,7 +191,8 @@ static void next_due(struct sweeper *s)
 
 static void clean(struct sweeper *s)
 {
-	static const unsigned statements[] = { SMSR_CLEAN_PROCEDURES, SMSR_CLEAN_COMMANDS, SMSR_CLEAN_SMS };
+	static const unsigned statements[] = { SMSR_CLEAN_PROCEDURES, SMSR_CLEAN_COMMANDS, SMSR_CLEAN_NOTIFICATIONS,
+					       SMSR_CLEAN_SMS };
 
 	if (clock_ms() < s->clean_ms)
 		return;
