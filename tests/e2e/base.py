@@ -18,6 +18,12 @@ from rsp.ctl import Order
 from rsp.staging import Staging
 
 
+def full(test):
+    """Decorates a test that only `./rsp test full` runs, or a pattern that names it: its neighbours show the rule, it takes long."""
+    test.full = True
+    return test
+
+
 def wanted(case):
     """The parameters of Staging a test class asks for, comparable; None: it needs no staging."""
     needs = getattr(case, "needs", None)

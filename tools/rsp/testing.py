@@ -43,7 +43,7 @@ def meson_tests(folder, findings, counts):
             os.unlink(os.path.join(logs, name))
     env = dict(environment(), **sanitizer_env(findings))
     # Failing is the exit code of meson as well; the logs say it by test.
-    _, output = run(["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", "2"], check=False, env=env)
+    _, output = run(["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", "3"], check=False, env=env)
     try:
         suites = ElementTree.parse(os.path.join(logs, "testlog.junit.xml")).getroot().findall("testsuite")
         with open(os.path.join(logs, "testlog.json")) as f:
@@ -145,6 +145,11 @@ def flatten(suite):
             yield test
 
 
+def for_full(test):
+    """Marked by base.full: told from its neighbours by detail, and slow."""
+    return getattr(getattr(test, test._testMethodName), "full", False)
+
+
 def python_tests(top, depth, pattern, counts):
     """The test cases below top; a module that cannot be read is a failure."""
     tests = []
@@ -210,6 +215,8 @@ def run_tests(full, pattern):
     if full:
         build("release")  # what is counted and measured there
         tests += python_tests("tests/full", 2, pattern, counts)
+    elif pattern is None:
+        tests = [t for t in tests if not for_full(t)]
     e2e_tests(tests, findings, counts)
     sanitizer_verdict(findings, counts)
     print("%d s" % (time.monotonic() - began))

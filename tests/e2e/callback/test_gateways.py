@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What leaves the SM-SR of its own accord meets real gateways (decisions.md A2, A5, A7): callbacks and notifications, also to those that
 are down when the card switches."""
+from tests.e2e.base import full
 from tests.e2e.deferred.deferred_case import SUCCESS, DeferredCase
 
 
@@ -68,6 +69,7 @@ class Operations(GatewayCase):
             self.assertEqual(self.count("outbox", eid, "kind = 'ES4-EnableProfileResponse'"), 1)
         self.assert_ended_well(operation, eid)
 
+    @full
     def test_a_gateway_that_waits_on_its_connection_asks_again_after_503(self):
         eid = self.card_off()
         operation = self.order(eid, "connection")

@@ -5,6 +5,7 @@ import itertools
 import json
 import time
 
+from tests.e2e.base import full
 from tests.e2e.helpers import Background, Work
 from tests.e2e.smsr import Peer
 from tests.e2e.soap import new_id
@@ -226,6 +227,7 @@ class Busy(OrderCase):
         found = self.ended(self.ordered(mode="connection", when="now"))
         self.assertEqual((found["status"], found["code"], found["attempt"]), ("FAILED", "1.2/4.4", 1))
 
+    @full
     def test_until_the_deadline(self):
         self.peer.behaviour = lambda r: self.peer.answer(r, "FAILED", "1.2/4.4")
         found = self.ended(self.ordered(mode="connection", validity_s=7))
@@ -241,6 +243,7 @@ class Silence(OrderCase):
         self.peer.start()
         self.await_request(operation)
 
+    @full
     def test_down_until_the_deadline(self):
         self.peer.stop()
         found = self.ended(self.ordered(validity_s=3))
@@ -261,6 +264,7 @@ class Silence(OrderCase):
         self.peer.callback(second, "FAILED", "8.4/4.2")
         self.assertEqual(self.ended(operation)["code"], "8.4/4.2")
 
+    @full
     def test_and_then_given_up(self):
         operation = self.ordered(validity_s=60)
         self.await_state(operation, "accepted")

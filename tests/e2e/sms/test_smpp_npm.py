@@ -10,6 +10,7 @@ import threading
 import unittest
 
 from rsp.paths import state_dir
+from tests.e2e.base import full
 from tests.e2e.helpers import Work
 from tests.e2e.soap import eid_of, new_card
 
@@ -164,6 +165,7 @@ class SmppNpm(Work):
             self.assertEqual(self.psql("sm_sr", "select count(*) from sms_receipt"), "0")
             self.assertGreaterEqual(self.metric("sm-sr", "rsp_sms_total"), 9)
 
+    @full
     def test_the_smsc_says_no(self):
         with self.lane() as smsc:
             with self.subTest("throttled: the same bytes later, and it costs no attempt"):
@@ -188,6 +190,7 @@ class SmppNpm(Work):
                 self.assertEqual(int(self.sms(eid, "counter")), first + 1)
                 self.assertEqual(self.psql("sm_sr", "select triggers from card_command where eid = '%s'" % eid), "2")
 
+    @full
     def test_a_silent_card_and_its_deadline(self):
         with self.lane(SMS_RETRY_MS="300", SMS_TRIES="3") as smsc:
             eid = self.wake()

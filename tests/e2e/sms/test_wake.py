@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cards woken by SMS: lost and repeated messages, proofs of receipt, counters, a process that dies between packet and SMSC, the lane in
 another replica. The cards are the simulator's."""
+from tests.e2e.base import full
 from tests.e2e.helpers import Background, Work
 from tests.e2e.soap import Answer, audit
 
@@ -78,6 +79,7 @@ class Wake(Cards):
         self.assertEqual(self.rows(eid), ["3:1"])
         self.staging.cards.call("DELETE", "/admin/cards/hook", {"hook": "drop-por", "eid": eid})
 
+    @full
     def test_no_session_in_spite_of_the_proof(self):
         eid = self.card("wake-ignored")
         self.staging.cards.hook("ignore-sms", eid, times=1)
@@ -105,6 +107,7 @@ class Wake(Cards):
         self.assertEqual(self.rspctl.call("--admin", self.admin("sm-sr"), "keys", "bump", eid, "x")[0], 2)
         self.assertEqual(self.rspctl.call("--admin", self.admin("sm-sr"), "keys", "bump", "123", "1")[0], 1)
 
+    @full
     def test_a_card_without_a_number_is_said_once(self):
         eid = self.card("wake-nobody")
         number = self.psql("sm_sr", "select msisdn from profile where eid = '%s' and state = 2" % eid)
@@ -118,6 +121,7 @@ class Wake(Cards):
         self.succeeds(answer)
         self.assertGreater(self.metric("sm-sr", "rsp_sms_total"), before)
 
+    @full
     def test_dies_between_packet_and_smsc(self):
         """What was built is sent by the next process, not built again."""
         for point in ("sm-sr.sms.built", "sm-sr.sms.sent"):
