@@ -66,25 +66,24 @@ static void settle_answer(struct visit *v, struct card_command *m)
 		procedure_answered(&v->c, m, answer);
 }
 
-/* What a command waits for that an earlier session of this card fetched: after a resume it is this session's, else it is lost. */
-static struct card_command *inherit(struct visit *v)
+/* What an earlier session of this card fetched: after a resume one of it is this session's, the rest is lost. */
+static void inherit(struct visit *v)
 {
-	struct card_command *kept = NULL;
+	bool resumed = !v->post->resume;
 
 	for (size_t i = 0; i < v->c.n_commands; i++) {
 		struct card_command *m = &v->c.commands[i];
 
 		if (m->state != COMMAND_FETCHED || !m->session || !strcmp(m->session, v->peer.session))
 			continue;
-		if (v->post->resume && !kept) {
+		if (!resumed) {
 			case_command_resumed(&v->c, m, v->c.session);
-			kept = m;
+			resumed = true;
 		} else {
 			case_command_lost(&v->c, m);
 			procedure_lost(&v->c, m);
 		}
 	}
-	return kept;
 }
 
 /* A card that notifies does not answer any more what it had fetched, whatever it says of resuming: the next answer is the
@@ -202,9 +201,9 @@ static void decide(struct visit *v)
 			leave(v); /* not now: the card rolls back by itself, and what is queued waits for that (procedures.md 4.11) */
 		return;
 	}
-	m = inherit(v);
-	if (!m)
-		m = fetched_by(&v->c, v->peer.session);
+	inherit(v);
+	/* Looked up now: what was lost may have added commands, and the case keeps them in a new array then. */
+	m = fetched_by(&v->c, v->peer.session);
 	if (v->post->kind == POST_ANSWER && m)
 		settle_answer(v, m);
 	else if (v->post->kind == POST_UNABLE && m) {
@@ -216,7 +215,7 @@ static void decide(struct visit *v)
 	choose_next(v);
 }
 
-/* *out_again: a failure that another attempt may not meet. */
+/* One transaction. failure: whether another attempt may help. */
 static result attempt(struct visit *v, struct db_failure *failure)
 {
 	const struct rows *rows[CASE_RESULTS];
