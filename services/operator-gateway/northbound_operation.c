@@ -198,18 +198,26 @@ static result list_operations(struct http_call *call, const struct eid *eid, con
 	return OK;
 }
 
+/* What every list may be asked. False: the call is answered. */
+static bool list_asked(struct http_call *call, struct eid *out_eid, unsigned *out_limit)
+{
+	const char *user;
+
+	return northbound_allow(call, API_READER, &user) && query_eid(call, out_eid) &&
+	       query_number(call, "limit", LIMIT, LIMIT_MAX, out_limit);
+}
+
 void northbound_operations(struct app *app, struct http_call *call)
 {
 	CLEANUP(json_freep) json_t *list = json_array();
-	const char *state = http_query(call, "state"), *user;
+	const char *state = http_query(call, "state");
 	enum operation_state parsed;
 	unsigned limit;
 	struct eid eid;
 	result failure;
 
 	(void)app;
-	if (!northbound_allow(call, API_READER, &user) || !query_eid(call, &eid) ||
-	    !query_number(call, "limit", LIMIT, LIMIT_MAX, &limit))
+	if (!list_asked(call, &eid, &limit))
 		return;
 	if (state && !operation_state_parse(state, &parsed)) {
 		app_error(call, 400, "invalid_parameter", "state: queued, accepted, repeated, waiting or ended");
@@ -238,14 +246,12 @@ void northbound_notifications(struct app *app, struct http_call *call)
 	CLEANUP(json_freep) json_t *list = json_array();
 	struct arena *a = app_arena(call);
 	const struct rows *rows;
-	const char *user;
 	unsigned limit;
 	struct eid eid;
 	result failure;
 
 	(void)app;
-	if (!northbound_allow(call, API_READER, &user) || !query_eid(call, &eid) ||
-	    !query_number(call, "limit", LIMIT, LIMIT_MAX, &limit))
+	if (!list_asked(call, &eid, &limit))
 		return;
 	DB_QUEUE(app_db(call), GW_NOTIFICATION_LIST, p_text(eid.text), p_int(a, limit));
 	failure = db_sync(app_db(call), a, &rows, 1, NULL);
