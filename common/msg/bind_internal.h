@@ -70,14 +70,18 @@ size_t bind_items(const struct bind_field *f, const void *base, const void **out
 
 /* The base fields alone, as types of the schema, and an answer that has nothing more. */
 extern const struct bind_group request_base_group, response_base_group, execution_status_group, plain_rs_group;
-extern const struct bind_group eis_group, properties_group;
+extern const struct bind_group eis_group, properties_group, pol2_group, address_group;
 
 extern const struct bind_message es1_register_eis_request, es1_register_eis_response;
 extern const struct bind_message es1_update_properties_request, es1_update_properties_response;
 extern const struct bind_message es4_get_eis_request, es4_get_eis_response;
 extern const struct bind_message es4_enable_profile_request, es4_enable_profile_response;
+extern const struct bind_message es4_disable_profile_request, es4_disable_profile_response;
+extern const struct bind_message es4_delete_profile_request, es4_delete_profile_response;
+extern const struct bind_message es4_update_policy_rules_request, es4_update_policy_rules_response;
+extern const struct bind_message es4_update_subscription_address_request, es4_update_subscription_address_response;
 extern const struct bind_message es4_audit_eis_request, es4_audit_eis_response;
-extern const struct bind_message es4_profile_enabled_notification, es4_profile_disabled_notification;
+extern const struct bind_message es4_profile_enabled_notification, es4_profile_disabled_notification, es4_profile_deleted_notification;
 extern const struct bind_message eum_create_batch_request, eum_create_batch_response;
 extern const struct bind_message eum_get_batch_request, eum_get_batch_response;
 extern const struct bind_message eum_update_properties_request, eum_update_properties_response;

@@ -22,14 +22,14 @@ static const struct bind_field pol2_fields[] = {
 	MANY_GROUP(struct pol2, rules, n_rules, "Rule", pol2_rule_group, 0, 0),
 	{ 0 },
 };
-static const struct bind_group pol2_group = { "POL2Type", sizeof(struct pol2), pol2_fields };
+const struct bind_group pol2_group = { "POL2Type", sizeof(struct pol2), pol2_fields };
 
 static const struct bind_field address_fields[] = {
 	OPT_IN(struct subscription_address, imsi, "Imsi", BIND_PATTERN, "IMSIType"),
 	OPT_IN(struct subscription_address, msisdn, "Msisdn", BIND_PATTERN, "MSISDNType"),
 	{ 0 },
 };
-static const struct bind_group address_group = { "SubscriptionAddressType", sizeof(struct subscription_address), address_fields };
+const struct bind_group address_group = { "SubscriptionAddressType", sizeof(struct subscription_address), address_fields };
 
 static const struct bind_field profile_fields[] = {
 	ICCID(struct profile_info, iccid, "Iccid"),

@@ -11,6 +11,9 @@ static const struct bind_field profile_rq_fields[] = {
 static const struct bind_group profile_rq_group = { NULL, sizeof(struct es4_profile_rq), profile_rq_fields };
 const struct bind_message es4_enable_profile_request = { "ES4-EnableProfileRequest", BASE_REQUEST, &profile_rq_group };
 
+const struct bind_message es4_disable_profile_request = { "ES4-DisableProfileRequest", BASE_REQUEST, &profile_rq_group };
+const struct bind_message es4_delete_profile_request = { "ES4-DeleteProfileRequest", BASE_REQUEST, &profile_rq_group };
+
 static const struct bind_field card_rs_fields[] = {
 	RESPONSE_ROWS,
 	OPT_IN(struct card_rs, euicc_response_data, "EuiccResponseData", BIND_HEX, "xs:hexBinary"),
@@ -18,6 +21,9 @@ static const struct bind_field card_rs_fields[] = {
 };
 static const struct bind_group card_rs_group = { NULL, sizeof(struct card_rs), card_rs_fields };
 const struct bind_message es4_enable_profile_response = { "ES4-EnableProfileResponse", BASE_RESPONSE, &card_rs_group };
+
+const struct bind_message es4_disable_profile_response = { "ES4-DisableProfileResponse", BASE_RESPONSE, &card_rs_group };
+const struct bind_message es4_delete_profile_response = { "ES4-DeleteProfileResponse", BASE_RESPONSE, &card_rs_group };
 
 static const struct bind_field audit_rq_fields[] = {
 	REQUEST_ROWS,
@@ -47,3 +53,5 @@ const struct bind_message es4_profile_enabled_notification = { "ES4-HandleProfil
 							       &profile_notification_group };
 const struct bind_message es4_profile_disabled_notification = { "ES4-HandleProfileDisabledNotification", BASE_NOTIFICATION,
 								&profile_notification_group };
+const struct bind_message es4_profile_deleted_notification = { "ES4-HandleProfileDeletedNotification", BASE_NOTIFICATION,
+							       &profile_notification_group };

@@ -22,13 +22,21 @@ struct es1_update_properties_rq { struct request_base base; struct eid eid; stru
 /* ES4 GetEIS (wire.md 5.4) */
 struct es4_get_eis_rq { struct request_base base; struct eid eid; };
 struct es4_get_eis_rs { struct response_base base; struct eis *eis; };
-/* ES4 EnableProfile, and what others of its shape will be. */
+/* ES4 EnableProfile, DisableProfile, DeleteProfile. */
 struct es4_profile_rq { struct request_base base; struct eid eid; struct iccid iccid; };
 struct card_rs { struct response_base base; struct bytes euicc_response_data; /* raw R-APDU on a card's error; empty: absent */ };
 /* ES4 AuditEIS: n_iccids 0 means all. */
 struct es4_audit_eis_rq { struct request_base base; struct eid eid; struct iccid *iccids; size_t n_iccids; };
 struct es4_audit_eis_rs { struct response_base base; struct eis *eis; };
-/* HandleProfileEnabled/DisabledNotification: no base at all. */
+/* ES4 UpdatePolicyRules, UpdateSubscriptionAddress (wire.md 5.4): both replace what was, wholly. */
+struct es4_update_policy_rules_rq { struct request_base base; struct eid eid; struct iccid iccid; struct pol2 pol2; };
+struct es4_update_subscription_address_rq {
+	struct request_base base;
+	struct eid eid;
+	struct iccid iccid;
+	struct subscription_address address;
+};
+/* HandleProfileEnabled/Disabled/DeletedNotification: no base at all. */
 struct profile_notification { struct eid eid; struct iccid iccid; int64_t completed; /* microseconds since 1970 */ };
 /* Answers without further content. */
 struct plain_rs { struct response_base base; };
