@@ -94,10 +94,10 @@ def tail(text, lines=30):
 
 
 class Child:
-    """One long-running process: how to start it, where it logs, how it is asked to end."""
+    """One long-running process: how to start it, where it logs, how it is asked to end. fds: descriptors it inherits."""
 
-    def __init__(self, name, argv, env, log, user=None, stop=signal.SIGTERM, deathsig=signal.SIGKILL, stop_s=15.0):
-        self.name, self.argv, self.env, self.log, self.user = name, argv, env, log, user
+    def __init__(self, name, argv, env, log, user=None, stop=signal.SIGTERM, deathsig=signal.SIGKILL, stop_s=15.0, fds=()):
+        self.name, self.argv, self.env, self.log, self.user, self.fds = name, argv, env, log, user, fds
         self.stop_signal, self.deathsig, self.stop_s = stop, deathsig, stop_s
         self.proc = None
         self.expected_end = True
@@ -113,7 +113,7 @@ class Child:
         fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self.proc = spawn(self.argv, user=self.user, deathsig=self.deathsig, env=self.env, stdin=subprocess.DEVNULL,
-                              stdout=fd, stderr=fd, cwd="/")
+                              stdout=fd, stderr=fd, cwd="/", pass_fds=self.fds)
         finally:
             os.close(fd)
         self.expected_end = False

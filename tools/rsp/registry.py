@@ -35,7 +35,7 @@ def write_registry(staging, folder):
         # Certificate files are named relative to the JSON file, which stands elsewhere now.
         files = [os.path.normpath(os.path.join(staging.pki, "registry", f)) for f in record["certificates"]]
         record = dict(record, certificates=files)
-        bases = [i.url() for i in staging.instances.values() if i.entity == entity]
+        bases = staging.bases(entity)
         if bases:
             record["addresses"] = addresses(record, bases)
         with open(os.path.join(folder, entity + ".json"), "w") as f:

@@ -52,6 +52,8 @@ def sm_sr(staging, instance):
         "CARDS_PORT": str(instance.ports.get("cards", 0)),
         "CARDS_URI": CARDS_URI,
     }
+    if staging.balancer:
+        values["CARDS_PUBLIC_PORT"] = str(staging.balancer.ports["cards"])
     if staging.cards:
         values.update(SMPP_HOST="127.0.0.1", SMPP_PORT=str(staging.cards.port), SMPP_SYSTEM_ID=SYSTEM_ID, SMPP_SOURCE=SMS_NUMBER,
                       SMPP_PASSWORD_FILE=staging.cards.password_file)
@@ -104,6 +106,8 @@ def environment(staging, instance):
         "PORT_FILE": staging.port_file(instance.name),
         "JOURNAL": os.path.join(staging.folder, instance.name + ".journal"),
     }
+    if staging.balanced(instance):
+        values["PUBLIC_URL"] = staging.balancer.url()
     if instance.role.northbound:
         values["NORTHBOUND_PORT"] = str(instance.ports.get("northbound", 0))
     values.update(instance.role.own(staging, instance))

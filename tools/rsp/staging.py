@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 from . import ctl, roles
+from .balancer import Balancer
 from .cards import Cards
 from .nats import Bus
 from .paths import RspError, state_dir
@@ -31,10 +32,11 @@ def sanitizer_env(folder):
 class Staging:
     """name: its folder in the state folder; one at a time may run. fresh: begins with nothing. keep: will be started again.
     services: entities to start (None: all). settings: {process or role: {KEY: value}} over the table of roles.py.
-    findings: the folder of sanitizer reports. database: settings of a new cluster."""
+    findings: the folder of sanitizer reports. database: settings of a new cluster. balancer: partners and cards reach the replicas of the
+    SM-SR through one."""
 
     def __init__(self, build_folder, name, replicas=1, services=None, settings=None, fresh=True, keep=False, findings=None,
-                 bus=True, database=None, cards=True):
+                 bus=True, database=None, cards=True, balancer=False):
         self.build, self.name, self.fresh, self.keep = build_folder, name, fresh, keep
         self.folder = os.path.join(state_dir(), name)
         self.log_folder = os.path.join(self.folder, "log")
@@ -51,7 +53,8 @@ class Staging:
         # The cards are there when there is an SM-SR to manage them; settings for them stand under euicc-sim.
         with_cards = cards and any(i.role.folder == "sm-sr" for i in self.instances.values())
         self.cards = Cards(self, self.settings.get("euicc-sim")) if with_cards else None
-        self.cluster = self.bus = self.lock = None
+        self.with_balancer = balancer
+        self.cluster = self.bus = self.lock = self.balancer = None
         self.entities = {}
         self.ctl = ctl.Ctl(ctl.program(build_folder), self.env)
 
@@ -70,6 +73,14 @@ class Staging:
         path = os.path.join(self.folder, name)
         os.makedirs(path, mode=0o700, exist_ok=True)
         return path
+
+    def balanced(self, instance):
+        return self.balancer is not None and instance.role.folder == "sm-sr"
+
+    def bases(self, entity):
+        """The URLs under which others reach an entity, in the order they are to be tried: one per replica, or the balancer's."""
+        urls = [self.balancer.url() if self.balanced(i) else i.url() for i in self.instances.values() if i.entity == entity]
+        return list(dict.fromkeys(urls))
 
     def log(self, name):
         return os.path.join(self.log_folder, name + ".log")
@@ -102,17 +113,21 @@ class Staging:
         if self.cards:
             self.private_folder("batches")
             self.cards.start()  # the SM-SR wants to know the SMSC's port
+        if self.with_balancer:
+            self.balancer = Balancer(os.path.join(self.folder, "balancer"), self.log("haproxy"), self.env, ["partner", "cards"])
         for instance in self.instances.values():
             self._launch(instance)
         for instance in self.instances.values():
             self._await(instance)
+        if self.balancer:
+            self.balancer.start(self.supervisor, [i for i in self.instances.values() if self.balanced(i)])
         self._introduce()
         if self.cards:
             self.load_cards()
 
     def load_cards(self):
-        """The simulator reads new batches of the EUM; their cards go to the first replica of their SM-SR."""
-        smsr = {self.entities[i.entity]["oid"]: {"host": "127.0.0.1", "port": i.ports["cards"], "uri": roles.CARDS_URI}
+        """The simulator reads new batches of the EUM; their cards go to the first replica of their SM-SR, or to its balancer."""
+        smsr = {self.entities[i.entity]["oid"]: {"host": "127.0.0.1", "port": (self.balancer or i).ports["cards"], "uri": roles.CARDS_URI}
                 for i in self.instances.values() if i.role.folder == "sm-sr" and i.replica == 1}
         return self.cards.load(smsr)
 
@@ -251,6 +266,9 @@ class Staging:
     def stop(self):
         """Ends everything, last started first. Returns the (name, exit code) of those that did not end well."""
         bad = self.supervisor.stop()
+        if self.balancer:
+            self.balancer.close()
+            self.balancer = None
         if self.lock:
             self.lock.close()
             self.lock = None
