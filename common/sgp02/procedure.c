@@ -6,37 +6,53 @@
 /* 0 is "cannot happen", so states stand one higher in the tables. */
 #define TO(state) ((uint8_t)((state) + 1))
 
-/* The outcome of an enable is told by the card's notification alone; its R-APDU only says that the card takes it on. */
-static const uint8_t enable_next[PROC_STATES][PEV_EVENTS] = {
-	[PROC_QUEUED] = { [PEV_FETCHED] = TO(PROC_SENT),
-			  [PEV_REFUSED] = TO(PROC_ENDED), /* POL2 of what is enabled by now */
-			  [PEV_NOTIFIED] = TO(PROC_CONFIRMING), /* an older enable of the same profile got through (C3) */
-			  [PEV_DONE] = TO(PROC_TAKEN),
-			  [PEV_EXPIRED] = TO(PROC_ENDED) },
-	[PROC_SENT] = { [PEV_ACCEPTED] = TO(PROC_TAKEN),
-			[PEV_REFUSED] = TO(PROC_ENDED),
-			[PEV_NOTIFIED] = TO(PROC_CONFIRMING), /* the answer was lost, the card acted */
-			[PEV_ROLLED_BACK] = TO(PROC_ENDED),
-			[PEV_OTHER_PROFILE] = TO(PROC_ENDED),
-			[PEV_LOST] = TO(PROC_SENT),
-			[PEV_NOT_DONE] = TO(PROC_QUEUED),
-			[PEV_DONE] = TO(PROC_TAKEN),
-			[PEV_EXPIRED] = TO(PROC_ENDED) },
-	[PROC_TAKEN] = { [PEV_NOTIFIED] = TO(PROC_CONFIRMING),
-			 [PEV_ROLLED_BACK] = TO(PROC_ENDED),
-			 [PEV_OTHER_PROFILE] = TO(PROC_ENDED),
-			 [PEV_DONE] = TO(PROC_TAKEN),
-			 [PEV_NOT_DONE] = TO(PROC_TAKEN), /* it rolled back and will say so */
-			 [PEV_EXPIRED] = TO(PROC_ENDED) },
-	[PROC_CONFIRMING] = { [PEV_CONFIRMED] = TO(PROC_ENDED),
-			      [PEV_NOTIFIED] = TO(PROC_CONFIRMING), /* the confirmation was lost: once more */
-			      [PEV_ROLLED_BACK] = TO(PROC_ENDED),
-			      [PEV_OTHER_PROFILE] = TO(PROC_ENDED),
-			      [PEV_DONE] = TO(PROC_CONFIRMING),
-			      [PEV_NOT_DONE] = TO(PROC_CONFIRMING),
-			      [PEV_LOST] = TO(PROC_CONFIRMING),
-			      [PEV_EXPIRED] = TO(PROC_ENDED) },
-};
+/* The outcome of a switch is told by the card's notification alone; its R-APDU only says that the card takes it on. */
+#define SWITCH_ROWS(CONFIRMED)                                                                                             \
+	[PROC_QUEUED] = { [PEV_FETCHED] = TO(PROC_SENT),                                                                   \
+			  [PEV_REFUSED] = TO(PROC_ENDED), /* POL2 of what is enabled by now */                             \
+			  [PEV_NOTIFIED] = TO(PROC_CONFIRMING), /* an older one to the same end got through (C3) */        \
+			  [PEV_DONE] = TO(PROC_TAKEN),                                                                     \
+			  [PEV_EXPIRED] = TO(PROC_ENDED) },                                                                \
+	[PROC_SENT] = { [PEV_ACCEPTED] = TO(PROC_TAKEN),                                                                   \
+			[PEV_REFUSED] = TO(PROC_ENDED),                                                                    \
+			[PEV_NOTIFIED] = TO(PROC_CONFIRMING), /* the answer was lost, the card acted */                    \
+			[PEV_ROLLED_BACK] = TO(PROC_ENDED),                                                                \
+			[PEV_OTHER_PROFILE] = TO(PROC_ENDED),                                                              \
+			[PEV_LOST] = TO(PROC_SENT),                                                                        \
+			[PEV_NOT_DONE] = TO(PROC_QUEUED),                                                                  \
+			[PEV_DONE] = TO(PROC_TAKEN),                                                                       \
+			[PEV_EXPIRED] = TO(PROC_ENDED) },                                                                  \
+	[PROC_TAKEN] = { [PEV_NOTIFIED] = TO(PROC_CONFIRMING),                                                             \
+			 [PEV_ROLLED_BACK] = TO(PROC_ENDED),                                                               \
+			 [PEV_OTHER_PROFILE] = TO(PROC_ENDED),                                                             \
+			 [PEV_DONE] = TO(PROC_TAKEN),                                                                      \
+			 [PEV_NOT_DONE] = TO(PROC_TAKEN), /* it rolled back and will say so */                             \
+			 [PEV_EXPIRED] = TO(PROC_ENDED) },                                                                 \
+	[PROC_CONFIRMING] = { [PEV_CONFIRMED] = TO(CONFIRMED),                                                             \
+			      [PEV_NOTIFIED] = TO(PROC_CONFIRMING), /* the confirmation was lost: once more */             \
+			      [PEV_ROLLED_BACK] = TO(PROC_ENDED),                                                          \
+			      [PEV_OTHER_PROFILE] = TO(PROC_ENDED),                                                        \
+			      [PEV_DONE] = TO(PROC_CONFIRMING),                                                            \
+			      [PEV_NOT_DONE] = TO(PROC_CONFIRMING),                                                        \
+			      [PEV_LOST] = TO(PROC_CONFIRMING),                                                            \
+			      [PEV_EXPIRED] = TO(PROC_ENDED) }
+
+/* Nothing follows the answer to a DELETE. */
+#define DELETE_ROWS                                                                                                        \
+	[PROC_DELETE_QUEUED] = { [PEV_FETCHED] = TO(PROC_DELETE_SENT),                                                     \
+				 [PEV_REFUSED] = TO(PROC_ENDED), /* POL2, or its profile is enabled by now */              \
+				 [PEV_DONE] = TO(PROC_ENDED), /* POL1 has deleted it, or an older DELETE */                \
+				 [PEV_EXPIRED] = TO(PROC_ENDED) },                                                         \
+	[PROC_DELETE_SENT] = { [PEV_ACCEPTED] = TO(PROC_ENDED),                                                            \
+			       [PEV_REFUSED] = TO(PROC_ENDED),                                                             \
+			       [PEV_LOST] = TO(PROC_DELETE_SENT),                                                          \
+			       [PEV_NOT_DONE] = TO(PROC_DELETE_QUEUED),                                                    \
+			       [PEV_DONE] = TO(PROC_ENDED),                                                                \
+			       [PEV_EXPIRED] = TO(PROC_ENDED) }
+
+static const uint8_t switch_next[PROC_STATES][PEV_EVENTS] = { SWITCH_ROWS(PROC_ENDED) };
+static const uint8_t delete_next[PROC_STATES][PEV_EVENTS] = { SWITCH_ROWS(PROC_DELETE_QUEUED), DELETE_ROWS };
+static const uint8_t auto_delete_next[PROC_STATES][PEV_EVENTS] = { DELETE_ROWS };
 
 static const uint8_t audit_next[PROC_STATES][PEV_EVENTS] = {
 	[PROC_QUEUED] = { [PEV_FETCHED] = TO(PROC_SENT), [PEV_ACCEPTED] = TO(PROC_ENDED), [PEV_EXPIRED] = TO(PROC_ENDED) },
@@ -48,33 +64,43 @@ static const uint8_t audit_next[PROC_STATES][PEV_EVENTS] = {
 
 enum procedure_state procedure_next(enum procedure_kind kind, enum procedure_state state, enum procedure_event event)
 {
-	uint8_t next = 0;
+	static const uint8_t(*const tables[PROC_KINDS])[PEV_EVENTS] = {
+		[PROC_ENABLE] = switch_next, [PROC_AUDIT] = audit_next,		 [PROC_DISABLE] = switch_next,
+		[PROC_DELETE] = delete_next, [PROC_AUTO_DELETE] = auto_delete_next,
+	};
+	uint8_t next;
 
-	if (state >= PROC_STATES || event >= PEV_EVENTS)
+	if (kind >= PROC_KINDS || state >= PROC_STATES || event >= PEV_EVENTS)
 		return PROC_STATES;
-	switch (kind) {
-	case PROC_ENABLE:
-		next = enable_next[state][event];
-		break;
-	case PROC_AUDIT:
-		next = audit_next[state][event];
-		break;
-	case PROC_KINDS:
-		break;
-	}
+	next = tables[kind][state][event];
 	return next ? (enum procedure_state)(next - 1) : PROC_STATES;
+}
+
+enum procedure_state procedure_first(enum procedure_kind kind, bool enabled)
+{
+	return kind == PROC_AUTO_DELETE || (kind == PROC_DELETE && !enabled) ? PROC_DELETE_QUEUED : PROC_QUEUED;
+}
+
+bool procedure_switches(enum procedure_kind kind, enum procedure_state state)
+{
+	return (kind == PROC_ENABLE || kind == PROC_DISABLE || kind == PROC_DELETE) && state <= PROC_CONFIRMING;
+}
+
+bool procedure_untouched(enum procedure_state state)
+{
+	return state == PROC_QUEUED || state == PROC_DELETE_QUEUED;
 }
 
 const char *procedure_kind_name(enum procedure_kind k)
 {
-	static const char *const names[PROC_KINDS] = { "enable", "audit" };
+	static const char *const names[PROC_KINDS] = { "enable", "audit", "disable", "delete", "auto_delete" };
 
 	return k < PROC_KINDS ? names[k] : "?";
 }
 
 const char *procedure_state_name(enum procedure_state s)
 {
-	static const char *const names[PROC_STATES] = { "queued", "sent", "taken", "confirming", "ended" };
+	static const char *const names[PROC_STATES] = { "queued", "sent", "taken", "confirming", "ended", "delete_queued", "delete_sent" };
 
 	return s < PROC_STATES ? names[s] : "?";
 }
@@ -103,4 +129,23 @@ result pol2_allow_enable(struct arena *a, const struct profile_info *target, con
 		/* Whose it is may be no business of the requester: it is not named (D2). */
 		return failed(a, CODE_POL2_REFUSES, target->iccid.text, "POL2 of the enabled profile: disabling is not allowed");
 	return OK;
+}
+
+result pol2_allow_disable(struct arena *a, const struct profile_info *target)
+{
+	if (pol2_has(&target->pol2, POL2_DISABLE, POL2_NOT_ALLOWED))
+		return failed(a, CODE_POL2_REFUSES, target->iccid.text, "POL2: disabling is not allowed");
+	return OK;
+}
+
+result pol2_allow_delete(struct arena *a, const struct profile_info *target)
+{
+	if (pol2_has(&target->pol2, POL2_DELETE, POL2_NOT_ALLOWED))
+		return failed(a, CODE_POL2_REFUSES, target->iccid.text, "POL2: deletion is not allowed");
+	return target->state == PROFILE_ENABLED ? pol2_allow_disable(a, target) : OK;
+}
+
+bool pol2_deletes(const struct profile_info *disabled)
+{
+	return !disabled->fallback && pol2_has(&disabled->pol2, POL2_DISABLE, POL2_AUTO_DELETE);
 }

@@ -53,7 +53,8 @@ static result procedure_take(struct card_case *c, const struct rows *rows)
 	p->started_at = row_int(rows, 0, 13);
 	p->deadline = row_int(rows, 0, 14);
 	p->overdue = row_bool(rows, 0, 15);
-	if (row_int(rows, 0, 1) < 0 || row_int(rows, 0, 1) >= PROC_KINDS || row_int(rows, 0, 2) < 0 || row_int(rows, 0, 2) >= PROC_ENDED ||
+	if (row_int(rows, 0, 1) < 0 || row_int(rows, 0, 1) >= PROC_KINDS || row_int(rows, 0, 2) < 0 || row_int(rows, 0, 2) >= PROC_STATES ||
+	    row_int(rows, 0, 2) == PROC_ENDED ||
 	    !oid_parse(row_text(rows, 0, 3), &p->caller) || (*row_text(rows, 0, 9) && !iccid_parse(row_text(rows, 0, 9), &p->iccid)))
 		return internal(c->a, "procedure %s of %s is damaged", p->id, c->eid.text);
 	c->running = p;
@@ -78,12 +79,13 @@ static void commands_take(struct card_case *c, const struct rows *rows)
 
 result case_take(struct card_case *c, const struct rows *const rows[CASE_RESULTS])
 {
-	c->parked_replicas = "";
+	c->parked_replicas = c->auto_delete = "";
 	TRY(eis_from_rows(c->a, &c->eid, &c->rpc->self, rows[AT_EIS], &c->eis, &c->known));
 	if (!c->known || rows_count(rows[AT_LOCK]) == 0)
 		return c->known = false, OK;
 	c->uncertain = row_bool(rows[AT_LOCK], 0, 0);
 	c->expired_aid = aid_of(rows[AT_LOCK], 0, 1);
+	c->auto_delete = row_text_dup(c->a, rows[AT_LOCK], 0, 2);
 	TRY(procedure_take(c, rows[AT_PROCEDURE]));
 	c->busy_holder = row_text_dup(c->a, rows[AT_BUSY], 0, 0);
 	c->lane_replica = row_text_dup(c->a, rows[AT_BUSY], 0, 1);
@@ -118,6 +120,14 @@ struct profile_info *case_enabled(const struct card_case *c)
 {
 	for (size_t i = 0; i < c->eis.n_profiles; i++)
 		if (c->eis.profiles[i].state == PROFILE_ENABLED)
+			return &c->eis.profiles[i];
+	return NULL;
+}
+
+struct profile_info *case_fallback(const struct card_case *c)
+{
+	for (size_t i = 0; i < c->eis.n_profiles; i++)
+		if (c->eis.profiles[i].fallback)
 			return &c->eis.profiles[i];
 	return NULL;
 }

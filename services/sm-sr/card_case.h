@@ -12,7 +12,8 @@
 #include "services/sm-sr/smsr.h"
 
 enum command_state { COMMAND_QUEUED, COMMAND_FETCHED, COMMAND_ANSWERED, COMMAND_WITHDRAWN };
-enum command_kind { COMMAND_ENABLE, COMMAND_STATUS, COMMAND_CONFIRM };
+/* Numbers stand in rows. */
+enum command_kind { COMMAND_ENABLE, COMMAND_STATUS, COMMAND_CONFIRM, COMMAND_DISABLE, COMMAND_DELETE };
 
 struct card_command {
 	int64_t seq;             /* 0: not in the database yet */
@@ -53,6 +54,7 @@ struct card_case {
 	struct eis eis;          /* kept up to date by the functions below */
 	bool uncertain;
 	struct aid expired_aid;  /* len 0: none */
+	const char *auto_delete; /* ICCIDs that POL2 wants deleted, blank between two; "": none */
 	struct procedure *running; /* NULL: none */
 	const char *busy_holder; /* OID of whose procedure commands the card (eid_busy); NULL: nobody */
 	const char *lane_replica; /* who holds the SMS lane; "" : nobody */
@@ -60,6 +62,8 @@ struct card_case {
 	size_t n_commands;
 	const char *session, *session_replica; /* uuid; NULL: no session */
 	const char *parked_replicas; /* where callers of the running procedure are parked, blank between two; "" */
+	struct profile_info *gone; /* went from the EIS in this step; their owners are to be told */
+	size_t n_gone;
 	/* What the work has made due after its commit. */
 	bool outbox;             /* outbox rows were added */
 	bool ended;              /* a procedure ended: deferred_ring */
@@ -76,6 +80,7 @@ void case_committed(struct card_case *c);
 
 /* Looking. */
 struct profile_info *case_enabled(const struct card_case *c);                       /* NULL: none */
+struct profile_info *case_fallback(const struct card_case *c);                      /* holder of the attribute; NULL: none */
 struct profile_info *case_profile_of_aid(const struct card_case *c, const struct aid *aid); /* NULL: not in the EIS */
 struct profile_info *case_profile_of_iccid(const struct card_case *c, const struct iccid *iccid);
 struct card_command *case_fetched(const struct card_case *c);                       /* the one that the card has; NULL: none */
@@ -100,11 +105,12 @@ void case_session_set(struct card_case *c, const char *session);
 void case_session_end(struct card_case *c);
 void case_uncertain(struct card_case *c, bool uncertain);
 void case_expired_aid(struct card_case *c, const struct aid *aid); /* NULL: none */
+void case_auto_delete(struct card_case *c, const char *iccids); /* lives in c->a */
 
 /* eis_update.c: the EIS follows the card. */
 /* This ISD-P is the enabled one now, every other one is not. False: it is not in the EIS. Notifications to owners are the caller's. */
 bool eis_enabled_is(struct card_case *c, const struct aid *aid);
-/* ISD-Ps that the card deleted. */
+/* ISD-Ps that the card deleted: they join c->gone. As do those that an audit does not find. */
 void eis_deleted(struct card_case *c, const struct aid *aids, size_t n);
 /* A complete GET STATUS list, and the resources (free_nvm -1: not said): states, attributes, memory; profiles that the card does not have
  * go; ISD-Ps that the EIS does not know are logged. Sets LastAuditDate. */

@@ -123,3 +123,9 @@ void case_expired_aid(struct card_case *c, const struct aid *aid)
 	c->expired_aid = aid ? *aid : (struct aid){ .len = 0 };
 	DB_QUEUE(c->db, SMSR_EXPIRED_AID, p_text(c->eid.text), p_aid(c, aid));
 }
+
+void case_auto_delete(struct card_case *c, const char *iccids)
+{
+	c->auto_delete = iccids;
+	DB_QUEUE(c->db, SMSR_AUTO_DELETE, p_text(c->eid.text), p_text(iccids));
+}

@@ -120,6 +120,8 @@ static void peer_free(void *ctx, void *peer)
 
 static const char *const kind_words[] = { [COMMAND_ENABLE] = "EnableProfile",
 					  [COMMAND_STATUS] = "GetStatus",
+					  [COMMAND_DISABLE] = "DisableProfile",
+					  [COMMAND_DELETE] = "DeleteProfile",
 					  [COMMAND_CONFIRM] = "HandleNotificationConfirmation" };
 
 static void journal(const struct app *app, struct card_thread *t, const struct card_peer *peer, enum journal_kind kind, const char *function,

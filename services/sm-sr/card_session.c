@@ -154,6 +154,7 @@ static void choose_next(struct visit *v)
 	/* The sweeper has not come yet: nothing of it is sent any more. */
 	if (c->running && c->running->overdue)
 		procedure_expire(c);
+	procedure_follow_up(c);
 	going_on = fetched_by(c, v->peer.session);
 	next = case_next(c);
 	if (next && !procedure_may_send(c, next))

@@ -47,7 +47,7 @@ static bool pol2_from(struct arena *a, struct bytes b, struct pol2 *out)
 	return b.len % POL2_RULE_LEN == 0;
 }
 
-static struct bytes pol2_bytes(struct arena *a, const struct pol2 *pol2)
+struct bytes pol2_to_bytes(struct arena *a, const struct pol2 *pol2)
 {
 	uint8_t *b = arena_alloc(a, pol2->n_rules * POL2_RULE_LEN);
 
@@ -225,7 +225,7 @@ static struct param p_json(struct arena *a, json_t *value)
 
 static json_t *profile_json(struct arena *a, const struct profile_info *p)
 {
-	struct bytes pol2 = pol2_bytes(a, &p->pol2);
+	struct bytes pol2 = pol2_to_bytes(a, &p->pol2);
 	int64_t state = p->state;
 	json_t *o = json_object();
 

@@ -19,6 +19,8 @@ struct stored_key {
 /* Queues all rows of a new EIS. signer: DER of the certificate that verified it. */
 void eis_insert(struct db *db, struct arena *a, const struct eis *eis, struct bytes signer, bool signer_revoked, const struct stored_key *keys,
 		size_t n_keys);
+/* As the rules of a profile are stored, in a. */
+struct bytes pol2_to_bytes(struct arena *a, const struct pol2 *pol2);
 /* Queues properties: replaced by key. */
 void eis_save_properties(struct db *db, struct arena *a, const struct eid *eid, const struct properties *p);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The EIS follows the card. */
+#include <string.h>
+
 #include "common/base/clock.h"
 #include "common/base/hex.h"
 #include "common/base/log.h"
@@ -30,11 +32,23 @@ bool eis_enabled_is(struct card_case *c, const struct aid *aid)
 	return true;
 }
 
+/* Few go in one step. */
+static void gone_add(struct card_case *c, const struct profile_info *p)
+{
+	struct profile_info *all = arena_array(c->a, c->n_gone + 1, sizeof(*all));
+
+	if (c->n_gone)
+		memcpy(all, c->gone, c->n_gone * sizeof(*all));
+	all[c->n_gone++] = *p;
+	c->gone = all;
+}
+
 /* Pointers into the list move. */
 static void profile_out(struct card_case *c, size_t at)
 {
 	struct profile_info *all = c->eis.profiles;
 
+	gone_add(c, &all[at]);
 	log_msg(LOG_INFO, "profile_gone", "eid %s: the card deleted profile %s", c->eid.text, all[at].iccid.text);
 	DB_QUEUE(c->db, SMSR_PROFILE_GONE, p_text(c->eid.text), p_aid(c, &all[at].isdp_aid));
 	c->eis.remaining_memory += all[at].allocated_memory;

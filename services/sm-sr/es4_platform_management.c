@@ -51,30 +51,83 @@ static result take(struct rq *rq, const void *in, const struct rows *const *rows
 	return es4_case_take(rq, &request->eid, rows, facts);
 }
 
-const struct load es4_enable_profile_load = { .results = CASE_RESULTS, .queue = queue, .take = take };
+const struct load es4_profile_load = { .results = CASE_RESULTS, .queue = queue, .take = take };
 
-static result check_disabled(struct arena *a, const struct profile_info *p)
+static result check_state(struct arena *a, const struct profile_info *p, enum profile_state wanted)
 {
 	static const char *const names[] = { "Created", "Disabled", "Enabled", "In-Creation" };
 
-	if (p->state == PROFILE_DISABLED)
+	if (p->state == wanted)
 		return OK;
-	return failed(a, CODE_PROFILE_NOT_ALLOWED, p->iccid.text, "the profile is %s, not Disabled", names[p->state]);
+	return failed(a, CODE_PROFILE_NOT_ALLOWED, p->iccid.text, "the profile is %s, not %s", names[p->state], names[wanted]);
 }
 
-/* Deferred: the answer leaves when the card confirmed the change, or the validity period ends. That the caller owns the
- * profile was checked. */
-result es4_enable_profile(struct rq *rq, const void *in, void *out)
+/* The holder cannot be disabled or deleted, and another one must be there to take over (procedures.md 3.7). */
+static result check_fallback(struct arena *a, const struct card_case *c, const struct profile_info *target, bool takes_over)
 {
-	const struct es4_profile_rq *request = in;
-	struct card_case *c = rq->loaded;
+	const struct profile_info *holder = case_fallback(c);
+
+	if (target->fallback)
+		return failed(a, CODE_PROFILE_NOT_ALLOWED, target->iccid.text, "the profile holds the fall-back attribute");
+	if (takes_over && (!holder || holder->state != PROFILE_DISABLED))
+		return failed(a, CODE_PROFILE_NOT_ALLOWED, target->iccid.text, "no profile could take over: the eUICC has %s",
+			      holder ? "a fall-back profile that is not Disabled" : "none with the fall-back attribute");
+	return OK;
+}
+
+/* What each handler begins with. */
+static result target_of(struct rq *rq, const struct es4_profile_rq *request, const struct profile_info **out)
+{
+	const struct card_case *c = rq->loaded;
 	const struct profile_info *target = case_profile_of_iccid(c, &request->iccid);
 
-	(void)out;
 	TRY(procedure_may_start(rq->arena, c));
 	if (!target)
 		return failed(rq->arena, CODE_ICCID_UNKNOWN, request->iccid.text, NULL);
-	TRY(check_disabled(rq->arena, target));
+	*out = target;
+	return OK;
+}
+
+/* Deferred, as the others below: the answer leaves when the card confirmed the change, or the validity period ends. That the
+ * caller owns the profile was checked. */
+result es4_enable_profile(struct rq *rq, const void *in, void *out)
+{
+	struct card_case *c = rq->loaded;
+	const struct profile_info *target;
+
+	(void)out;
+	TRY(target_of(rq, in, &target));
+	TRY(check_state(rq->arena, target, PROFILE_DISABLED));
 	TRY(pol2_allow_enable(rq->arena, target, case_enabled(c)));
 	return procedure_start(rq, c, &(const struct procedure_start){ .kind = PROC_ENABLE, .target = target });
+}
+
+result es4_disable_profile(struct rq *rq, const void *in, void *out)
+{
+	struct card_case *c = rq->loaded;
+	const struct profile_info *target;
+
+	(void)out;
+	TRY(target_of(rq, in, &target));
+	TRY(check_state(rq->arena, target, PROFILE_ENABLED));
+	TRY(check_fallback(rq->arena, c, target, true));
+	TRY(pol2_allow_disable(rq->arena, target));
+	return procedure_start(rq, c, &(const struct procedure_start){ .kind = PROC_DISABLE, .target = target });
+}
+
+/* One that is enabled is disabled first (procedures.md 3.8). One whose download is not complete is its SM-DP's. */
+result es4_delete_profile(struct rq *rq, const void *in, void *out)
+{
+	struct card_case *c = rq->loaded;
+	const struct profile_info *target;
+	bool enabled;
+
+	(void)out;
+	TRY(target_of(rq, in, &target));
+	enabled = target->state == PROFILE_ENABLED;
+	if (!enabled)
+		TRY(check_state(rq->arena, target, PROFILE_DISABLED));
+	TRY(check_fallback(rq->arena, c, target, enabled));
+	TRY(pol2_allow_delete(rq->arena, target));
+	return procedure_start(rq, c, &(const struct procedure_start){ .kind = PROC_DELETE, .target = target });
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ES4, group ProfileManagement (SGP.02 5.5; functions.md ES4). */
+#include "common/base/clock.h"
 #include "services/sm-sr/eis_store.h"
-#include "services/sm-sr/smsr.h"
+#include "services/sm-sr/es4_card.h"
+#include "services/sm-sr/procedures.h"
 
 static void queue(struct rq *rq, const void *in)
 {
@@ -35,5 +37,86 @@ result es4_get_eis(struct rq *rq, const void *in, void *out)
 
 	(void)eis_filter(eis, rq->caller->roles & ROLE_OPERATOR ? VIEW_OPERATOR : VIEW_M2M_SP, &rq->caller->oid, NULL, 0);
 	response->eis = eis;
+	return OK;
+}
+
+static void policy_queue(struct rq *rq, const void *in)
+{
+	const struct es4_update_policy_rules_rq *request = in;
+
+	case_queue(rq->db, &request->eid);
+}
+
+static result policy_take(struct rq *rq, const void *in, const struct rows *const *rows, struct relation_facts *facts)
+{
+	const struct es4_update_policy_rules_rq *request = in;
+
+	facts->iccid = &request->iccid;
+	return es4_case_take(rq, &request->eid, rows, facts);
+}
+
+const struct load es4_update_policy_rules_load = { .results = CASE_RESULTS, .queue = policy_queue, .take = policy_take };
+
+static void address_queue(struct rq *rq, const void *in)
+{
+	const struct es4_update_subscription_address_rq *request = in;
+
+	case_queue(rq->db, &request->eid);
+}
+
+static result address_take(struct rq *rq, const void *in, const struct rows *const *rows, struct relation_facts *facts)
+{
+	const struct es4_update_subscription_address_rq *request = in;
+
+	facts->iccid = &request->iccid;
+	return es4_case_take(rq, &request->eid, rows, facts);
+}
+
+const struct load es4_update_subscription_address_load = { .results = CASE_RESULTS, .queue = address_queue, .take = address_take };
+
+static const char *changed_json(struct rq *rq, const struct eid *eid, const struct iccid *iccid, const struct oid *mno)
+{
+	char at[DATETIME_MAX];
+
+	datetime_format(rq->received_us, at);
+	return arena_printf(rq->arena, "{\"eid\":\"%s\",\"iccid\":\"%s\",\"mno\":\"%s\",\"smsr\":\"%s\",\"at\":\"%s\"}", eid->text,
+			    iccid->text, mno->text, rq->rpc->self.text, at);
+}
+
+/* Replaces all rules; none is an explicit "no restriction" (procedures.md 3.10). A command that is under way is judged again by them before
+ * the card gets it; what the card has already is not called back. */
+result es4_update_policy_rules(struct rq *rq, const void *in, void *out)
+{
+	const struct es4_update_policy_rules_rq *request = in;
+	const struct card_case *c = rq->loaded;
+	const struct profile_info *target = case_profile_of_iccid(c, &request->iccid);
+	struct bytes pol2 = pol2_to_bytes(rq->arena, &request->pol2);
+
+	(void)out;
+	if (!target)
+		return failed(rq->arena, CODE_ICCID_UNKNOWN, request->iccid.text, NULL);
+	DB_QUEUE(rq->db, SMSR_PROFILE_POL2, p_text(request->eid.text), p_text(request->iccid.text), p_bytes(pol2.data, pol2.len));
+	rq_event(rq, "profile.pol2_updated", request->eid.text, changed_json(rq, &request->eid, &request->iccid, &target->mno));
+	return OK;
+}
+
+static struct param p_text_or_null(const char *s)
+{
+	return s ? p_text(s) : p_null();
+}
+
+/* Replaces both; absent ones are forgotten. The next SMS to the card goes to the new number (procedures.md 3.22). */
+result es4_update_subscription_address(struct rq *rq, const void *in, void *out)
+{
+	const struct es4_update_subscription_address_rq *request = in;
+	const struct card_case *c = rq->loaded;
+	const struct profile_info *target = case_profile_of_iccid(c, &request->iccid);
+
+	(void)out;
+	if (!target)
+		return failed(rq->arena, CODE_ICCID_UNKNOWN, request->iccid.text, NULL);
+	DB_QUEUE(rq->db, SMSR_PROFILE_ADDRESS, p_text(request->eid.text), p_text(request->iccid.text),
+		 p_text_or_null(request->address.imsi), p_text_or_null(request->address.msisdn));
+	rq_event(rq, "profile.address_updated", request->eid.text, changed_json(rq, &request->eid, &request->iccid, &target->mno));
 	return OK;
 }

@@ -36,16 +36,23 @@ result card_error(struct card_case *c, const char *command, uint16_t sw)
 	return failed(c->a, CODE_CARD_ERROR, c->eid.text, "%s was answered %04X: %s", command, sw, sw_text(sw));
 }
 
-struct procedure *running_enable(const struct card_case *c)
+struct procedure *running_switch(const struct card_case *c)
 {
-	return c->running && c->running->kind == PROC_ENABLE ? c->running : NULL;
+	return c->running && procedure_switches(c->running->kind, c->running->state) ? c->running : NULL;
 }
 
-struct procedure *running_enable_of(const struct card_case *c, const struct aid *isdp)
+struct procedure *running_switch_to(const struct card_case *c, const struct aid *enabled)
 {
-	struct procedure *p = running_enable(c);
+	struct procedure *p = running_switch(c);
 
-	return p && aid_equal(&p->isdp, isdp) ? p : NULL;
+	return p && switch_wants(p, enabled) ? p : NULL;
+}
+
+struct procedure *running_delete(const struct card_case *c)
+{
+	struct procedure *p = c->running;
+
+	return p && (p->state == PROC_DELETE_QUEUED || p->state == PROC_DELETE_SENT) ? p : NULL;
 }
 
 bool command_is_of(const struct card_command *m, const struct procedure *p)
@@ -61,6 +68,13 @@ void commands_done(struct card_case *c, const struct procedure *p)
 	case_withdraw(c, p);
 }
 
+void commands_again(struct card_case *c, const struct procedure *p)
+{
+	for (size_t i = 0; i < c->n_commands; i++)
+		if (c->commands[i].state == COMMAND_FETCHED && command_is_of(&c->commands[i], p))
+			case_command_again(c, &c->commands[i]);
+}
+
 result procedure_may_start(struct arena *a, const struct card_case *c)
 {
 	if (c->busy_holder || c->running)
@@ -68,7 +82,7 @@ result procedure_may_start(struct arena *a, const struct card_case *c)
 	return OK;
 }
 
-static struct procedure *procedure_new(const struct rq *rq, const struct card_case *c, const struct procedure_start *s)
+static struct procedure *procedure_new(const struct card_case *c, const struct procedure_start *s, unsigned validity_s)
 {
 	struct procedure *p = ARENA_NEW(c->a, struct procedure);
 	const struct profile_info *before = case_enabled(c);
@@ -77,13 +91,8 @@ static struct procedure *procedure_new(const struct rq *rq, const struct card_ca
 	uuid_new(id);
 	p->id = id;
 	p->kind = s->kind;
-	p->state = PROC_QUEUED;
-	p->caller = rq->caller->oid;
-	p->caller_roles = rq->caller->roles;
-	p->function = rq->fn->wire;
-	p->fci = rq->claim_key;
-	p->context_id = rq->envelope->context_id ? rq->envelope->context_id : "";
-	p->trace = rq->trace ? rq->trace : "";
+	p->state = procedure_first(s->kind, before && before == s->target);
+	p->function = p->fci = p->context_id = p->trace = "";
 	p->iccids = s->iccids ? s->iccids : "";
 	if (s->target) {
 		p->iccid = s->target->iccid;
@@ -92,7 +101,7 @@ static struct procedure *procedure_new(const struct rq *rq, const struct card_ca
 	if (before)
 		p->before = before->isdp_aid;
 	p->started_at = clock_wall_us();
-	p->deadline = p->started_at + (int64_t)rq->validity_s * 1000000;
+	p->deadline = p->started_at + (int64_t)validity_s * 1000000;
 	return p;
 }
 
@@ -101,28 +110,77 @@ static struct param p_aid(const struct aid *aid)
 	return aid->len ? p_bytes(aid->data, aid->len) : p_null();
 }
 
+/* Its row and its first command. */
+static void begin(struct card_case *c, struct procedure *p, unsigned validity_s)
+{
+	DB_QUEUE(c->db, SMSR_PROCEDURE_START, p_text(c->eid.text), p_text(p->id), p_int(c->a, p->kind), p_text(p->caller.text),
+		 p_int(c->a, p->caller_roles), p_text(p->function), p_text(p->fci), p_text(p->context_id), p_text(p->trace),
+		 p_text(p->iccid.text), p_aid(&p->isdp), p_aid(&p->before), p_text(p->iccids), p_int(c->a, validity_s),
+		 p_int(c->a, p->state));
+	c->running = p;
+	c->busy_holder = p->caller.text;
+	if (p->state == PROC_DELETE_QUEUED)
+		delete_command_add(c, p);
+	else if (p->kind == PROC_AUDIT)
+		status_command_add(c, p);
+	else
+		switch_command_add(c, p);
+}
+
 result procedure_start(struct rq *rq, struct card_case *c, const struct procedure_start *s)
 {
 	struct procedure *p;
 
 	TRY(procedure_may_start(rq->arena, c));
-	p = procedure_new(rq, c, s);
-	DB_QUEUE(c->db, SMSR_PROCEDURE_START, p_text(c->eid.text), p_text(p->id), p_int(c->a, p->kind), p_text(p->caller.text),
-		 p_int(c->a, p->caller_roles), p_text(p->function), p_text(p->fci), p_text(p->context_id), p_text(p->trace),
-		 p_text(p->iccid.text), p_aid(&p->isdp), p_aid(&p->before), p_text(p->iccids), p_int(c->a, rq->validity_s));
-	c->running = p;
-	c->busy_holder = p->caller.text;
-	switch (p->kind) {
-	case PROC_ENABLE:
-		enable_command_add(c, p);
-		break;
-	case PROC_AUDIT:
-		status_command_add(c, p);
-		break;
-	case PROC_KINDS:
-		break;
-	}
+	p = procedure_new(c, s, rq->validity_s);
+	p->caller = rq->caller->oid;
+	p->caller_roles = rq->caller->roles;
+	p->function = rq->fn->wire;
+	p->fci = rq->claim_key;
+	p->context_id = rq->envelope->context_id ? rq->envelope->context_id : "";
+	p->trace = rq->trace ? rq->trace : "";
+	begin(c, p, rq->validity_s);
 	return OK;
+}
+
+/* The first of the list that is still to be deleted; the others leave it. */
+static const struct profile_info *follow_up_target(struct card_case *c)
+{
+	while (*c->auto_delete) {
+		struct iccid iccid;
+		const struct profile_info *p;
+		char *first = arena_strdup(c->a, c->auto_delete);
+
+		first[strcspn(first, " ")] = '\0';
+		if (!iccid_parse(first, &iccid)) { /* damaged: what it meant nobody knows */
+			card_log(c, LOG_WARN, "auto_delete_damaged", "%s", c->auto_delete);
+			case_auto_delete(c, "");
+			break;
+		}
+		p = case_profile_of_iccid(c, &iccid);
+		if (p && p->state == PROFILE_DISABLED && pol2_deletes(p))
+			return p;
+		auto_delete_undue(c, &iccid);
+	}
+	return NULL;
+}
+
+void procedure_follow_up(struct card_case *c)
+{
+	const struct profile_info *target;
+	struct procedure *p;
+
+	if (c->running || c->busy_holder)
+		return;
+	target = follow_up_target(c);
+	if (!target)
+		return;
+	p = procedure_new(c, &(const struct procedure_start){ .kind = PROC_AUTO_DELETE, .target = target },
+			  (unsigned)c->smsr->config->auto_delete_s);
+	p->caller = c->rpc->self;
+	p->caller_roles = ROLE_SM_SR;
+	begin(c, p, (unsigned)c->smsr->config->auto_delete_s);
+	card_log(c, LOG_INFO, "auto_delete", "POL2 wants profile %s deleted", target->iccid.text);
 }
 
 bool procedure_step(struct card_case *c, enum procedure_event event)
@@ -172,7 +230,11 @@ void procedure_answered(struct card_case *c, const struct card_command *m, const
 	}
 	switch (m->kind) {
 	case COMMAND_ENABLE:
-		enable_answered(c, m, answer);
+	case COMMAND_DISABLE:
+		switch_answered(c, m, answer);
+		break;
+	case COMMAND_DELETE:
+		delete_answered(c, m, answer);
 		break;
 	case COMMAND_STATUS:
 		status_answered(c, m, answer);
@@ -198,15 +260,18 @@ void procedure_unanswerable(struct card_case *c, const struct card_command *m, c
 	/* An unconfirmed notification comes again, or the procedure expires (C9). */
 	if (m->kind == COMMAND_CONFIRM || !command_is_of(m, c->running) || !procedure_step(c, PEV_REFUSED))
 		return;
-	/* The card may have executed it all the same: unconfirmed it goes back, and the answer stays true. */
-	if (m->kind == COMMAND_ENABLE)
-		case_expired_aid(c, &c->running->isdp);
+	/* The card may have executed it all the same: unconfirmed it goes back from a switch, and the answer stays true. Of a DELETE an
+	 * audit tells. */
+	if (m->kind == COMMAND_ENABLE || m->kind == COMMAND_DISABLE)
+		case_expired_aid(c, switch_goal(c, c->running));
+	else if (m->kind == COMMAND_DELETE)
+		audit_wake(c);
 	procedure_end(c, failed(c->a, CODE_CARD_ERROR, c->eid.text, "%s", why), NO_DATA);
 }
 
 static bool confirms_running(const struct card_case *c, const struct card_command *m)
 {
-	return m->kind == COMMAND_CONFIRM && m->kept.len && running_enable(c) && c->running->state == PROC_CONFIRMING;
+	return m->kind == COMMAND_CONFIRM && m->kept.len && running_switch(c) && c->running->state == PROC_CONFIRMING;
 }
 
 /* The command waits again, so that the card is woken; whether it is sent, the audit that comes first decides (C3). */
@@ -215,7 +280,7 @@ void procedure_lost(struct card_case *c, struct card_command *m)
 	bool ours = command_is_of(m, c->running);
 
 	card_uncertain(c, "a session ended with a command unanswered");
-	if (ours && m->kind == COMMAND_ENABLE) {
+	if (ours && (m->kind == COMMAND_ENABLE || m->kind == COMMAND_DISABLE || m->kind == COMMAND_DELETE)) {
 		case_command_again(c, m);
 		(void)procedure_step(c, PEV_LOST);
 		return;
@@ -245,19 +310,37 @@ static result expired(struct arena *a, enum code code)
 	return r;
 }
 
+bool procedure_may_send(struct card_case *c, const struct card_command *m)
+{
+	const struct procedure *p = c->running;
+	const struct profile_info *target;
+	result r;
+
+	if (m->kind == COMMAND_STATUS || m->kind == COMMAND_CONFIRM || !command_is_of(m, p))
+		return true;
+	target = case_profile_of_aid(c, &p->isdp);
+	if (!target) /* the card says what it misses */
+		return true;
+	r = m->kind == COMMAND_DELETE ? delete_allowed(c, p, target) : switch_allowed(c, p, target);
+	if (r == OK || !procedure_step(c, PEV_REFUSED))
+		return true;
+	procedure_end(c, r, NO_DATA);
+	return false;
+}
+
 void procedure_expire(struct card_case *c)
 {
 	const struct procedure *p = c->running;
-	bool taken = p && p->state != PROC_QUEUED, confirmed = p && p->state == PROC_CONFIRMING;
+	bool taken = p && !procedure_untouched(p->state), confirmed = p && p->state == PROC_CONFIRMING;
 
 	if (!p || !procedure_step(c, PEV_EXPIRED))
 		return;
 	/* What the card does from now on is not confirmed: it goes back by itself. But what was confirmed in time stays, and owners
 	 * hear of it when it is known. */
-	if (p->kind == PROC_ENABLE && taken && !confirmed)
-		case_expired_aid(c, &p->isdp);
+	if (taken && !confirmed && running_switch(c))
+		case_expired_aid(c, switch_goal(c, p));
 	if (confirmed)
-		enable_outlived(c);
+		switch_outlived(c);
 	if (case_fetched(c))
 		card_uncertain(c, "the validity period ended with a command unanswered");
 	procedure_end(c, expired(c->a, taken ? CODE_NO_RESPONSE : CODE_TIME_EXPIRED), NO_DATA);

@@ -95,13 +95,13 @@ static struct card_resources resources_of(struct card_case *c, const struct scri
 	return r;
 }
 
-/* Owners learn of a change that nobody asked for. What an enable does is told when it ends; of one that expired the card is expected to
+/* Owners learn of a change that nobody asked for. What a switch does is told when it ends; of one that expired the card is expected to
  * go back. */
 static void tell_found(struct card_case *c, const struct profile_info *was)
 {
 	const struct profile_info *is = case_enabled(c);
 
-	if (!is || running_enable_of(c, &is->isdp_aid) || (was && aid_equal(&was->isdp_aid, &is->isdp_aid)))
+	if (!is || running_switch_to(c, &is->isdp_aid) || (was && aid_equal(&was->isdp_aid, &is->isdp_aid)))
 		return;
 	if (c->expired_aid.len && aid_equal(&c->expired_aid, &is->isdp_aid))
 		return;
@@ -119,7 +119,9 @@ static void status_complete(struct card_case *c, const struct isdp_status *list,
 		case_uncertain(c, false);
 	tell_found(c, was);
 	status_served(c);
-	enable_audited(c, list, n);
+	delete_noticed(c);
+	delete_audited(c);
+	switch_audited(c, list, n);
 	if (c->running && c->running->kind == PROC_AUDIT && procedure_step(c, PEV_ACCEPTED)) {
 		commands_done(c, c->running);
 		procedure_end(c, OK, NO_DATA);

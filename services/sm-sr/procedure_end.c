@@ -108,10 +108,10 @@ static void ended_log(const struct card_case *c, const struct procedure *p, resu
 	log_end(&l);
 }
 
-static void ended_record(struct card_case *c, const struct procedure *p, const struct function *fn, result outcome)
+static void ended_record(struct card_case *c, const struct procedure *p, uint16_t audit_code, result outcome)
 {
-	if (fn->audit_code)
-		audit_trail_add(c, &(const struct audit_note){ .operation = fn->audit_code,
+	if (audit_code)
+		audit_trail_add(c, &(const struct audit_note){ .operation = audit_code,
 							       .requester = &p->caller,
 							       .has_status = true,
 							       .outcome = outcome,
@@ -127,10 +127,15 @@ void procedure_end(struct card_case *c, result outcome, struct bytes response_da
 	if (!p)
 		return;
 	case_withdraw(c, p);
-	if (fn) { /* else: a row that a newer release wrote; its caller asks again */
+	if (p->kind == PROC_AUTO_DELETE) {
+		ended_record(c, p, function_by_id(FN_ES4_DeleteProfile)->audit_code, outcome);
+		/* What the card or a rule refused is not tried for ever. */
+		if (!outcome || outcome->status != STATUS_EXPIRED)
+			auto_delete_undue(c, &p->iccid);
+	} else if (fn) { /* else: a row that a newer release wrote; its caller asks again */
 		const struct deferred_call call = { p->caller.text, p->function, p->fci };
 
-		ended_record(c, p, fn, outcome);
+		ended_record(c, p, fn->audit_code, outcome);
 		deferred_end(c->db, c->a, &call, answer_of(c, p, fn, outcome, response_data));
 	}
 	DB_QUEUE(c->db, SMSR_PROCEDURE_END, p_text(c->eid.text), p_text(p->id), p_int(c->a, p->state), p_int(c->a, PROC_ENDED),
@@ -179,7 +184,7 @@ void tell_profile_change(struct card_case *c, const struct profile_info *disable
 	int64_t now = clock_wall_us();
 
 	if (!requester)
-		enable_told(c, enabled);
+		switch_told(c, enabled);
 	if (disabled) {
 		tell_bus(c, "profile.disabled", disabled);
 		if (!requester || !oid_equal(requester, &disabled->mno))
@@ -190,4 +195,11 @@ void tell_profile_change(struct card_case *c, const struct profile_info *disable
 		if (!requester || !oid_equal(requester, &enabled->mno))
 			tell_owner(c, FN_ES4_HandleProfileEnabledNotification, enabled, now);
 	}
+}
+
+void tell_deleted(struct card_case *c, const struct profile_info *deleted, const struct oid *requester)
+{
+	tell_bus(c, "profile.deleted", deleted);
+	if (!requester || !oid_equal(requester, &deleted->mno))
+		tell_owner(c, FN_ES4_HandleProfileDeletedNotification, deleted, clock_wall_us());
 }

@@ -9,13 +9,19 @@
 /* procedure.c */
 /* 1.2/4.4 when somebody commands the card. */
 result procedure_may_start(struct arena *a, const struct card_case *c);
-/* The running procedure when it enables a profile, else NULL. */
-struct procedure *running_enable(const struct card_case *c);
-/* That procedure when it enables this ISD-P, else NULL. */
-struct procedure *running_enable_of(const struct card_case *c, const struct aid *isdp);
+/* The running procedure while it has the card change its profile (enable, disable, the first half of a delete), else NULL. */
+struct procedure *running_switch(const struct card_case *c);
+/* That procedure when it wants this ISD-P enabled, else NULL. */
+struct procedure *running_switch_to(const struct card_case *c, const struct aid *enabled);
+/* The running procedure while it has a profile deleted, else NULL. */
+struct procedure *running_delete(const struct card_case *c);
 bool command_is_of(const struct card_command *m, const struct procedure *p);
 /* The card did what p wants, however that became known: none of its commands is sent or awaited any more. */
 void commands_done(struct card_case *c, const struct procedure *p);
+/* The card did not execute it: what it has of p is to be sent again. */
+void commands_again(struct card_case *c, const struct procedure *p);
+/* As the card said it: data and status word. */
+struct bytes raw_answer(struct arena *a, const struct script_result *r);
 /* Sets the flag and says why, unless it is set already. */
 void card_uncertain(struct card_case *c, const char *why);
 void card_log(const struct card_case *c, enum log_level level, const char *event, const char *fmt, ...) PRINTF(4, 5);
@@ -23,21 +29,40 @@ void card_log(const struct card_case *c, enum log_level level, const char *event
 result card_error(struct card_case *c, const char *command, uint16_t sw);
 extern const struct bytes NO_DATA;
 
-/* procedure_enable.c */
-void enable_command_add(struct card_case *c, const struct procedure *p);
-void enable_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer);
-/* The card answered the confirmation of its 02 for the running enable. */
-void enable_succeeded(struct card_case *c);
-/* The card is on another profile than the running enable wants: ends it when it was on its way there. */
-void enable_failed(struct card_case *c, enum procedure_event event, const char *why);
+/* procedure_switch.c */
+void switch_command_add(struct card_case *c, const struct procedure *p);
+/* Success of p: this ISD-P is enabled. A disable wants any but its own. */
+bool switch_wants(const struct procedure *p, const struct aid *enabled);
+/* Which one the EIS expects then; NULL: none that it knows. */
+const struct aid *switch_goal(const struct card_case *c, const struct procedure *p);
+void switch_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer);
+/* POL2 may have changed since it was queued, and so may the enabled profile. */
+result switch_allowed(struct card_case *c, const struct procedure *p, const struct profile_info *target);
+/* The card answered the confirmation of its 02 for the running switch. */
+void switch_succeeded(struct card_case *c, const struct aid *enabled);
+/* The card is on another profile than the running switch wants: ends it when it was on its way there. */
+void switch_failed(struct card_case *c, enum procedure_event event, const char *why);
 /* It expires while its confirmation is not answered. */
-void enable_outlived(struct card_case *c);
-/* A complete list of an uncertain card says what became of the running enable. */
-void enable_audited(struct card_case *c, const struct isdp_status *list, size_t n);
+void switch_outlived(struct card_case *c);
+/* A complete list of an uncertain card says what became of the running switch. */
+void switch_audited(struct card_case *c, const struct isdp_status *list, size_t n);
 /* The profile that owners were last told is enabled; NULL: none. */
 const struct profile_info *last_told(const struct card_case *c);
-/* Owners were told of another one while an enable runs: kept with it. */
-void enable_told(struct card_case *c, const struct profile_info *enabled);
+/* Owners were told of another one while a switch runs: kept with it. */
+void switch_told(struct card_case *c, const struct profile_info *enabled);
+
+/* procedure_delete.c */
+void delete_command_add(struct card_case *c, const struct procedure *p);
+void delete_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer);
+result delete_allowed(struct card_case *c, const struct procedure *p, const struct profile_info *target);
+/* The EIS follows the card, profiles may have gone from it: their owners are told, and a procedure that wanted it has succeeded. */
+void delete_noticed(struct card_case *c);
+/* A complete list of an uncertain card has its profile still: DELETE again. */
+void delete_audited(struct card_case *c);
+/* disabled is no longer enabled, and that was asked for: POL2 may want it deleted (procedures.md 3.7). */
+void auto_delete_due(struct card_case *c, const struct profile_info *disabled);
+/* This one is not to be deleted any more. */
+void auto_delete_undue(struct card_case *c, const struct iccid *iccid);
 
 /* procedure_audit.c */
 /* The engine's own GET STATUS, so that an uncertain card is woken that nothing else would wake. */

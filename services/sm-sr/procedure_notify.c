@@ -3,20 +3,20 @@
  * confirmation. */
 #include "services/sm-sr/procedure_internal.h"
 
-/* It says that the card is through with the running enable's command, whatever came of it. */
+/* It says that the card is through with the running switch's command, whatever came of it. */
 static bool ends_command(const struct card_case *c, const struct notification *n)
 {
-	const struct procedure *p = running_enable(c);
+	const struct procedure *p = running_switch(c);
 
 	if (!p || p->state == PROC_QUEUED)
 		return false;
 	return n->type == NOTE_ROLLED_BACK || n->type == NOTE_FALL_BACK;
 }
 
-/* The running enable that this notification answers, else NULL. */
+/* The running switch that this notification answers, else NULL. */
 static struct procedure *awaiting(const struct card_case *c, const struct notification *n)
 {
-	return n->type == NOTE_CHANGE_OK ? running_enable_of(c, &n->aid) : NULL;
+	return n->type == NOTE_CHANGE_OK ? running_switch_to(c, &n->aid) : NULL;
 }
 
 /* A change that came too late is not confirmed: the card then goes back by itself, and says so with 03. */
@@ -112,14 +112,15 @@ static bool is_enabled(const struct card_case *c, const struct aid *aid)
 	return enabled && aid_equal(&enabled->isdp_aid, aid);
 }
 
-/* The awaited one ends the enable with success, also when that was called for while this was confirmed (C3). */
+/* The awaited one ends the switch with success, also when that was called for while this was confirmed (C3). */
 static void changed(struct card_case *c, const struct notification *n)
 {
+	const struct profile_info *was = last_told(c);
 	struct procedure *p = awaiting(c, n);
 
 	if (p && (p->state == PROC_CONFIRMING || procedure_step(c, PEV_NOTIFIED))) {
 		commands_done(c, p);
-		enable_succeeded(c);
+		switch_succeeded(c, &n->aid);
 		return;
 	}
 	if (c->expired_aid.len) /* it was confirmed in time, or the card has gone elsewhere */
@@ -127,7 +128,9 @@ static void changed(struct card_case *c, const struct notification *n)
 	if (is_enabled(c, &n->aid))
 		return;
 	follow(c, &n->aid, true);
-	enable_failed(c, PEV_OTHER_PROFILE, "the eUICC enabled another profile instead");
+	if (was && is_enabled(c, &n->aid) && !aid_equal(&was->isdp_aid, &n->aid)) /* what was asked for too long ago has come about */
+		auto_delete_due(c, was);
+	switch_failed(c, PEV_OTHER_PROFILE, "the eUICC enabled another profile instead");
 }
 
 static void rolled_back(struct card_case *c, const struct notification *n)
@@ -138,7 +141,7 @@ static void rolled_back(struct card_case *c, const struct notification *n)
 	if (c->expired_aid.len)
 		case_expired_aid(c, NULL);
 	follow(c, &n->aid, tell);
-	enable_failed(c, PEV_ROLLED_BACK, "the eUICC could not attach with the profile and went back to the one before");
+	switch_failed(c, PEV_ROLLED_BACK, "the eUICC could not attach with the profile and went back to the one before");
 }
 
 static void fell_back(struct card_case *c, const struct notification *n)
@@ -146,13 +149,13 @@ static void fell_back(struct card_case *c, const struct notification *n)
 	if (c->expired_aid.len)
 		case_expired_aid(c, NULL);
 	follow(c, &n->aid, true);
-	enable_failed(c, PEV_OTHER_PROFILE, "the eUICC lost its connection and fell back to another profile");
+	switch_failed(c, PEV_OTHER_PROFILE, "the eUICC lost its connection and fell back to another profile");
 }
 
 /* Nothing changed by it: when the EIS says otherwise, it was wrong. In the midst of a change the card is asked. */
 static void attached(struct card_case *c, const struct notification *n)
 {
-	const struct procedure *p = running_enable(c);
+	const struct procedure *p = running_switch(c);
 
 	if (is_enabled(c, &n->aid))
 		return;
@@ -187,9 +190,10 @@ static void effects(struct card_case *c, const struct notification *n)
 /* The audit showed the change, and the card knows nothing to confirm: the answer to an earlier confirmation was lost. */
 static bool was_confirmed(const struct card_case *c)
 {
-	const struct procedure *p = running_enable(c);
+	const struct procedure *p = running_switch(c);
+	const struct profile_info *is = case_enabled(c);
 
-	return p && p->state == PROC_CONFIRMING && is_enabled(c, &p->isdp);
+	return p && p->state == PROC_CONFIRMING && is && switch_wants(p, &is->isdp_aid);
 }
 
 void confirm_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer)
@@ -215,4 +219,5 @@ void confirm_answered(struct card_case *c, const struct card_command *m, const s
 		card_uncertain(c, "the answer to a confirmation is broken");
 	else if (n_deleted)
 		eis_deleted(c, deleted, n_deleted);
+	delete_noticed(c);
 }

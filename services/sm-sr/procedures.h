@@ -11,7 +11,7 @@
  * here: 1.2/4.4. *out: its id. */
 struct procedure_start {
 	enum procedure_kind kind;
-	const struct profile_info *target; /* enable; NULL else */
+	const struct profile_info *target; /* enable, disable, delete; NULL else */
 	const char *iccids;                /* audit */
 };
 result procedure_start(struct rq *rq, struct card_case *c, const struct procedure_start *s);
@@ -40,6 +40,9 @@ struct card_command *procedure_audit_now(struct card_case *c);
  * ended, and m with it. */
 bool procedure_may_send(struct card_case *c, const struct card_command *m);
 
+/* At the end of a step: when nothing runs and POL2 wants a profile deleted, that is begun (C1: before anybody else may). */
+void procedure_follow_up(struct card_case *c);
+
 /* The sweeper: the running procedure's deadline has passed. EXPIRED 1.6/5.3, or 5.4 when the card took the command (A6). */
 void procedure_expire(struct card_case *c);
 
@@ -49,9 +52,16 @@ void procedure_end(struct card_case *c, result outcome, struct bytes response_da
 /* Tells owners (HandleProfileDisabled/EnabledNotification) and the bus that the enabled profile is another one; requester is not told (NULL: all are). */
 void tell_profile_change(struct card_case *c, const struct profile_info *disabled, const struct profile_info *enabled, const struct oid *requester);
 
-/* es4_platform_management.c, es4_audit.c */
-extern const struct load es4_enable_profile_load, es4_audit_eis_load;
+/* Tells the profile's owner and the bus that it was deleted; requester as above. */
+void tell_deleted(struct card_case *c, const struct profile_info *deleted, const struct oid *requester);
+
+/* es4_platform_management.c, es4_audit.c, es4_profile_management.c (SGP.02 5.5) */
+extern const struct load es4_profile_load, es4_audit_eis_load, es4_update_policy_rules_load, es4_update_subscription_address_load;
 result es4_enable_profile(struct rq *rq, const void *in, void *out);
+result es4_disable_profile(struct rq *rq, const void *in, void *out);
+result es4_delete_profile(struct rq *rq, const void *in, void *out);
+result es4_update_policy_rules(struct rq *rq, const void *in, void *out);
+result es4_update_subscription_address(struct rq *rq, const void *in, void *out);
 result es4_audit_eis(struct rq *rq, const void *in, void *out);
 void es4_procedure_committed(struct rq *rq);
 

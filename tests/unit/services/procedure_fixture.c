@@ -50,7 +50,7 @@ static const struct statement own[] = {
 		    " (select string_agg(kind, ' ' order by kind) from outbox where lane = 'bus'),"
 		    " s.uncertain, s.expired_aid is not null, (select count(*) from card_command where eid = $1 and state < 2),"
 		    " (select count(*) from eid_busy), (select count(*) from profile where eid = $1),"
-		    " (select coalesce(max(times), 0) from card_notification) from eis_state s where eid = $1" },
+		    " (select coalesce(max(times), 0) from card_notification), s.auto_delete from eis_state s where eid = $1" },
 };
 
 /* The other lanes are not here. */
@@ -112,6 +112,7 @@ struct stage *stage_make(void)
 	s->a = arena_new();
 	store_make(s);
 	s->config.card_net_ms = 3000;
+	s->config.auto_delete_s = 720;
 	s->smsr.config = &s->config;
 	s->rpc.replica = "one";
 	cr_assert(oid_parse("1.2.9", &s->rpc.self));
@@ -245,7 +246,21 @@ result ask_enable(struct stage *s, enum profile_at who)
 {
 	const struct es4_profile_rq in = { .eid = s->eid, .iccid = s->iccid[who] };
 
-	return ask(s, who, FN_ES4_EnableProfile, &es4_enable_profile_load, es4_enable_profile, arena_memdup(s->a, &in, sizeof(in)));
+	return ask(s, who, FN_ES4_EnableProfile, &es4_profile_load, es4_enable_profile, arena_memdup(s->a, &in, sizeof(in)));
+}
+
+result ask_disable(struct stage *s, enum profile_at who)
+{
+	const struct es4_profile_rq in = { .eid = s->eid, .iccid = s->iccid[who] };
+
+	return ask(s, who, FN_ES4_DisableProfile, &es4_profile_load, es4_disable_profile, arena_memdup(s->a, &in, sizeof(in)));
+}
+
+result ask_delete(struct stage *s, enum profile_at who)
+{
+	const struct es4_profile_rq in = { .eid = s->eid, .iccid = s->iccid[who] };
+
+	return ask(s, who, FN_ES4_DeleteProfile, &es4_profile_load, es4_delete_profile, arena_memdup(s->a, &in, sizeof(in)));
 }
 
 result ask_audit(struct stage *s, enum profile_at who)
@@ -287,6 +302,18 @@ enum command_kind card_fetch(struct stage *s)
 	return m->kind;
 }
 
+bool card_may_fetch(struct stage *s)
+{
+	struct card_case *c = take(s);
+	const struct card_command *m = case_next(c);
+	bool may;
+
+	cr_assert_not_null(m, "nothing is queued");
+	may = procedure_may_send(c, m);
+	commit(s);
+	return may;
+}
+
 void card_answer(struct stage *s, size_t n, const char *const *data, const uint16_t *sw)
 {
 	struct card_case *c = take(s);
@@ -304,6 +331,7 @@ void card_answer(struct stage *s, size_t n, const char *const *data, const uint1
 	}
 	case_command_answered(c, m);
 	procedure_answered(c, m, answer);
+	procedure_follow_up(c);
 	commit(s);
 }
 
@@ -356,7 +384,8 @@ struct look look(struct stage *s)
 			   .open_commands = row_int(r, 0, 8),
 			   .busy = row_int(r, 0, 9),
 			   .profiles = row_int(r, 0, 10),
-			   .times = row_int(r, 0, 11) };
+			   .times = row_int(r, 0, 11),
+			   .auto_delete = TEXT(12) };
 #undef TEXT
 	return l;
 }

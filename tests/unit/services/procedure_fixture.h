@@ -47,11 +47,15 @@ void set_pol2(struct stage *s, enum profile_at p, struct bytes pol2);
 
 /* The operator of `who` asks; the handler's result. */
 result ask_enable(struct stage *s, enum profile_at who);
+result ask_disable(struct stage *s, enum profile_at who);
+result ask_delete(struct stage *s, enum profile_at who);
 result ask_audit(struct stage *s, enum profile_at who);
 /* A new session: what it had before and has not answered is lost. */
 void card_session(struct stage *s);
 /* The next command, fetched; its kind. Fails the test when there is none. */
 enum command_kind card_fetch(struct stage *s);
+/* May what is queued be sent to the card still? When not, its procedure has ended. */
+bool card_may_fetch(struct stage *s);
 /* The answer to what is fetched: data in hex and a status word per command. */
 void card_answer(struct stage *s, size_t n, const char *const *data, const uint16_t *sw);
 void card_answer1(struct stage *s, const char *data, uint16_t sw);
@@ -70,6 +74,7 @@ struct look {
 	const char *events;  /* names */
 	bool uncertain, expired_aid;
 	int64_t open_commands, busy, profiles, times;
+	const char *auto_delete; /* ICCIDs */
 };
 struct look look(struct stage *s);
 

@@ -6,15 +6,21 @@
 
 /* Rows: states; columns: events as in enum procedure_event, fetched to expired; letters: the state it leads to, '-': cannot
  * happen. */
-static const char letters[] = "QSTCE";
+static const char letters[] = "QSTCEds";
+#define NEVER "-----------"
 static const char *const expected[PROC_KINDS][PROC_STATES] = {
 	/*               F A R N C r o L n D X */
 	[PROC_ENABLE] = { "S-EC-----TE", /* queued */
 			  "-TEC-EESQTE", /* sent */
 			  "---C-EE-TTE", /* taken */
 			  "---CEEECCCE", /* confirming */
-			  "-----------" /* ended */ },
-	[PROC_AUDIT] = { "SE--------E", "-EE----Q--E", "-----------", "-----------", "-----------" },
+			  NEVER, NEVER, NEVER },
+	[PROC_DISABLE] = { "S-EC-----TE", "-TEC-EESQTE", "---C-EE-TTE", "---CEEECCCE", NEVER, NEVER, NEVER },
+	[PROC_DELETE] = { "S-EC-----TE", "-TEC-EESQTE", "---C-EE-TTE", "---CdEECCCE", NEVER,
+			  "s-E------EE", /* delete queued */
+			  "-EE----sdEE" /* delete sent */ },
+	[PROC_AUTO_DELETE] = { NEVER, NEVER, NEVER, NEVER, NEVER, "s-E------EE", "-EE----sdEE" },
+	[PROC_AUDIT] = { "SE--------E", "-EE----Q--E", NEVER, NEVER, NEVER, NEVER, NEVER },
 };
 
 Test(procedure, tables_are_as_written_out)
@@ -49,26 +55,41 @@ static void reach(enum procedure_kind kind, enum procedure_state from, bool seen
 	}
 }
 
-/* No procedure can last for ever, none lives after its end, and each state of the enable is used. */
+/* No procedure can last for ever, none lives after its end, and each state is used. */
 Test(procedure, time_ends_each_state_and_the_end_is_final)
 {
+	bool used[PROC_STATES] = { false };
+
 	for (int k = 0; k < PROC_KINDS; k++) {
 		bool seen[PROC_STATES] = { false };
 
-		reach((enum procedure_kind)k, PROC_QUEUED, seen);
+		reach((enum procedure_kind)k, procedure_first((enum procedure_kind)k, true), seen);
+		reach((enum procedure_kind)k, procedure_first((enum procedure_kind)k, false), seen);
 		cr_expect(seen[PROC_ENDED]);
-		for (int s = 0; s < PROC_ENDED; s++) {
-			cr_expect(seen[s] || k != PROC_ENABLE, "%d is never reached", s);
-			if (seen[s])
+		for (int s = 0; s < PROC_STATES; s++) {
+			used[s] |= seen[s];
+			if (seen[s] && s != PROC_ENDED)
 				cr_expect_eq(procedure_next((enum procedure_kind)k, (enum procedure_state)s, PEV_EXPIRED),
 					     PROC_ENDED);
 		}
 		for (int e = 0; e < PEV_EVENTS; e++)
 			cr_expect_eq(procedure_next((enum procedure_kind)k, PROC_ENDED, (enum procedure_event)e), PROC_STATES);
 	}
+	for (int s = 0; s < PROC_STATES; s++)
+		cr_expect(used[s], "%d is never reached", s);
 	cr_expect_eq(procedure_next(PROC_ENABLE, PROC_STATES, PEV_EXPIRED), PROC_STATES);
 	cr_expect_eq(procedure_next(PROC_ENABLE, PROC_QUEUED, PEV_EVENTS), PROC_STATES);
 	cr_expect_eq(procedure_next(PROC_KINDS, PROC_QUEUED, PEV_EXPIRED), PROC_STATES);
+}
+
+Test(procedure, a_delete_disables_first_what_is_enabled)
+{
+	cr_expect_eq(procedure_first(PROC_DELETE, true), PROC_QUEUED);
+	cr_expect_eq(procedure_first(PROC_DELETE, false), PROC_DELETE_QUEUED);
+	cr_expect_eq(procedure_first(PROC_ENABLE, false), PROC_QUEUED);
+	cr_expect(procedure_switches(PROC_DELETE, PROC_CONFIRMING) && !procedure_switches(PROC_DELETE, PROC_DELETE_QUEUED));
+	cr_expect(!procedure_switches(PROC_AUDIT, PROC_QUEUED) && !procedure_switches(PROC_ENABLE, PROC_ENDED));
+	cr_expect(procedure_untouched(PROC_DELETE_QUEUED) && !procedure_untouched(PROC_DELETE_SENT));
 }
 
 Test(procedure, all_names_are_told)
@@ -151,4 +172,31 @@ Test(pol2, has_compares_action_and_qualification)
 	cr_expect(!pol2_has(&some, POL2_DISABLE, POL2_NOT_ALLOWED));
 	cr_expect(!pol2_has(&some, POL2_DELETE, POL2_AUTO_DELETE));
 	cr_expect(!pol2_has(&none, POL2_DISABLE, POL2_AUTO_DELETE));
+}
+
+Test(pol2, says_what_may_be_disabled_and_deleted)
+{
+	static const struct pol2_rule no_disable = { POL2_PROFILE, POL2_DISABLE, POL2_NOT_ALLOWED };
+	static const struct pol2_rule no_delete = { POL2_PROFILE, POL2_DELETE, POL2_NOT_ALLOWED };
+	static const struct pol2_rule deletes = { POL2_PROFILE, POL2_DISABLE, POL2_AUTO_DELETE };
+	static const struct {
+		struct pol2_rule rule;
+		bool disable, delete_enabled, delete_disabled, auto_delete;
+	} rows[] = { { no_disable, false, false, true, false }, { no_delete, true, false, false, false }, { deletes, true, true, true, true } };
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct pol2_rule rule = rows[i].rule;
+		struct profile_info p = { .pol2 = { &rule, 1 }, .state = PROFILE_ENABLED };
+		result r = pol2_allow_disable(a, &p);
+
+		cr_expect_eq(r == OK, rows[i].disable);
+		cr_expect(r == OK || r->code == CODE_POL2_REFUSES);
+		cr_expect_eq(pol2_allow_delete(a, &p) == OK, rows[i].delete_enabled);
+		p.state = PROFILE_DISABLED;
+		cr_expect_eq(pol2_allow_delete(a, &p) == OK, rows[i].delete_disabled);
+		cr_expect_eq(pol2_deletes(&p), rows[i].auto_delete);
+		p.fallback = true; /* R3 means nothing for its holder */
+		cr_expect_not(pol2_deletes(&p));
+	}
 }
