@@ -77,6 +77,8 @@ unsigned config_check(const char *prefix, const struct config_common *config, st
 	check_range(&c, "NORTHBOUND_THREADS", config->northbound_threads, 1, 256);
 	check_range(&c, "WORKERS", config->workers, 1, 64);
 	check_range(&c, "OUTBOX_IN_FLIGHT", config->outbox_in_flight, 1, 65536);
+	check_range(&c, "NOTIFY_GIVE_UP_S", config->notify_give_up_s, 1, 31536000);
+	check_range(&c, "CALLBACK_SPARE_S", config->callback_spare_s, 1, 31536000);
 	check_range(&c, "CONNECTIONS", config->connections, 1, 1000000);
 	check_range(&c, "JOURNAL_MIB", config->journal_mib, 1, 4095);
 	check_range(&c, "REQUEST_S", config->request_s, 1, 3600);

@@ -192,6 +192,8 @@ int role_open(struct process *p, char error[ERROR_MAX])
 	rpc->replica = config->replica;
 	rpc->rate_per_s = config->rate;
 	rpc->peer_pause_ms = config->peer_pause_ms;
+	rpc->callback_spare_s = config->callback_spare_s;
+	rpc->notify_give_up_s = config->notify_give_up_s;
 	return spec->open ? spec->open(&p->app, &rpc->role_state, error) : 0;
 }
 

@@ -5,8 +5,6 @@
 #include "common/rpc/reply_to.h"
 #include "common/rpc/run.h"
 
-enum { CALLBACK_SPARE_S = 86400 }; /* how long after its deadline an answer is still tried */
-
 static result reply_to_refused(struct run *r, const char *why)
 {
 	return failed(r->rq.arena, CODE_PARAM_INVALID, "ReplyTo", "ReplyTo: %s", why);
@@ -63,7 +61,7 @@ result later_keep(struct run *r)
 {
 	struct rq *rq = &r->rq;
 	char *id = arena_alloc(rq->arena, UUID_TEXT);
-	int64_t keep_s = (int64_t)rq->validity_s + CALLBACK_SPARE_S;
+	int64_t keep_s = (int64_t)rq->validity_s + rq->rpc->callback_spare_s;
 
 	if (!r->callback) {
 		TRY(place_take(r));
@@ -102,7 +100,7 @@ void later_send(struct run *r, struct bytes answer)
 					  .body = answer,
 					  .address = r->envelope.reply_to,
 					  .relates_to = r->envelope.message_id,
-					  .give_up_at = rq->received_us + ((int64_t)rq->validity_s + CALLBACK_SPARE_S) * 1000000 };
+					  .give_up_s = (int64_t)rq->validity_s + rq->rpc->callback_spare_s };
 
 	outbox_send(rq->db, rq->arena, &m);
 	rq->outbox = true;

@@ -24,7 +24,7 @@ static void row_add(struct db *db, struct arena *a, const char *lane, const char
 #define TEXT(s) p_text((s) ? arena_strdup(a, (s)) : "")
 	DB_QUEUE(db, RPC_OUTBOX_ADD, p_text(lane), TEXT(m->eid), p_text(kind), TEXT(dedup), TEXT(m->ref), TEXT(m->context_id),
 		 TEXT(m->trace), p_bytes(arena_memdup(a, payload.data, payload.len), payload.len),
-		 m->give_up_at ? p_time(a, m->give_up_at) : p_null(), TEXT(m->address), TEXT(m->relates_to),
+		 m->give_up_s ? p_int(a, m->give_up_s) : p_null(), TEXT(m->address), TEXT(m->relates_to),
 		 TEXT(m->transaction_id), TEXT(message_id), p_bool(m->wants_callback),
 		 p_int(a, m->timeout_s ? m->timeout_s : CALL_S));
 #undef TEXT
@@ -65,10 +65,10 @@ void outbox_send(struct db *db, struct arena *a, const struct outbox_message *m)
 }
 
 void outbox_request(struct db *db, struct arena *a, const struct function *fn, const struct oid *to, const char *eid, const void *in,
-		    const char *ref, const char *context_id, int64_t give_up_at)
+		    const char *ref, const char *context_id, int64_t give_up_s)
 {
 	const struct outbox_message m = { .fn = fn, .to = to, .eid = eid, .ref = ref, .context_id = context_id, .in = in,
-					  .give_up_at = give_up_at };
+					  .give_up_s = give_up_s };
 
 	outbox_send(db, a, &m);
 }

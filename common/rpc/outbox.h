@@ -16,9 +16,9 @@ void outbox_event(struct db *db, struct arena *a, const char *event, const char 
 
 /* Queues a SOAP request to entity `to` on interface fn->iface. in: the function's request struct, its FCI already fixed in a row (A1).
  * body and addressing are encoded now; MessageID and time stamps are made per attempt. ref: the role's own key of what waits for the
- * answer (a card's EID, a submission's id), handed back to `answered`. give_up_at: wall microseconds, 0: never (ES1). */
+ * answer (a card's EID, a submission's id), handed back to `answered`. give_up_s: as below. */
 void outbox_request(struct db *db, struct arena *a, const struct function *fn, const struct oid *to, const char *eid, const void *in,
-		    const char *ref, const char *context_id, int64_t give_up_at);
+		    const char *ref, const char *context_id, int64_t give_up_s);
 
 /* The same with all that a message may need. */
 struct outbox_message {
@@ -33,7 +33,7 @@ struct outbox_message {
 	const char *address, *relates_to; /* OUTBOX_CALLBACK: ReplyTo and MessageID of the request */
 	bool wants_callback;           /* a D function: our own address goes as ReplyTo, HTTP 202 ends the row */
 	unsigned timeout_s;            /* for one attempt; 0: 30 */
-	int64_t give_up_at;            /* wall microseconds, 0: never */
+	int64_t give_up_s;             /* from now on, by the database's clock; 0: never (ES1) */
 };
 void outbox_send(struct db *db, struct arena *a, const struct outbox_message *m);
 
@@ -41,7 +41,7 @@ void outbox_send(struct db *db, struct arena *a, const struct outbox_message *m)
  * row. Only requests are reported: notifications and callbacks end without the role, taken or as dead letters. */
 struct outbox_answer {
 	bool accepted;         /* HTTP 202 to a request with wants_callback: the answer comes by callback */
-	bool given_up;         /* give_up_at went by without an answer: the row becomes a dead letter whatever is returned */
+	bool given_up;         /* give_up_s went by without an answer: the row becomes a dead letter whatever is returned */
 	const struct function *fn;
 	struct oid to;
 	const char *ref, *eid;

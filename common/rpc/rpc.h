@@ -30,6 +30,8 @@ struct rpc {
 	struct journal *journal;  /* NULL: none */
 	struct outbox *outbox;
 	unsigned rate_per_s;      /* calls per second and entity; 0: no limit */
+	unsigned callback_spare_s; /* after its call's deadline an answer is still tried so long */
+	unsigned notify_give_up_s; /* so long a notification is tried */
 	int64_t peer_pause_ms;    /* first pause of a peer that cannot be reached; doubles up to 60 s */
 };
 

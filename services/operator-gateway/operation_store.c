@@ -83,6 +83,14 @@ static void split_iccids(struct arena *a, const char *text, struct es4_audit_eis
 	}
 }
 
+/* Our times are of our own clock, those of the outbox of its database's. What is due already is given up at the next look. */
+static int64_t seconds_until(int64_t at)
+{
+	int64_t us = at - clock_wall_us();
+
+	return us <= 0 ? 1 : (us + S_US - 1) / S_US;
+}
+
 /* attempt and rest of its time are the caller's choice: a new one, or the old one again. */
 static void send_request(struct db *db, struct arena *a, const struct operation *o, int64_t attempt, int64_t validity_s,
 			 int64_t give_up_at)
@@ -100,7 +108,7 @@ static void send_request(struct db *db, struct arena *a, const struct operation 
 				    .trace = o->trace,
 				    .in = &profile,
 				    .wants_callback = o->order.callback,
-				    .give_up_at = give_up_at };
+				    .give_up_s = seconds_until(give_up_at) };
 
 	if (o->order.kind == OPERATION_AUDIT) {
 		split_iccids(a, o->order.iccids, &audit);

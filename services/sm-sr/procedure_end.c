@@ -6,8 +6,6 @@
 #include "common/rpc/rpc.h"
 #include "services/sm-sr/procedure_internal.h"
 
-static const int64_t NOTIFY_GIVE_UP_US = 72 * 3600 * INT64_C(1000000);
-
 static const struct function *function_of(const struct procedure *p)
 {
 	for (int id = 0; id < FN_COUNT; id++)
@@ -163,7 +161,7 @@ static void tell_owner(struct card_case *c, enum function_id id, const struct pr
 						    .eid = c->eid.text,
 						    .trace = c->running ? c->running->trace : NULL,
 						    .in = n,
-						    .give_up_at = completed + NOTIFY_GIVE_UP_US });
+						    .give_up_s = c->rpc->notify_give_up_s });
 	DB_QUEUE(c->db, SMSR_NOTIFY_UNADDRESSED, p_text(to->text), p_text(c->eid.text), p_text(fn->wire),
 		 p_text(iface_name(fn->iface)));
 	c->outbox = true;

@@ -65,6 +65,7 @@ void partner_open(struct partner *p, const struct rpc *rpc)
 	p->rpc.role = "sm-sr";
 	p->rpc.self_name = "";
 	p->rpc.self_url = "https://smsr.example";
+	p->rpc.callback_spare_s = 86400;
 	p->rpc.store = p->store;
 	p->rpc.role_state = &p->entity;
 	cr_assert(oid_parse("1.3.6.1.4.1.99999.2", &p->rpc.self));
