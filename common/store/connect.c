@@ -32,13 +32,18 @@ static void option_add(struct buf *b, const char *text)
 	}
 }
 
+/* What a process holds (row locks, advisory locks) others wait for. The server sees at once that a process has ended, but by itself it
+ * would wait two hours for a host that has gone, and for ever for a process that stands still in a transaction. */
+#define FREED " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000" \
+	      " -c idle_in_transaction_session_timeout=30000"
+
 /* Our options follow those of the connection string, so ours hold. */
 static char *session_options(const char *theirs, const char *schema)
 {
 	struct buf b = { 0 };
 
 	buf_printf(&b, "%s -c TimeZone=UTC -c lock_timeout=1000 -c statement_timeout=5000 -c jit=off"
-		   " -c default_transaction_isolation=read\\ committed", theirs ? theirs : "");
+		   " -c default_transaction_isolation=read\\ committed" FREED, theirs ? theirs : "");
 	if (schema) {
 		buf_str(&b, " -c search_path=\"");
 		for (const char *p = schema; *p; p++) {

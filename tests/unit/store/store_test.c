@@ -35,7 +35,8 @@ static const struct statement statements[] = {
 	[DEFERRED] = { "deferred", "insert into d values (7)" },
 	[SETTINGS] = { "settings", "select current_setting('TimeZone'), current_setting('lock_timeout'),"
 		       " current_setting('statement_timeout'), current_setting('application_name'), current_setting('search_path'),"
-		       " current_setting('synchronous_commit'), current_setting('default_transaction_isolation')" },
+		       " current_setting('synchronous_commit'), current_setting('default_transaction_isolation'),"
+		       " current_setting('idle_in_transaction_session_timeout')" },
 	[COUNT] = { "count_rows", "select count(*) from t" },
 	[AFFECT] = { "affect", "update t set note = 'x' where id <= $1" },
 };
@@ -248,6 +249,7 @@ static void settings_hold(struct db *d, struct arena *a)
 	cr_assert_str_eq(row_text(r, 0, 4), "\"Card \"\"9\"\"\"");
 	cr_assert_str_eq(row_text(r, 0, 5), "on");
 	cr_assert_str_eq(row_text(r, 0, 6), "read committed");
+	cr_assert_str_eq(row_text(r, 0, 7), "30s");
 }
 
 static void big_bodies(struct db *d, struct arena *a)
