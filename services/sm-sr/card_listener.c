@@ -247,6 +247,18 @@ static void handle(void *ctx, struct http_call *call)
 	answer_card(app, t, call, &conn->peer, &answer);
 }
 
+/* Connections that ended with this replica's last life, which could not say so: their cards get as long to come back as any others. Not
+ * told, they would count as silent ones, which may cost the longer wait. */
+static void sessions_left(const struct app *app)
+{
+	CLEANUP(db_closep) struct db *db = db_open(app->rpc.store);
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+
+	DB_QUEUE(db, SMSR_SESSIONS_LEFT, p_text(app->rpc.replica));
+	if (db_sync(db, a, NULL, 0, NULL) != OK)
+		log_msg(LOG_WARN, "cards", "sessions of our last life could not be marked; they count as silent ones");
+}
+
 #define PORT_KEY " (RSP_SMSR_CARDS_PORT)"
 
 int cards_open(struct app *app, struct http_server **out, char error[256])
@@ -271,6 +283,7 @@ int cards_open(struct app *app, struct http_server **out, char error[256])
 	*out = NULL;
 	if (!*config->cards_listen)
 		return 0;
+	sessions_left(app);
 	*out = http_server_open(&spec, error);
 	if (!*out && strlen(error) + sizeof(PORT_KEY) <= 256)
 		strcat(error, PORT_KEY);

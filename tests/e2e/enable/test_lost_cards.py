@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A card that is switched off in the midst of its script (decisions C3): nobody knows what it did, so it is asked before anything else."""
-from tests.e2e.cards.card_case import CHANGED, ENABLED, FIRST_ATTACH, SUCCESS, CardCase
+from tests.e2e.base import full
+from tests.e2e.cards.card_case import CHANGED, ENABLED, FIRST_ATTACH, NEEDS, SUCCESS, CardCase
 
 
 class LostCards(CardCase):
@@ -65,3 +66,23 @@ class LostCards(CardCase):
         self.assertEqual((card.scripts(), card.now["switches"]), (["EnableProfile", "EnableProfile"], 1))
         self.assertIn("resume", [row["text"].strip() for row in card.journal() if row["function"] == "ES5 session"])
         self.assertFalse(card.uncertain())
+
+
+class LostByUs(CardCase):
+    """A process that is killed cannot note that its cards' connections broke; when it is back it does."""
+    needs = {"settings": dict(NEEDS["settings"], **{"sm-sr": dict(NEEDS["settings"]["sm-sr"], CARD_LOST_MS="600000")})}
+
+    @full
+    def test_the_sm_sr_dies_and_the_card_stays_away(self):
+        card = self.card()
+        card.hook("hold-answer")
+        self.enabling(card)
+        self.await_true(lambda: card.now["switches"] == 1, "the card does not execute its script")
+        self.staging.kill("sm-sr")
+        card.power(False)
+        card.unhook("hold-answer")
+        self.staging.start_service("sm-sr")
+        self.await_true(card.uncertain, "its script is taken for one that is still executed", 20)
+        card.power(True)
+        self.await_true(lambda: card.enabled() == card.b and card.idle() and not card.uncertain(), "what it did is not found out")
+        self.assertEqual(card.now["switches"], 1)
