@@ -114,4 +114,5 @@ def environment(staging, instance):
     values.update(staging.settings.get(instance.name, staging.settings.get(instance.role.folder, {})))
     env = dict(staging.env, PGPASSFILE=staging.cluster.passfile(instance.database))
     env.update({instance.role.prefix + key: value for key, value in values.items()})
+    env.update(staging.variables.get(instance.name, {}))
     return env

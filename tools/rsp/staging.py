@@ -33,15 +33,16 @@ class Staging:
     """name: its folder in the state folder; one at a time may run. fresh: begins with nothing. keep: will be started again.
     services: entities to start (None: all). settings: {process or role: {KEY: value}} over the table of roles.py.
     findings: the folder of sanitizer reports. database: settings of a new cluster. balancer: partners and cards reach the replicas of the
-    SM-SR through one."""
+    SM-SR through one. variables: {process: {NAME: value}}: further ones of its environment."""
 
     def __init__(self, build_folder, name, replicas=1, services=None, settings=None, fresh=True, keep=False, findings=None,
-                 bus=True, database=None, cards=True, balancer=False):
+                 bus=True, database=None, cards=True, balancer=False, variables=None):
         self.build, self.name, self.fresh, self.keep = build_folder, name, fresh, keep
         self.folder = os.path.join(state_dir(), name)
         self.log_folder = os.path.join(self.folder, "log")
         self.pki = os.path.join(self.folder, "pki")
         self.settings = settings or {}
+        self.variables = variables or {}
         self.env = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
         self.env.update(LANG="C.UTF-8", TZ="UTC", HOME=self.folder)
         if findings:
@@ -225,10 +226,11 @@ class Staging:
     def stop_service(self, name):
         return self.instances[name].child.stop()
 
-    def start_service(self, name):
-        """Again, on the ports it had: its partners know them."""
+    def start_service(self, name, wait=True):
+        """Again, on the ports it had: its partners know them. wait: until it is ready."""
         self._launch(self.instances[name])
-        self._await(self.instances[name])
+        if wait:
+            self._await(self.instances[name])
 
     def stop_bus(self):
         self.bus.child.stop()
