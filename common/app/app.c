@@ -13,7 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-enum { FIRST_MAINTENANCE_MS = 60 * 1000, MAINTENANCE_MS = 3600 * 1000 };
+enum { FIRST_CLEANING_S = 60 };
 
 /* The partner listener is the last thing to come up and the first to go: no call meets a process that is half there. */
 static const struct step steps[] = {
@@ -97,11 +97,12 @@ static bool signal_waits(void)
 	return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
 }
 
-/* Sleeps until a signal comes, but for the hourly maintenance. */
+/* Sleeps until a signal comes, but for the cleaning every CLEAN_S. */
 static int wait_for_end(struct process *p)
 {
 	sigset_t set = end_signals();
-	int64_t next_ms = clock_ms() + FIRST_MAINTENANCE_MS;
+	unsigned every_s = p->app.config->clean_s, first_s = every_s < FIRST_CLEANING_S ? every_s : FIRST_CLEANING_S;
+	int64_t next_ms = clock_ms() + (int64_t)first_s * 1000;
 
 	for (;;) {
 		int64_t wait_ms = next_ms - clock_ms();
@@ -110,7 +111,7 @@ static int wait_for_end(struct process *p)
 
 		if (wait_ms <= 0) {
 			maintain(p, signal_waits);
-			next_ms = clock_ms() + MAINTENANCE_MS;
+			next_ms = clock_ms() + (int64_t)every_s * 1000;
 			continue;
 		}
 		got = sigtimedwait(&set, NULL, &t);

@@ -13,6 +13,17 @@ struct route {
 	void (*handle)(struct app *app, struct http_call *call);
 };
 
+/* Rows that are kept for a time and then deleted, by CLEAN_S (maintain.c). Its statement deletes a batch of them at most, so that nobody
+ * waits for it, and is repeated until nothing is left. */
+struct cleaning {
+	unsigned statement;
+	const char *what; /* for the log: "calls" */
+	size_t days;      /* offset of an unsigned in the role's config: $1, days to keep; 0: the statement has no parameter */
+	/* It cannot find by an index what may go: it walks through the table. $2: where it stopped, '' at the beginning. It answers one row:
+	 * how many it deleted, and where it stopped, null at the end. */
+	bool walks;
+};
+
 struct app_spec {
 	const char *name;         /* "sm-sr" */
 	const char *env_prefix;   /* "RSP_SMSR_" */
@@ -28,6 +39,8 @@ struct app_spec {
 	const struct awaited *awaited;  /* callbacks to us; NULL: none */
 	size_t n_awaited;
 	outbox_answered answered;
+	const struct cleaning *cleanings; /* of the role's own tables; may be NULL */
+	size_t n_cleanings;
 	const struct route *admin;      /* further admin routes; ends with method NULL; may be NULL */
 	const struct route *northbound; /* HTTPS listener of the gateway; NULL: none */
 	/* The role's process-wide object (keys read from files, ...). 0, or -1 with error filled: what, where, how to mend. */

@@ -106,7 +106,7 @@ void admin_log_level(struct app *app, struct http_call *call);
 /* The value of ?limit=, at most max; def when it is absent or no number. */
 unsigned query_limit(const struct http_call *call, unsigned def, unsigned max);
 
-/* maintain.c: what must be done every hour. stop_soon tells that a signal waits. */
+/* maintain.c: deletes what was kept long enough. stop_soon tells that a signal waits. */
 void maintain(struct process *p, bool (*stop_soon)(void));
 
 #endif

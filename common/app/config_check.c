@@ -88,6 +88,8 @@ unsigned config_check(const char *prefix, const struct config_common *config, st
 	check_range(&c, "PARK_ENTITY", config->park_entity, 1, 100000);
 	check_range(&c, "PARK_MAX_S", config->park_max_s, 1, 86400);
 	check_range(&c, "KEEP_DAYS", config->keep_days, 2, 3650); /* the longest validity period is two days (A1, A6) */
+	check_range(&c, "DEAD_KEEP_DAYS", config->dead_keep_days, 1, 3650);
+	check_range(&c, "CLEAN_S", config->clean_s, 1, 86400);
 	if (strlen(config->admin_socket) >= sizeof(address.sun_path))
 		buf_printf(fault(&c, "ADMIN_SOCKET"), "%s is too long for a socket; give a path of at most %zu characters\n",
 			   config->admin_socket, sizeof(address.sun_path) - 1);

@@ -1,56 +1,100 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls and notifications are kept for repetition only so long (decisions.md A1, A7, F2), reply rows until nobody waits. */
+/* What is kept for a time only (decisions.md A1, A7, F2) is deleted here, by the process's main thread and in batches: the tables that every
+ * role has, and the role's own. docs/operate.md says what is kept how long. */
+#include <string.h>
+
 #include "common/app/app_internal.h"
 #include "common/base/log.h"
 #include "common/store/statements.h"
 
-/* What is cleaned, a batch after the other. */
-static const struct cleaning {
-	unsigned statement;
-	bool by_age; /* its parameter is KEEP_DAYS */
-	const char *what;
-} cleanings[] = {
-	{ RPC_CALL_CLEAN, true, "calls" },
-	{ RPC_SEEN_CLEAN, true, "notifications" },
-	{ RPC_REPLY_CLEAN, false, "reply rows" },
+enum { PLACE_MAX = 128 };
+
+#define DAYS(member) offsetof(struct config_common, member)
+static const struct cleaning common_cleanings[] = {
+	{ RPC_CALL_CLEAN, "calls", DAYS(keep_days), false },
+	{ RPC_SEEN_CLEAN, "notifications", DAYS(keep_days), false },
+	{ RPC_REPLY_CLEAN, "reply rows", 0, false },
+	{ RPC_OUTBOX_CLEAN, "dead letters", DAYS(dead_keep_days), false },
+};
+#undef DAYS
+
+/* One cleaning, from its first batch to its last. */
+struct pass {
+	const struct cleaning *c;
+	struct db *db;
+	struct arena *a;
+	unsigned days;
+	int64_t total;
+	char place[PLACE_MAX]; /* where a walk stopped */
 };
 
-/* One batch; false: nothing more to do, or the database does not answer (the next hour tries again). */
-static bool clean_batch(struct db *db, struct arena *a, const struct cleaning *c, unsigned keep_days, int64_t *total)
+static void queue(struct pass *p)
+{
+	if (p->c->walks)
+		DB_QUEUE(p->db, p->c->statement, p_int(p->a, p->days), p_text(p->place));
+	else if (p->c->days)
+		DB_QUEUE(p->db, p->c->statement, p_int(p->a, p->days));
+	else
+		DB_QUEUE0(p->db, p->c->statement);
+}
+
+/* Counts the batch; true: there may be more. */
+static bool count(struct pass *p, const struct rows *rows)
+{
+	const char *place;
+
+	if (!p->c->walks) {
+		p->total += rows_affected(rows);
+		return rows_affected(rows) > 0;
+	}
+	if (rows_count(rows) == 0)
+		return false;
+	p->total += row_int(rows, 0, 0);
+	place = row_text(rows, 0, 1);
+	if (!place || strlen(place) >= PLACE_MAX)
+		return false;
+	memcpy(p->place, place, strlen(place) + 1);
+	return true;
+}
+
+/* False: nothing more to do, or the database does not answer (the next time tries again). */
+static bool clean_batch(struct pass *p)
 {
 	const struct rows *rows = NULL;
 	result r;
 
-	arena_reset(a);
-	db_begin(db);
-	db_relax(db); /* what a power cut undoes here is cleaned again */
-	if (c->by_age)
-		DB_QUEUE(db, c->statement, p_int(a, keep_days));
-	else
-		DB_QUEUE0(db, c->statement);
-	db_commit(db);
-	r = db_sync(db, a, &rows, 1, NULL);
-	if (r != OK) {
-		log_msg(LOG_WARN, "maintenance", "%s could not be cleaned: %s", c->what,
-			r->cause ? r->cause : "the database is busy");
-		return false;
-	}
-	*total += rows_affected(rows);
-	return rows_affected(rows) > 0;
+	arena_reset(p->a);
+	db_begin(p->db);
+	db_relax(p->db); /* what a power cut undoes here is cleaned again */
+	queue(p);
+	db_commit(p->db);
+	r = db_sync(p->db, p->a, &rows, 1, NULL);
+	if (r == OK)
+		return count(p, rows);
+	log_msg(LOG_WARN, "maintenance", "%s could not be cleaned: %s", p->c->what, r->cause ? r->cause : "the database is busy");
+	return false;
+}
+
+static void clean(struct process *p, const struct cleaning *c, struct db *db, struct arena *a, bool (*stop_soon)(void))
+{
+	struct pass pass = { .c = c, .db = db, .a = a };
+
+	if (c->days)
+		memcpy(&pass.days, (const char *)p->app.config + c->days, sizeof(pass.days));
+	while (!stop_soon() && clean_batch(&pass))
+		;
+	if (pass.total > 0)
+		log_msg(LOG_INFO, "maintenance", "%lld %s that were kept long enough deleted", (long long)pass.total, c->what);
 }
 
 void maintain(struct process *p, bool (*stop_soon)(void))
 {
 	CLEANUP(db_closep) struct db *db = db_open(p->app.rpc.store);
 	CLEANUP(arena_freep) struct arena *a = arena_new();
+	const struct app_spec *spec = p->app.spec;
 
-	for (size_t i = 0; i < LEN(cleanings); i++) {
-		int64_t total = 0;
-
-		while (!stop_soon() && clean_batch(db, a, &cleanings[i], p->app.config->keep_days, &total))
-			;
-		if (total > 0)
-			log_msg(LOG_INFO, "maintenance", "%lld %s that nobody asks for any more deleted", (long long)total,
-				cleanings[i].what);
-	}
+	for (size_t i = 0; i < LEN(common_cleanings); i++)
+		clean(p, &common_cleanings[i], db, a, stop_soon);
+	for (size_t i = 0; i < spec->n_cleanings; i++)
+		clean(p, &spec->cleanings[i], db, a, stop_soon);
 }

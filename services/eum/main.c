@@ -10,6 +10,10 @@ static const struct config_row config[] = {
 	{ 0 },
 };
 
+static const struct cleaning cleanings[] = {
+	{ EUM_CLEAN_UPDATES, "changes of properties", offsetof(struct config_common, keep_days), false },
+};
+
 static int role_open(struct app *app, void **out_role, char error[256])
 {
 	struct eum *eum;
@@ -53,6 +57,8 @@ static const struct app_spec spec = {
 	.served = eum_served,
 	.n_served = EUM_SERVED,
 	.answered = eum_answered,
+	.cleanings = cleanings,
+	.n_cleanings = LEN(cleanings),
 	.admin = eum_admin,
 	.open = role_open,
 	.close = role_close,

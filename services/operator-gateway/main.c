@@ -14,6 +14,11 @@ static const struct config_row config[] = {
 	{ 0 },
 };
 
+static const struct cleaning cleanings[] = {
+	{ GW_OPERATION_CLEAN, "operations", offsetof(struct gateway_config, keep_operations_days), false },
+	{ GW_NOTIFICATION_CLEAN, "notifications of cards", offsetof(struct gateway_config, keep_operations_days), false },
+};
+
 static int gateway_open(struct app *app, void **out_role, char error[256])
 {
 	const struct gateway_config *c = (const struct gateway_config *)app->config;
@@ -104,6 +109,8 @@ int main(int argc, char **argv)
 				       .awaited = gateway_awaited,
 				       .n_awaited = gateway_n_awaited,
 				       .answered = gateway_answered,
+				       .cleanings = cleanings,
+				       .n_cleanings = LEN(cleanings),
 				       .admin = gateway_admin,
 				       .northbound = gateway_northbound,
 				       .open = gateway_open,

@@ -127,6 +127,5 @@ void waits_stop(struct waits *w);
 
 /* operation_due.c: one look at what is due; *out_ms: until the next. True: there may be more now. */
 bool operations_due(struct gateway *g, struct db *db, struct arena *a, unsigned *out_ms);
-void operations_clean(struct gateway *g, struct db *db, struct arena *a);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is due by the clock: the next attempt of who was told busy, callbacks that do not come, rows that were kept long enough. */
+/* What is due by the clock: the next attempt of who was told busy, callbacks that do not come. */
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "services/operator-gateway/gateway.h"
@@ -76,26 +76,4 @@ bool operations_due(struct gateway *g, struct db *db, struct arena *a, unsigned 
 	if (d.n == 0)
 		*out_ms = until_next(db, a);
 	return d.n > 0;
-}
-
-static void clean(struct db *db, struct arena *a, unsigned statement, unsigned days)
-{
-	const struct rows *rows = NULL;
-	result failure;
-
-	do {
-		db_begin(db);
-		db_relax(db); /* what a power cut undoes here is cleaned again */
-		DB_QUEUE(db, statement, p_int(a, days));
-		db_commit(db);
-		failure = db_sync(db, a, &rows, 1, NULL);
-	} while (failure == OK && rows_affected(rows) > 0);
-	if (failure != OK)
-		log_msg(LOG_WARN, "operation.clean", "%s", failure->cause ? failure->cause : status_code(failure->code)->text);
-}
-
-void operations_clean(struct gateway *g, struct db *db, struct arena *a)
-{
-	clean(db, a, GW_OPERATION_CLEAN, g->config->keep_operations_days);
-	clean(db, a, GW_NOTIFICATION_CLEAN, g->config->keep_operations_days);
 }

@@ -11,7 +11,7 @@
 #include "services/operator-gateway/gateway.h"
 #include "services/operator-gateway/operation.h"
 
-enum { NET_MS = 5000, CLEAN_MS = 3600 * 1000, SPARE_MS = 5000 };
+enum { NET_MS = 5000, SPARE_MS = 5000 };
 
 struct wait {
 	struct wait *next;
@@ -30,7 +30,7 @@ struct waits {
 	struct gateway *gateway;
 	struct db *db;
 	struct arena *arena;
-	int64_t net_ms, clean_ms; /* clock_ms() of the next look at all of them, of the next cleaning */
+	int64_t net_ms; /* clock_ms() of the next look at all of them */
 };
 
 struct waits *waits_new(void)
@@ -196,10 +196,6 @@ static bool pass(void *ctx)
 	collect(w, &ids, &wait_ms);
 	if (ids.len && !look(w, ids.data))
 		wait_ms = 1000;
-	if (clock_ms() >= w->clean_ms) {
-		w->clean_ms = clock_ms() + CLEAN_MS;
-		operations_clean(w->gateway, w->db, w->arena);
-	}
 	worker_next(w->worker, ms < wait_ms ? ms : wait_ms);
 	return more;
 }
@@ -209,7 +205,6 @@ void waits_start(struct waits *w, struct app *app)
 	w->gateway = app->rpc.role_state;
 	w->db = db_open(app->rpc.store);
 	w->arena = arena_new();
-	w->clean_ms = clock_ms() + 60 * 1000;
 	hold(w); /* its first pass waits for this */
 	w->worker = worker_start(NET_MS, pass, w);
 	w->bell = w->worker;

@@ -16,6 +16,13 @@ static const struct statement statements[] = {
 #undef STATEMENT
 };
 
+static const struct cleaning cleanings[] = {
+	{ SMSR_CLEAN_PROCEDURES, "procedures", offsetof(struct config_common, keep_days), false },
+	{ SMSR_CLEAN_COMMANDS, "scripts", offsetof(struct config_common, keep_days), false },
+	{ SMSR_CLEAN_NOTIFICATIONS, "notifications of cards", offsetof(struct config_common, keep_days), true },
+	{ SMSR_CLEAN_SMS, "SMS", offsetof(struct config_common, keep_days), false },
+};
+
 extern const struct migration smsr_migrations[];
 extern const size_t smsr_migrations_count;
 
@@ -52,6 +59,8 @@ int main(int argc, char **argv)
 				       .n_statements = LEN(statements),
 				       .served = smsr_served,
 				       .n_served = smsr_served_count,
+				       .cleanings = cleanings,
+				       .n_cleanings = LEN(cleanings),
 				       .open = smsr_open,
 				       .close = smsr_close,
 				       .admin = smsr_admin,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is due by the clock: validity periods that end (decisions.md A6), scripts that a card fetched and will not answer (C3), rows that have
- * been kept long enough (F2). Every replica runs it: the lock of the card's row lets one of them act, the others then find nothing due. */
+/* What is due by the clock: validity periods that end (decisions.md A6), scripts that a card fetched and will not answer (C3). Every replica
+ * runs it: the lock of the card's row lets one of them act, the others then find nothing due. */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "services/sm-sr/cards.h"
 #include "services/sm-sr/procedures.h"
 
-enum { CLEAN_MS = 3600 * 1000, ATTEMPTS = 4, DUE_MAX = 100, ROUND_MS = 10 };
+enum { ATTEMPTS = 4, DUE_MAX = 100, ROUND_MS = 10 };
 enum { RETRY_MS = 1000 /* what cannot be settled must not spin */ };
 
 /* A session whose connection broke. */
@@ -25,13 +25,11 @@ struct gone {
 struct sweeper {
 	struct rpc *rpc;
 	struct smsr *smsr;
-	unsigned keep_days;
 	struct worker *worker;
 	struct db *db;
 	struct arena *a;
 	_Atomic(struct gone *) gone;
-	int64_t clean_ms; /* clock_ms() of the next cleaning */
-	bool stuck;       /* in this pass: something is due that could not be settled */
+	bool stuck; /* in this pass: something is due that could not be settled */
 };
 
 static void gone_free(struct gone *g)
@@ -189,26 +187,6 @@ static void next_due(struct sweeper *s)
 		worker_next(s->worker, (unsigned)(ms > least ? ms : least));
 }
 
-static void clean(struct sweeper *s)
-{
-	static const unsigned statements[] = { SMSR_CLEAN_PROCEDURES, SMSR_CLEAN_COMMANDS, SMSR_CLEAN_NOTIFICATIONS,
-					       SMSR_CLEAN_SMS };
-
-	if (clock_ms() < s->clean_ms)
-		return;
-	for (size_t i = 0; i < LEN(statements); i++) {
-		const struct rows *rows;
-
-		do {
-			db_begin(s->db);
-			db_relax(s->db);
-			db_queue(s->db, statements[i], (const struct param[]){ p_int(s->a, s->keep_days) }, 1);
-			db_commit(s->db);
-		} while (db_sync(s->db, s->a, &rows, 1, NULL) == OK && rows_affected(rows) > 0);
-	}
-	s->clean_ms = clock_ms() + CLEAN_MS;
-}
-
 static bool pass(void *ctx)
 {
 	struct sweeper *s = ctx;
@@ -221,7 +199,6 @@ static bool pass(void *ctx)
 	if (done >= DUE_MAX && !s->stuck)
 		return true;
 	next_due(s);
-	clean(s);
 	return false;
 }
 
@@ -234,10 +211,8 @@ void sweeper_start(struct app *app)
 		abort();
 	s->rpc = &app->rpc;
 	s->smsr = smsr;
-	s->keep_days = app->config->keep_days;
 	s->db = db_open(app->rpc.store);
 	s->a = arena_new();
-	s->clean_ms = clock_ms() + CLEAN_MS;
 	s->worker = worker_start(smsr->config->sweep_ms, pass, s);
 	smsr->sweeper = s;
 }

@@ -425,8 +425,8 @@ Test(app, maintenance_deletes_old_calls_alone)
 				   " from generate_series(1, 6) i" },
 		[OTHERS_COUNT] = { "OTHERS_COUNT", "select (select count(*) from seen), (select count(*) from reply)" },
 	};
-	struct config_common config = { .keep_days = 7 };
-	struct process p = { .app = { .config = &config } };
+	struct config_common config = { .keep_days = 7, .dead_keep_days = 90 };
+	struct process p = { .app = { .spec = &spec, .config = &config } };
 	CLEANUP(arena_freep) struct arena *a = arena_new();
 	struct cluster cluster;
 	struct store_spec store = { .statements = all,
