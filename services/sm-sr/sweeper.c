@@ -2,6 +2,7 @@
 /* What is due by the clock: validity periods that end (decisions.md A6), scripts that a card fetched and will not answer (C3). Every replica
  * runs it: the lock of the card's row lets one of them act, the others then find nothing due. */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,13 +14,26 @@
 #include "services/sm-sr/procedures.h"
 
 enum { ATTEMPTS = 4, DUE_MAX = 100, ROUND_MS = 10 };
-enum { RETRY_MS = 1000 /* what cannot be settled must not spin */ };
+enum {
+	RETRY_MS = 1000,  /* the database does not answer */
+	ASIDE_MS = 60000, /* a card that could not be settled lets others go first so long */
+	LOCKED_MS = 2000, /* the same when its row was only locked */
+	ASIDE_MAX = 1000, /* cards */
+	TROUBLE_MAX = 3,  /* so many in a row that the database did not take: it is not the cards */
+};
 
 /* A session whose connection broke. */
 struct gone {
 	struct gone *next;
 	struct eid eid;
 	char session[UUID_TEXT];
+};
+
+/* A card that is due and cannot be settled: unreadable rows, or a row that is locked. Without this a hundred of them would be all that is
+ * ever found due. */
+struct aside {
+	char eid[EID_DIGITS + 1]; /* as it stands in the row */
+	int64_t until_ms;
 };
 
 struct sweeper {
@@ -29,7 +43,10 @@ struct sweeper {
 	struct db *db;
 	struct arena *a;
 	_Atomic(struct gone *) gone;
-	bool stuck; /* in this pass: something is due that could not be settled */
+	struct aside aside[ASIDE_MAX];
+	size_t n_aside;
+	unsigned trouble; /* in a row */
+	bool stuck;       /* in this pass: the database did not answer */
 };
 
 static void gone_free(struct gone *g)
@@ -40,6 +57,13 @@ static void gone_free(struct gone *g)
 		free(g);
 		g = next;
 	}
+}
+
+static void gone_add(struct sweeper *s, struct gone *first, struct gone *last)
+{
+	last->next = atomic_load(&s->gone);
+	while (!atomic_compare_exchange_weak(&s->gone, &last->next, first))
+		;
 }
 
 void sweeper_session_gone(struct smsr *s, const struct eid *eid, const char *session)
@@ -53,27 +77,66 @@ void sweeper_session_gone(struct smsr *s, const struct eid *eid, const char *ses
 		abort();
 	g->eid = *eid;
 	memcpy(g->session, session, sizeof(g->session));
-	g->next = atomic_load(&s->sweeper->gone);
-	while (!atomic_compare_exchange_weak(&s->sweeper->gone, &g->next, g))
-		;
+	gone_add(s->sweeper, g, g);
 	worker_ring(s->sweeper->worker);
 }
 
-/* Lost with the process they cost the longer wait, no more. */
+/* Lost with the process they cost the longer wait, no more. While the database is away they are kept: then all sessions may break. */
 static void mark_gone(struct sweeper *s)
 {
-	struct gone *all = atomic_exchange(&s->gone, NULL);
+	struct gone *all = atomic_exchange(&s->gone, NULL), *last = all;
 	CLEANUP(buf_free) struct buf text = { 0 };
 
 	if (!all)
 		return;
-	for (const struct gone *g = all; g; g = g->next)
+	for (struct gone *g = all; g; g = g->next) {
 		buf_printf(&text, "%s%s/%s", text.len ? " " : "", g->eid.text, g->session);
-	gone_free(all);
+		last = g;
+	}
 	DB_QUEUE(s->db, SMSR_SESSIONS_GONE, p_text(text.data));
-	if (db_sync(s->db, s->a, NULL, 0, NULL) != OK)
-		log_msg(LOG_WARN, "sweeper", "broken sessions could not be marked; they count as silent ones");
+	if (db_sync(s->db, s->a, NULL, 0, NULL) == OK) {
+		gone_free(all);
+		return;
+	}
+	gone_add(s, all, last);
+	s->stuck = true;
 }
+
+/* ---- cards that wait ---- */
+
+static void put_aside(struct sweeper *s, const char *eid, int64_t ms)
+{
+	struct aside *a = &s->aside[0];
+
+	if (s->n_aside < ASIDE_MAX)
+		a = &s->aside[s->n_aside++];
+	else
+		for (size_t i = 1; i < s->n_aside; i++) /* who has waited longest comes back early */
+			if (s->aside[i].until_ms < a->until_ms)
+				a = &s->aside[i];
+	(void)snprintf(a->eid, sizeof(a->eid), "%s", eid);
+	a->until_ms = clock_ms() + ms;
+}
+
+/* Their EIDs, blank between two; those whose time is over are not among them any more. */
+static const char *aside_text(struct sweeper *s)
+{
+	CLEANUP(buf_free) struct buf text = { 0 };
+	int64_t now = clock_ms();
+	size_t n = 0;
+
+	buf_str(&text, "");
+	for (size_t i = 0; i < s->n_aside; i++) {
+		if (s->aside[i].until_ms <= now)
+			continue;
+		buf_printf(&text, "%s%s", n ? " " : "", s->aside[i].eid);
+		s->aside[n++] = s->aside[i];
+	}
+	s->n_aside = n;
+	return arena_strdup(s->a, text.data);
+}
+
+/* ---- one card ---- */
 
 static bool listed(const char *numbers, int64_t seq)
 {
@@ -115,10 +178,9 @@ static result sweep_card(struct sweeper *s, struct card_case *c, struct db_failu
 	TRY(db_sync(s->db, s->a, rows, LEN(rows), failure));
 	lost = row_text_dup(s->a, rows[CASE_RESULTS], 0, 0);
 	TRY(case_take(c, rows));
-	if (c->known)
-		settle(c, lost);
-	else
-		s->stuck = true; /* rows about a card that is not ours */
+	if (!c->known)
+		return internal(s->a, "rows about a card that is not managed here");
+	settle(c, lost);
 	db_commit(s->db);
 	TRY(db_sync(s->db, s->a, NULL, 0, failure));
 	(void)FAULT("sm-sr.card.expired", c->eid.text);
@@ -126,25 +188,34 @@ static result sweep_card(struct sweeper *s, struct card_case *c, struct db_failu
 	return OK;
 }
 
+/* Why it was not: said once, until it is tried again. */
+static void not_settled(struct sweeper *s, const struct eid *eid, result r)
+{
+	log_msg(LOG_WARN, "sweeper", "eid %s: %s", eid->text, r->cause ? r->cause : status_code(r->code)->text);
+	put_aside(s, eid->text, r->code == CODE_BUSY ? LOCKED_MS : ASIDE_MS);
+	s->trouble = r->code == CODE_BUSY ? s->trouble + 1 : 0;
+}
+
 static void sweep(struct sweeper *s, const struct eid *eid)
 {
+	result r = OK;
+
 	for (unsigned i = 0; i < ATTEMPTS; i++) {
 		struct card_case *c = ARENA_NEW(s->a, struct card_case);
 		struct db_failure failure = { 0 };
-		result r;
 
 		*c = (struct card_case){ .rpc = s->rpc, .smsr = s->smsr, .db = s->db, .a = s->a, .eid = *eid };
 		r = sweep_card(s, c, &failure);
-		if (r == OK)
+		if (r == OK) {
+			s->trouble = 0;
 			return;
+		}
 		if (db_in_transaction(s->db))
 			db_rollback(s->db);
-		if (failure.rerun || failure.unique_constraint)
-			continue;
-		log_msg(LOG_WARN, "sweeper", "eid %s: %s", eid->text, r->cause ? r->cause : status_code(r->code)->text);
-		break;
+		if (!failure.rerun && !failure.unique_constraint)
+			break;
 	}
-	s->stuck = true;
+	not_settled(s, eid, r);
 }
 
 /* How many cards there was something to do about. */
@@ -155,19 +226,24 @@ static size_t sweep_due(struct sweeper *s)
 	struct eid *eids;
 	size_t n, good = 0;
 
-	DB_QUEUE(s->db, SMSR_SWEEP_DUE, p_int(s->a, config->card_lost_ms), p_int(s->a, config->card_gone_ms));
+	DB_QUEUE(s->db, SMSR_SWEEP_DUE, p_int(s->a, config->card_lost_ms), p_int(s->a, config->card_gone_ms), p_text(aside_text(s)));
 	if (db_sync(s->db, s->a, &rows, 1, NULL) != OK) {
 		s->stuck = true;
 		return 0;
 	}
 	n = rows_count(rows);
 	eids = arena_array(s->a, n, sizeof(*eids));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		if (eid_parse(row_text(rows, i, 0), &eids[good]))
 			good++;
-	for (size_t i = 0; i < good; i++)
+		else
+			put_aside(s, row_text(rows, i, 0), ASIDE_MS); /* no EID: nothing that could be settled */
+	}
+	s->trouble = 0;
+	for (size_t i = 0; i < good && s->trouble < TROUBLE_MAX; i++)
 		sweep(s, &eids[i]);
-	return good;
+	s->stuck = s->trouble >= TROUBLE_MAX || good < n;
+	return n;
 }
 
 /* The worker sleeps until the next deadline that stands in a row. */
@@ -175,16 +251,20 @@ static void next_due(struct sweeper *s)
 {
 	const struct smsr_config *config = s->smsr->config;
 	const struct rows *rows;
-	int64_t ms, least = s->stuck ? RETRY_MS : ROUND_MS;
+	int64_t ms;
 
-	if (s->stuck)
+	if (s->stuck) {
 		worker_next(s->worker, RETRY_MS);
-	DB_QUEUE(s->db, SMSR_SWEEP_NEXT, p_int(s->a, config->card_lost_ms), p_int(s->a, config->card_gone_ms));
+		return;
+	}
+	if (s->n_aside)
+		worker_next(s->worker, LOCKED_MS);
+	DB_QUEUE(s->db, SMSR_SWEEP_NEXT, p_int(s->a, config->card_lost_ms), p_int(s->a, config->card_gone_ms), p_text(aside_text(s)));
 	if (db_sync(s->db, s->a, &rows, 1, NULL) != OK || row_null(rows, 0, 0))
 		return;
 	ms = row_int(rows, 0, 0) + 1;
 	if (ms < (int64_t)config->sweep_ms)
-		worker_next(s->worker, (unsigned)(ms > least ? ms : least));
+		worker_next(s->worker, (unsigned)(ms > ROUND_MS ? ms : ROUND_MS));
 }
 
 static bool pass(void *ctx)

@@ -36,6 +36,9 @@ static const struct statement own[] = {
 	  " card_session, card_notification, audit_trail cascade" },
 	{ "t_overdue", "update procedure set deadline = clock_timestamp() where eid = $1 and ended_at is null" },
 	{ "t_damage", "update procedure set kind = 99, deadline = clock_timestamp() where eid = $1 and ended_at is null" },
+	{ "t_crowd", "insert into procedure (eid, id, kind, state, caller, caller_roles, function, fci, deadline)"
+		     " select b * 100 + 98 - b * 100 % 97, gen_random_uuid(), 0, 0, '1.2', 2, 'f', '', now() - interval '1 hour'"
+		     " from (select 890019990299999999000000000000::numeric + i as b from generate_series(1, $1::int4) i) x" },
 	{ "t_msisdn", "update profile set msisdn = $3 where eid = $1 and iccid = $2" },
 	{ "t_triggered", "update card_command set triggers = $2::int4, trigger_at = clock_timestamp()"
 			 " where eid = $1 and state = 0" },
@@ -148,6 +151,12 @@ void add_third(struct stage *s)
 void damage_procedure(struct stage *s)
 {
 	DB_QUEUE(s->db, T_DAMAGE, p_text(s->eid.text));
+	sync_ok(s, 0, NULL);
+}
+
+void crowd(struct stage *s, unsigned n)
+{
+	DB_QUEUE(s->db, T_CROWD, p_int(s->a, n));
 	sync_ok(s, 0, NULL);
 }
 

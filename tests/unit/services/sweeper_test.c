@@ -54,3 +54,57 @@ Test(sweeper, ends_what_is_due_and_does_not_spin_on_the_rest, .timeout = 120)
 	cr_expect_leq(lines_of(s, "is damaged"), 3);
 	stage_drop(s);
 }
+
+Test(sweeper, those_that_cannot_be_settled_do_not_starve_the_others, .timeout = 120)
+{
+	enum { CROWD = 230, DUE_AT_ONCE = 100 };
+	struct stage *s;
+
+	if (!cluster_installed())
+		cr_skip_test("PostgreSQL is not installed");
+	s = stage_make();
+	stage_reset(s);
+	crowd(s, CROWD);
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	time_out(s, true);
+	cr_expect_eq(lines_of(s, "event=procedure_ended"), 1);
+	stage_drop(s);
+}
+
+/* How many audits are given up when cards were rung this often in vain. */
+static size_t silent(struct stage *s, unsigned tries)
+{
+	const struct rows *rows;
+
+	DB_QUEUE(s->db, SMSR_SMS_SILENT, p_int(s->a, tries), p_int(s->a, COMMAND_STATUS));
+	cr_assert_eq(db_sync(s->db, s->a, &rows, 1, NULL), OK);
+	return rows_count(rows);
+}
+
+Test(sweeper, a_card_that_never_comes_is_not_rung_for_ever, .timeout = 120)
+{
+	struct stage *s;
+
+	if (!cluster_installed())
+		cr_skip_test("PostgreSQL is not installed");
+	s = stage_make();
+	stage_reset(s);
+	set_msisdn(s, BASE, "882360000001");
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	card_session(s);
+	(void)card_fetch(s);
+	time_out(s, false);
+	cr_assert(look(s).uncertain);
+	cr_assert_eq(look(s).open_commands, 1);
+	cr_expect_str_not_empty(rings_at(s, 4));
+	cr_expect_eq(silent(s, 5), 0);
+	cr_expect_str_not_empty(rings_at(s, 5));
+	cr_expect_eq(silent(s, 5), 1);
+	cr_expect_eq(look(s).open_commands, 0);
+	cr_expect(look(s).uncertain);
+	cr_expect_str_empty(rings_at(s, 5));
+	/* It comes by itself. */
+	card_session(s);
+	cr_expect_eq(card_fetch(s), COMMAND_STATUS);
+	stage_drop(s);
+}
