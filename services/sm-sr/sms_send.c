@@ -114,16 +114,30 @@ static bool wake(struct sms_lane *l, struct sms_due *due, size_t n)
 	return true;
 }
 
+static void given_up(const struct rows *rows)
+{
+	for (size_t i = 0; i < rows_count(rows); i++) {
+		struct log_line line;
+
+		log_begin(&line, LOG_WARN, "card_silent");
+		log_str(&line, "eid", row_text(rows, i, 0));
+		log_str(&line, "why", "it was woken to be audited as often as AUDIT_TRIES says; it is audited when it comes by itself");
+		log_end(&line);
+		sms_metric("silent");
+	}
+}
+
 bool sms_wake_due(struct sms_lane *l, bool *out_full)
 {
-	const struct rows *rows[2];
+	const struct rows *rows[SMS_DUE_RESULTS];
 	struct sms_due *due;
 	size_t n, good = 0;
 
-	sms_due_queue(l->db, l->a, SMS_BATCH);
+	sms_due_queue(l->db, l->a, l->smsr->config->audit_tries, SMS_BATCH);
 	if (db_sync(l->db, l->a, rows, LEN(rows), NULL) != OK)
 		return false;
-	n = sms_due_take(l->a, rows[1], &due);
+	given_up(rows[SMS_DUE_SILENT]);
+	n = sms_due_take(l->a, rows[SMS_DUE_FOUND], &due);
 	*out_full = n == SMS_BATCH;
 	for (size_t i = 0; i < n; i++) {
 		const char *why = obstacle(&due[i]);

@@ -8,12 +8,14 @@
 
 #include "common/crypto/keys.h"
 #include "common/sgp02/eis.h"
+#include "services/sm-sr/card_case.h"
 
 enum { TOKEN_ATTEMPT_AT = 8, TOKEN_ID_AT = 24 };
 
-void sms_due_queue(struct db *db, struct arena *a, size_t limit)
+void sms_due_queue(struct db *db, struct arena *a, unsigned tries, size_t limit)
 {
 	DB_QUEUE0(db, SMSR_SMS_POINTLESS);
+	DB_QUEUE(db, SMSR_SMS_SILENT, p_int(a, tries), p_int(a, COMMAND_STATUS));
 	DB_QUEUE(db, SMSR_SMS_DUE, p_int(a, (int64_t)limit), p_int(a, PROFILE_ENABLED), p_int(a, KEYSET_SCP80),
 		 p_int(a, KEY_TYPE_AES), p_int(a, KEY_TYPE_PSK_TLS));
 }

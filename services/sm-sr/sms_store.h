@@ -42,8 +42,9 @@ struct sms_row {
 	struct bytes kic, kid; /* only of sms_candidates_take */
 };
 
-/* One statement that ends what is pointless, one that finds what is due: two results. Arena: of the work. */
-void sms_due_queue(struct db *db, struct arena *a, size_t limit);
+/* Ends what is pointless, gives up audits of cards that were rung so often, finds what is due: three results. Arena: of the work. */
+enum { SMS_DUE_POINTLESS, SMS_DUE_SILENT, SMS_DUE_FOUND, SMS_DUE_RESULTS };
+void sms_due_queue(struct db *db, struct arena *a, unsigned tries, size_t limit);
 size_t sms_due_take(struct arena *a, const struct rows *rows, struct sms_due **out);
 /* One result: the counter that was taken, see sms_counter_taken. */
 void sms_counter_queue(struct db *db, struct arena *a, const struct sms_due *d);

@@ -45,8 +45,8 @@ int sms_config_check(const struct smsr_config *config, char error[256])
 		what = "SMPP_PORT, SMPP_SYSTEM_ID and SMPP_PASSWORD_FILE must be set with SMPP_HOST";
 	else if (!*config->smpp_source)
 		what = "SMPP_SOURCE: the number that cards answer to must be set with SMPP_HOST";
-	else if (!config->sms_tries || !config->smpp_window)
-		what = "SMS_TRIES and SMPP_WINDOW: at least 1";
+	else if (!config->sms_tries || !config->smpp_window || !config->audit_tries)
+		what = "SMS_TRIES, SMPP_WINDOW and AUDIT_TRIES: at least 1";
 	if (!what)
 		return 0;
 	(void)snprintf(error, 256, "%s", what);

@@ -36,6 +36,7 @@ static void open_world(struct world *w)
 					  .smpp_source = "88390",
 					  .smpp_window = 10,
 					  .sms_tries = 3,
+					  .audit_tries = 3,
 					  .trigger_spi = "1639",
 					  .trigger_form = "stored",
 					  .cards_host = "",
