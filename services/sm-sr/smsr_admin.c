@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the administrator: SMS to cards, and the counters of SCP80 keys. */
+/* For the administrator: SMS to cards, the counters of SCP80 keys, and cards whose EIS is in doubt. */
 #include <string.h>
 
 #include "common/app/json_in.h"
@@ -89,8 +89,55 @@ static void keys_bump(struct app *app, struct http_call *call)
 	app_json(call, 200, arena_printf(a, "{\"keysets\":%lld}", n));
 }
 
+/* The rows of cards that are busy just now are waited for, but not long. */
+static bool uncertain_batch(struct db *db, struct arena *a, const char *eid, const char *after, const struct rows **out)
+{
+	enum { ATTEMPTS = 5 };
+
+	for (unsigned i = 0; i < ATTEMPTS; i++) {
+		DB_QUEUE(db, SMSR_CARDS_UNCERTAIN, p_text(eid), p_text(after));
+		if (db_sync(db, a, out, 1, NULL) == OK)
+			return true;
+	}
+	return false;
+}
+
+/* A batch at a time: who asks goes on behind "next" until there is none. */
+static void cards_uncertain(struct app *app, struct http_call *call)
+{
+	CLEANUP(json_body_free) json_t *body = json_body(call);
+	const char *eid = json_string_value(json_object_get(body, "eid")), *after = json_string_value(json_object_get(body, "after"));
+	CLEANUP(buf_free) struct buf json = { 0 };
+	struct arena *a = app_arena(call);
+	const struct rows *rows;
+	struct eid parsed;
+	bool all;
+
+	if (!body)
+		return;
+	all = eid && !strcmp(eid, "*");
+	if (!eid || (!all && !eid_parse(eid, &parsed)) || (after && *after && !eid_parse(after, &parsed))) {
+		app_error(call, 400, "bad_request", "eid: an EID, or * for all; after: the EID behind which to go on");
+		return;
+	}
+	if (!uncertain_batch(app_db(call), a, eid, after ? after : "", &rows)) {
+		app_error(call, 503, "database", "the database does not answer, or cards are busy");
+		return;
+	}
+	if (!all && row_int(rows, 0, 0) == 0) {
+		app_error(call, 404, "not_found", "no card with this EID is managed here");
+		return;
+	}
+	log_msg(LOG_WARN, "cards_uncertain", "%lld cards are audited at their next session", (long long)row_int(rows, 0, 0));
+	buf_printf(&json, "{\"cards\":%lld", (long long)row_int(rows, 0, 0));
+	json_out_member(&json, "next", all && !row_null(rows, 0, 1) ? row_text(rows, 0, 1) : NULL);
+	buf_char(&json, '}');
+	app_json(call, 200, json.data);
+}
+
 const struct route smsr_admin[] = {
 	{ "GET", "/admin/sms", sms }, /* ?eid= */
 	{ "POST", "/admin/keys/bump", keys_bump },
+	{ "POST", "/admin/cards/uncertain", cards_uncertain },
 	{ 0 },
 };

@@ -50,6 +50,12 @@ class Ctl:
     def fault(self, admin_socket, point, action, eid):
         return self._answer("--admin", admin_socket, "fault", point, action, eid)
 
+    def keys_bump(self, admin_socket, eid, by):
+        return self._answer("--admin", admin_socket, "keys", "bump", eid, str(by))
+
+    def cards_uncertain(self, admin_socket, eid):
+        return self._answer("--admin", admin_socket, "cards", "uncertain", eid)
+
     def token_create(self, admin_socket, name, role):
         return self._answer("--admin", admin_socket, "token", "create", name, role)
 

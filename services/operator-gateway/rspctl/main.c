@@ -19,6 +19,8 @@ static const struct command commands[] = {
 	{ "sms", "", 0, 0, OPT(ADMIN), OPT(EID), "at an SM-SR: shows the SMS that wake cards", cmd_sms },
 	{ "keys bump", "EID|all BY", 2, 2, OPT(ADMIN), 0,
 	  "at an SM-SR: raises the SMS counters of cards, after its database was restored", cmd_keys_bump },
+	{ "cards uncertain", "EID|all", 1, 1, OPT(ADMIN), 0,
+	  "at an SM-SR: has cards audited at their next session, before anything else is sent to them", cmd_cards_uncertain },
 	{ "token create", "NAME reader|operator", 2, 2, OPT(ADMIN), 0,
 	  "makes a northbound token and shows it this once", cmd_token_create },
 	{ "token list", "", 0, 0, OPT(ADMIN), 0, "shows the northbound tokens' names and roles", cmd_token_list },

@@ -112,6 +112,7 @@ int cmd_card_unhook(struct ctl *c);
 int cmd_card_coverage(struct ctl *c);
 int cmd_sms(struct ctl *c);
 int cmd_keys_bump(struct ctl *c);
+int cmd_cards_uncertain(struct ctl *c);
 int cmd_eis_get(struct ctl *c);
 int cmd_eis_properties(struct ctl *c);
 int cmd_batch_create(struct ctl *c);
