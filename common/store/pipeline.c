@@ -200,7 +200,7 @@ void db_rollback(struct db *d)
 	roll_back(d);
 }
 
-/* Another attempt may succeed: the rows were locked, the server was away, or two transactions crossed. */
+/* Another attempt may succeed: the rows were locked, the server was away or has no room, or two transactions crossed. */
 static bool busy(const struct outcome *o)
 {
 	static const char *const states[] = {
@@ -209,14 +209,16 @@ static bool busy(const struct outcome *o)
 		"40P01", /* deadlock */
 		"40001", /* serialization */
 		"57P01", "57P02", "57P03", /* shutting down, crashed, starting */
-		"53300", /* too many connections */
+		"25006", /* read-only: a standby, or set so while its disk is full */
+		"58030", /* input or output error */
 	};
 
 	for (size_t i = 0; i < LEN(states); i++) {
 		if (!strcmp(o->sqlstate, states[i]))
 			return true;
 	}
-	return o->lost;
+	/* Class 53: no connection, disk or memory left. */
+	return o->lost || !strncmp(o->sqlstate, "53", 2);
 }
 
 static result failure(struct arena *a, const struct outcome *o, struct db_failure *out_failure)
