@@ -77,7 +77,10 @@ void outbox_request(struct db *db, struct arena *a, const struct function *fn, c
 static int64_t idle_ms(struct outbox_worker *w)
 {
 	const struct rows *rows;
-	int64_t ms = NET_MS, probe = outbox_next_probe_ms(w->outbox, w->looked_ms);
+	int64_t ms = NET_MS, probe = outbox_next_probe_ms(w->outbox, w->looked_ms), hold = w->hold_ms - clock_ms();
+
+	if (hold > 0)
+		return hold;
 
 	DB_QUEUE0(w->db, RPC_OUTBOX_NEXT);
 	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 
-enum { PUBLISH_MS = 5000, LATER_MAX_S = 300 };
+enum { PUBLISH_MS = 5000, LATER_MAX_S = 300, HOLD_MS = 1000 };
 
 void outbox_fault_point(const struct outbox_worker *w, const char *stage, const char *eid)
 {
@@ -23,8 +24,13 @@ void outbox_fault_point(const struct outbox_worker *w, const char *stage, const 
 /* Marks that a power cut may undo are not worth an fsync: their work is repeatable (F3). */
 static size_t mark_end(struct outbox_worker *w)
 {
+	bool taken;
+
 	db_commit(w->db);
-	return db_sync(w->db, w->arena, NULL, 0, NULL) == OK;
+	taken = db_sync(w->db, w->arena, NULL, 0, NULL) == OK;
+	if (!taken)
+		w->hold_ms = clock_ms() + HOLD_MS;
+	return taken;
 }
 
 static size_t mark_done(struct outbox_worker *w, const char *ids)

@@ -70,6 +70,7 @@ struct outbox_worker {
 	bool bus;                /* works the bus's lane, and nothing else: events never wait for a peer */
 	bool closing;            /* the worker's own copy: nothing new is sent */
 	int64_t looked_ms;       /* when paused lanes were looked at last */
+	int64_t hold_ms;         /* nothing is sent before: the database took no mark, and what is not marked goes out again */
 
 	/* Shards whose locks this worker's connection holds: for a pass, or as long as one of their rows is in flight. */
 	int64_t session;         /* that connection's backend; 0: not known */

@@ -158,6 +158,8 @@ size_t outbox_pass(struct outbox_worker *w)
 	done = outbox_land(w);
 	if (w->closing)
 		return done; /* the locks end with the connection */
+	if (clock_ms() < w->hold_ms)
+		return done;
 	w->looked_ms = clock_ms();
 	buf_str(&skip, outbox_paused_lanes(w->outbox, w->arena));
 	outbox_full_lanes(w, &skip);
