@@ -8,6 +8,7 @@ import signal
 
 from .paths import RspError
 from .proc import Child, run
+from .template import copy_of
 
 SETTINGS = {
     "listen_addresses": "''",
@@ -33,17 +34,32 @@ def bindir():
     return path
 
 
+def server_user():
+    """The server refuses to run as root."""
+    return pwd.getpwnam("postgres") if os.getuid() == 0 else None
+
+
+def initdb(data, env, *options):
+    """Makes the folder of a new cluster."""
+    user = server_user()
+    os.makedirs(data, mode=0o700, exist_ok=True)
+    if user:
+        os.chown(data, user.pw_uid, user.pw_gid)
+    run([os.path.join(bindir(), "initdb"), "-D", data, "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions", *options],
+        user=user, env=env, cwd="/")
+
+
 class Cluster:
     """folder: holds data/ and the socket; secrets_folder: a pass file (0600) per role. keep: its data will be wanted again.
-    settings: of postgresql.conf, over the usual ones."""
+    settings: of postgresql.conf, over the usual ones. templates: as of Staging."""
 
-    def __init__(self, folder, secrets_folder, log, env, keep=True, settings=None):
+    def __init__(self, folder, secrets_folder, log, env, keep=True, settings=None, templates=None):
         self.folder, self.secrets, self.log, self.env, self.keep = folder, secrets_folder, log, env, keep
+        self.templates = templates
         self.settings = dict(SETTINGS, **(settings or {}))
         self.data = os.path.join(folder, "data")
         self.bin = bindir()
-        # The server refuses to run as root.
-        self.user = pwd.getpwnam("postgres") if os.getuid() == 0 else None
+        self.user = server_user()
         self.child = None
 
     def _folder(self):
@@ -60,8 +76,7 @@ class Cluster:
         self._folder()
         if os.path.exists(os.path.join(self.data, "rsp-complete")):
             return
-        run([os.path.join(self.bin, "initdb"), "-D", self.data, "-U", "postgres", "--encoding=UTF8", "--locale=C", "-A", "reject",
-             "--no-sync", "--no-instructions"], user=self.user, env=self.env, cwd="/")
+        copy_of(self.templates, "cluster", lambda data: initdb(data, self.env, "-U", "postgres", "-A", "reject"), self.data)
         me = pwd.getpwuid(os.getuid()).pw_name
         self._write("pg_hba.conf", "local all postgres peer map=admin\nlocal all all scram-sha-256\n")
         self._write("pg_ident.conf", "admin \"%s\" postgres\n" % me)
