@@ -24,6 +24,11 @@ def full(test):
     return test
 
 
+def alone(case):
+    """A class with `alone = True` measures time; what lies in the long folders loads the machine by itself. They run one by one, last."""
+    return getattr(case, "alone", False) or case.__module__.startswith(("tests.full.", "tests.fault."))
+
+
 def wanted(case):
     """The parameters of Staging a test class asks for, comparable; None: it needs no staging."""
     needs = getattr(case, "needs", None)
@@ -35,11 +40,12 @@ def key_of(needs, flavour):
 
 
 class Shared:
-    """The one staging that runs at a time, started when the first test asks for it."""
+    """The one staging that a lane runs at a time, started when the first test asks for it."""
     current = None
 
-    def __init__(self, findings):
-        self.findings, self.staging, self.key, self.number = findings, None, None, 0
+    def __init__(self, findings, state=None, templates=None):
+        self.findings, self.places = findings, {"state": state, "templates": templates}
+        self.staging, self.key, self.number = None, None, 0
         self.complaints = []
 
     def __enter__(self):
@@ -56,7 +62,8 @@ class Shared:
             self.drop()
         if self.staging is None:
             self.number += 1
-            self.staging = Staging(build_dir(flavour), "test%d" % self.number, findings=self.findings, **needs).start()
+            more = dict(self.places, **needs)
+            self.staging = Staging(build_dir(flavour), "test%d" % self.number, findings=self.findings, **more).start()
             self.key = key
         return self.staging
 

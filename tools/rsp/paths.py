@@ -7,7 +7,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SOCKET_LIMIT = 107  # sun_path holds 108 bytes with the NUL
-LONGEST_SOCKET = len("/bench/run/operator-gateway-b.sock")
+LONGEST_SOCKET = len("/lane1/test99/run/sm-sr-handover.sock")
 
 
 class RspError(Exception):
@@ -39,6 +39,18 @@ def state_dir():
     seen = os.lstat(path)
     if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid():
         raise RspError("%s exists and is not a folder of this user; set RSP_STATE to another place" % path)
-    # As root the database cluster belongs to another user, who must be able to pass through, but not to list.
+    let_pass(path)
+    return path
+
+
+def let_pass(path):
+    """As root the database cluster belongs to another user, who must be able to pass through a folder of ours, but not to list it."""
     os.chmod(path, 0o711 if os.getuid() == 0 else 0o700)
+
+
+def state_folder(name):
+    """A folder in the state folder in which others have theirs."""
+    path = os.path.join(state_dir(), name)
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    let_pass(path)
     return path

@@ -10,6 +10,7 @@ import time
 from .paths import RspError
 
 PR_SET_PDEATHSIG = 1
+WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 POLL_S = 0.05
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -24,25 +25,28 @@ class Interrupted(KeyboardInterrupt):
 
 def install_signals():
     """The first signal unwinds the stack, so every `finally` stops its children; later ones do not disturb that."""
-    watched = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
     def once(signum, frame):
-        for s in watched:
+        for s in WATCHED:
             signal.signal(s, signal.SIG_IGN)
         raise Interrupted(signum)
 
-    for s in watched:
+    for s in WATCHED:
         signal.signal(s, once)
 
 
-def _tie_to_parent(deathsig, parent):
+def tie_to_parent(deathsig, parent):
+    """For a forked process: it gets this signal when its parent dies."""
+    _libc.prctl(PR_SET_PDEATHSIG, int(deathsig), 0, 0, 0)
+    if os.getppid() != parent:  # it died in between
+        os._exit(1)
+
+
+def _hook(deathsig, parent):
     """Runs in the child after the user change (which would clear it) and before exec."""
     def hook():
-        for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for s in WATCHED:
             signal.signal(s, signal.SIG_DFL)
-        _libc.prctl(PR_SET_PDEATHSIG, int(deathsig), 0, 0, 0)
-        if os.getppid() != parent:  # it died in between
-            os._exit(1)
+        tie_to_parent(deathsig, parent)
     return hook
 
 
@@ -51,7 +55,7 @@ def spawn(argv, user=None, deathsig=signal.SIGKILL, **keywords):
     if user is not None:
         keywords.update(user=user.pw_uid, group=user.pw_gid, extra_groups=[])
     try:
-        return subprocess.Popen(argv, start_new_session=True, preexec_fn=_tie_to_parent(deathsig, os.getpid()), **keywords)
+        return subprocess.Popen(argv, start_new_session=True, preexec_fn=_hook(deathsig, os.getpid()), **keywords)
     except (FileNotFoundError, PermissionError) as e:
         raise RspError("cannot run %s: %s" % (argv[0], e.strerror)) from None
 

@@ -11,10 +11,11 @@ from . import ctl, roles
 from .balancer import Balancer
 from .cards import Cards
 from .nats import Bus
-from .paths import RspError, state_dir
+from .paths import RspError, let_pass, state_dir
 from .postgres import Cluster
 from .proc import Child, Supervisor, pss_kib, run
 from .registry import read_registry, write_registry
+from .template import copy_of
 
 PASSED_ON = ("PATH", "TMPDIR", "LD_LIBRARY_PATH")
 SANITIZERS = {
@@ -33,12 +34,13 @@ class Staging:
     """name: its folder in the state folder; one at a time may run. fresh: begins with nothing. keep: will be started again.
     services: entities to start (None: all). settings: {process or role: {KEY: value}} over the table of roles.py.
     findings: the folder of sanitizer reports. database: settings of a new cluster. balancer: partners and cards reach the replicas of the
-    SM-SR through one. variables: {process: {NAME: value}}: further ones of its environment."""
+    SM-SR through one. variables: {process: {NAME: value}}: further ones of its environment. state: the folder its own is in.
+    templates: a folder of what is made once and copied (template.py)."""
 
     def __init__(self, build_folder, name, replicas=1, services=None, settings=None, fresh=True, keep=False, findings=None,
-                 bus=True, database=None, cards=True, balancer=False, variables=None):
+                 bus=True, database=None, cards=True, balancer=False, variables=None, state=None, templates=None):
         self.build, self.name, self.fresh, self.keep = build_folder, name, fresh, keep
-        self.folder = os.path.join(state_dir(), name)
+        self.folder = os.path.join(state or state_dir(), name)
         self.log_folder = os.path.join(self.folder, "log")
         self.pki = os.path.join(self.folder, "pki")
         self.settings = settings or {}
@@ -48,7 +50,7 @@ class Staging:
         if findings:
             self.env.update(sanitizer_env(findings))
         self.instances = {i.name: i for i in roles.instances(replicas, services)}
-        self.with_bus = bus
+        self.with_bus, self.templates = bus, templates
         self.database_settings = database
         self.supervisor = Supervisor()
         # The cards are there when there is an SM-SR to manage them; settings for them stand under euicc-sim.
@@ -103,7 +105,7 @@ class Staging:
         self._take_folder()
         self._make_pki()
         self.cluster = Cluster(os.path.join(self.folder, "pg"), os.path.join(self.folder, "passwords"), self.log("postgres"), self.env,
-                               keep=self.keep, settings=self.database_settings)
+                               keep=self.keep, settings=self.database_settings, templates=self.templates)
         self.cluster.prepare()
         self.cluster.start(self.supervisor)
         for database in sorted({i.database for i in self.instances.values()}):
@@ -135,7 +137,7 @@ class Staging:
     def _take_folder(self):
         """The lock is ours as long as this process lives; children do not inherit it."""
         os.makedirs(self.folder, exist_ok=True)
-        os.chmod(self.folder, 0o711 if os.getuid() == 0 else 0o700)
+        let_pass(self.folder)
         self.lock = open(os.path.join(os.path.dirname(self.folder), self.name + ".lock"), "w")
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -154,7 +156,7 @@ class Staging:
         done = os.path.join(self.pki, ".complete")
         if not os.path.exists(done):
             shutil.rmtree(self.pki, ignore_errors=True)
-            make_certificates(self.build, self.pki, self.env)
+            copy_of(self.templates, "pki", lambda path: make_certificates(self.build, path, self.env), self.pki)
             open(done, "w").close()
         self.entities = read_registry(self.pki)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """./rsp test: unit, contract and rule tests by meson, then end-to-end tests against real processes. The last line counts all of them."""
+import contextlib
 import importlib.util
 import json
 import os
@@ -11,10 +12,12 @@ import traceback
 import unittest
 import xml.etree.ElementTree as ElementTree
 
+from . import lanes, postgres
 from .build import build, environment
-from .paths import ROOT, state_dir
+from .paths import ROOT, state_dir, state_folder
 from .proc import run
 from .staging import sanitizer_env
+from .template import made_once
 
 NOTICE = re.compile(r"==\d+==Running thread \d+ was not suspended\. False leaks are possible\.$")
 MESON_OK = ("OK", "SKIP", "EXPECTEDFAIL")
@@ -23,6 +26,11 @@ MESON_OK = ("OK", "SKIP", "EXPECTEDFAIL")
 class Counts:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
+
+    def add(self, verdict):
+        self.passed += verdict == "ok"
+        self.failed += verdict == "FAIL"
+        self.skipped += verdict == "skip"
 
     def line(self):
         text = "%d passed, %d failed" % (self.passed, self.failed)
@@ -35,13 +43,16 @@ def say(verdict, name, seconds=None, text=""):
         print("      " + text.rstrip().replace("\n", "\n      "), flush=True)
 
 
-def meson_tests(folder, findings, counts):
+def meson_tests(folder, findings, counts, templates=None):
     """Runs the suite; counts each TAP subtest once, and a test that died without telling which one as one failure."""
     logs = os.path.join(folder, "meson-logs")
     for name in ("testlog.junit.xml", "testlog.json"):
         if os.path.exists(os.path.join(logs, name)):
             os.unlink(os.path.join(logs, name))
     env = dict(environment(), **sanitizer_env(findings))
+    if templates:
+        env["RSP_CLUSTER_TEMPLATE"] = made_once(templates, "unit-cluster",
+                                                lambda path: postgres.initdb(path, env, "-U", "rsp", "-A", "trust"))
     # Failing is the exit code of meson as well; the logs say it by test.
     _, output = run(["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", "3"], check=False, env=env)
     try:
@@ -79,9 +90,9 @@ def count_meson_test(row, suite, counts):
 class Result(unittest.TestResult):
     """Prints each test as it ends."""
 
-    def __init__(self, counts):
+    def __init__(self, counts, tell=say):
         super().__init__()
-        self.counts = counts
+        self.counts, self.tell = counts, tell
         self.began = {}
 
     def startTest(self, test):
@@ -95,7 +106,7 @@ class Result(unittest.TestResult):
     def addError(self, test, error):
         if not isinstance(test, unittest.TestCase) or test not in self.began:  # a class or module that could not be set up
             self.counts.failed += 1
-            say("FAIL", str(test), None, "".join(traceback.format_exception(*error)))
+            self.tell("FAIL", str(test), None, "".join(traceback.format_exception(*error)))
         else:
             self._bad(test, error)
 
@@ -109,7 +120,7 @@ class Result(unittest.TestResult):
     def addSkip(self, test, reason):
         self.counts.skipped += 1
         self.began.pop(test, None)
-        say("skip", "%s: %s" % (test.id() if hasattr(test, "id") else test, reason))
+        self.tell("skip", "%s: %s" % (test.id() if hasattr(test, "id") else test, reason))
 
     def addExpectedFailure(self, test, error):
         self._bad(test, error)  # we have none: a test that fails is a failure
@@ -122,10 +133,10 @@ class Result(unittest.TestResult):
         seconds = time.monotonic() - began
         if self.bad:
             self.counts.failed += 1
-            say("FAIL", test.id(), seconds, "\n".join(self.bad))
+            self.tell("FAIL", test.id(), seconds, "\n".join(self.bad))
         else:
             self.counts.passed += 1
-            say("ok", test.id(), seconds)
+            self.tell("ok", test.id(), seconds)
 
 
 def load(path):
@@ -151,7 +162,7 @@ def for_full(test):
 
 
 def python_tests(top, depth, pattern, counts):
-    """The test cases below top; a module that cannot be read is a failure."""
+    """The test cases below top, none when there is no such folder; a module that cannot be read is a failure."""
     tests = []
     for folder, folders, names in sorted(os.walk(os.path.join(ROOT, top))):
         folders.sort()
@@ -168,19 +179,30 @@ def python_tests(top, depth, pattern, counts):
     return [t for t in tests if pattern is None or pattern in t.id()]
 
 
-def e2e_tests(tests, findings, counts):
-    """Runs them grouped by the staging they ask for, so that each kind of staging is started once."""
+@contextlib.contextmanager
+def lane_work(findings, templates, name, tell):
+    """What a lane does: gives the function that runs a suite, on stagings of its own."""
     from tests.e2e import base
-    order = {}
-    for test in tests:
-        order.setdefault(base.wanted(type(test)), []).append(test)
-    with base.Shared(findings) as shared:
-        for wanted, group in sorted(order.items(), key=lambda row: repr(row[0])):
-            unittest.TestSuite(group).run(Result(counts))
-            shared.drop()
-        for text in shared.complaints:
-            counts.failed += 1
-            say("FAIL", text)
+    with base.Shared(findings, state_folder(name), templates) as shared:
+        yield lambda suite: suite.run(Result(Counts(), tell))
+    for text in shared.complaints:
+        tell("FAIL", text)
+
+
+def e2e_tests(tests, findings, templates, counts):
+    """In lanes; those that need the machine for themselves afterwards. Each kind of staging is started as seldom as possible."""
+    from tests.e2e import base
+
+    def report(verdict, name, seconds, text):
+        counts.add(verdict)
+        say(verdict, name, seconds, text)
+
+    def work(name, tell):
+        return lane_work(findings, templates, name, tell)
+    together = lanes.items([t for t in tests if not base.alone(type(t))], base.wanted)
+    lanes.run_lanes(["lane%d" % n for n in range(1, lanes.LANES + 1)], together, work, report)
+    alone = lanes.items([t for t in tests if base.alone(type(t))], base.wanted)
+    lanes.run_lanes(["alone"] if alone else [], alone, work, report)
 
 
 def is_notice(text):
@@ -205,19 +227,21 @@ def run_tests(full, pattern):
     began = time.monotonic()
     counts = Counts()
     sys.path[:0] = [ROOT]
-    findings = os.path.join(state_dir(), "asan")
-    shutil.rmtree(findings, ignore_errors=True)
+    findings, templates = os.path.join(state_dir(), "asan"), os.path.join(state_dir(), "templates")
+    for path in (findings, templates):
+        shutil.rmtree(path, ignore_errors=True)
     os.makedirs(findings)
+    state_folder("templates")
     folder = build("check")
     if pattern is None:
-        meson_tests(folder, findings, counts)
-    tests = python_tests("tests/e2e", 2, pattern, counts)
+        meson_tests(folder, findings, counts, templates)
+    tests = python_tests("tests/e2e", 2, pattern, counts) + python_tests("tests/fault", 2, pattern, counts)
     if full:
         build("release")  # what is counted and measured there
         tests += python_tests("tests/full", 2, pattern, counts)
     elif pattern is None:
         tests = [t for t in tests if not for_full(t)]
-    e2e_tests(tests, findings, counts)
+    e2e_tests(tests, findings, templates, counts)
     sanitizer_verdict(findings, counts)
     print("%d s" % (time.monotonic() - began))
     print(counts.line(), flush=True)
