@@ -42,7 +42,7 @@ static const struct {
 #undef FAULT_POINT
 };
 
-enum { MAX_ARMED = 64, EID_TEXT = 33 };
+enum { MAX_ARMED = 256, EID_TEXT = 33 };
 
 /* One armed point. Slots are found under the lock; a paused thread waits on `changed`. */
 static struct armed {

@@ -12,7 +12,7 @@ enum fault_action { FAULT_OFF, FAULT_PAUSE, FAULT_KILL, FAULT_DROP };
 
 /* point must be registered by a FAULT_POINT row of base/fault_points.def, so that a typing error is refused. eid: 32 digits or "*".
  * PAUSE holds the thread there until the point is armed OFF; KILL is SIGKILL to the own process; DROP makes FAULT() true once.
- * 0; -ENOENT: no such point; -ENOTSUP: built without faults; -ENOSPC: 64 are armed. */
+ * 0; -ENOENT: no such point; -ENOTSUP: built without faults; -ENOSPC: 256 are armed. */
 int fault_arm(const char *point, enum fault_action action, const char *eid);
 bool fault_action_parse(const char *text, enum fault_action *out);
 /* One line per point: name, action, eid, threads held there now, times hit. */

@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "common/base/clock.h"
+#include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 
@@ -204,6 +206,14 @@ static void journal_answer(struct rpc *rpc, const struct waiter *w, const char *
 	journal_write(rpc->journal, &e);
 }
 
+static void fault_point(const struct parked *p, const char *stage, const char *eid)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "%s.parked.%s", p->rpc->role, stage);
+	(void)FAULT(name, eid);
+}
+
 /* One answer to its caller, if that is still there. */
 static void deliver(struct parked *p, struct arena *a, const char *id, struct bytes answer)
 {
@@ -226,6 +236,7 @@ static void deliver(struct parked *p, struct arena *a, const char *id, struct by
 	journal_answer(p->rpc, w, message_id, &envelope);
 	log_end_of(w, 200, "ANSWERED");
 	metric_add("rsp_parked_answered_total", "", 1);
+	fault_point(p, "answered", w->eid);
 	arena_free(w->arena);
 }
 
@@ -256,6 +267,7 @@ static bool pass(struct parked *p, struct db *db, struct arena *a)
 		return false;
 	n = rows_count(rows);
 	for (size_t i = 0; i < n; i++) {
+		fault_point(p, "fetched", row_text(rows, i, 2));
 		if (!row_null(rows, i, 1)) /* else the call was cleaned away: repeating it runs it again */
 			deliver(p, a, row_text(rows, i, 0), row_bytes(rows, i, 1));
 		buf_printf(&done, "%s%s", done.len ? " " : "", row_text(rows, i, 0));

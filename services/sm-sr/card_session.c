@@ -2,6 +2,7 @@
 /* What one POST of a card does: what it says is settled, then the next script is chosen. */
 #include "services/sm-sr/card_session.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/fault.h"
@@ -16,6 +17,7 @@ struct visit {
 	struct card_peer peer;   /* copied back when the transaction is committed */
 	const struct card_post *post;
 	struct card_answer answer;
+	bool fetches, answers, confirmed; /* what the POST does, for placed faults */
 };
 
 static struct card_command *fetched_by(const struct card_case *c, const char *session)
@@ -40,6 +42,27 @@ static void send_script(struct visit *v, const struct card_command *m)
 	v->answer.kind = m->kind;
 }
 
+/* A placed fault of every POST, and of those that do the same as this one. */
+static void fault_points(const struct visit *v, const char *stage)
+{
+	const struct {
+		const char *what;
+		bool does;
+	} points[] = { { ".fetched", v->fetches },
+		       { ".answered", v->answers && !v->confirmed },
+		       { ".confirmed", v->confirmed },
+		       { ".notified", v->post->kind == POST_NOTIFICATION },
+		       { "", true } };
+	char name[48];
+
+	for (size_t i = 0; i < LEN(points); i++) {
+		if (!points[i].does)
+			continue;
+		(void)snprintf(name, sizeof(name), "sm-sr.card%s.%s", points[i].what, stage);
+		(void)FAULT(name, v->c.eid.text);
+	}
+}
+
 /* The card is here: a new session, or the one this connection had. False: another connection has taken over; this one may only go. */
 static bool join(struct visit *v)
 {
@@ -59,6 +82,8 @@ static void settle_answer(struct visit *v, struct card_command *m)
 	struct script_answer *answer = ARENA_NEW(v->c.a, struct script_answer);
 	const char *why = "the answer is too long";
 
+	v->answers = true;
+	v->confirmed = m->kind == COMMAND_CONFIRM;
 	case_command_answered(&v->c, m);
 	if (v->post->body.len > CARD_ANSWER_MAX || !script_answer_parse(v->post->body, answer, &why))
 		procedure_unanswerable(&v->c, m, why);
@@ -121,6 +146,7 @@ static void fetch(struct visit *v, struct card_command *m)
 {
 	struct card_case *c = &v->c;
 
+	v->fetches = true;
 	case_command_fetched(c, m, c->session);
 	if (c->running && m->procedure && !strcmp(m->procedure, c->running->id))
 		(void)procedure_step(c, PEV_FETCHED);
@@ -226,13 +252,14 @@ static result attempt(struct visit *v, struct db_failure *failure)
 	case_queue(c->db, &c->eid);
 	TRY(db_sync(c->db, c->a, rows, CASE_RESULTS, failure));
 	TRY(case_take(c, rows));
-	(void)FAULT("sm-sr.card.loaded", c->eid.text);
+	fault_points(v, "loaded");
 	if (!c->known)
 		return internal(c->a, "eid %s has keys, but no EIS", c->eid.text);
 	decide(v);
+	fault_points(v, "decided");
 	db_commit(c->db);
 	TRY(db_sync(c->db, c->a, NULL, 0, failure));
-	(void)FAULT("sm-sr.card.committed", c->eid.text);
+	fault_points(v, "committed");
 	return OK;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/card/sms.h"
 #include "services/sm-sr/sms_internal.h"
@@ -300,10 +301,22 @@ static void settle_event(struct sms_lane *l, const struct sms_event *e, const st
 	}
 }
 
+/* Whose packets were answered; the commit takes the rows away. */
+static size_t answered_cards(const struct sms_lane *l, const struct rows *const *rows, const char **out)
+{
+	size_t n = 0;
+
+	for (const struct sms_event *e = l->events; e; e = e->next)
+		if (e->is_answer && rows_count(rows[e->first]))
+			out[n++] = row_text_dup(l->a, rows[e->first], 0, 0);
+	return n;
+}
+
 static bool settle(struct sms_lane *l)
 {
 	const struct rows **rows = arena_array(l->a, l->n_events * RESULTS_PARTS, sizeof(struct rows *));
-	size_t n = 0;
+	const char **cards = arena_array(l->a, l->n_events, sizeof(*cards));
+	size_t n = 0, n_cards;
 
 	db_begin(l->db);
 	for (struct sms_event *e = l->events; e; e = e->next) {
@@ -314,8 +327,13 @@ static bool settle(struct sms_lane *l)
 		return false;
 	for (const struct sms_event *e = l->events; e; e = e->next)
 		settle_event(l, e, rows + e->first);
+	n_cards = answered_cards(l, rows, cards);
 	db_commit(l->db);
-	return db_sync(l->db, l->a, NULL, 0, NULL) == OK;
+	if (db_sync(l->db, l->a, NULL, 0, NULL) != OK)
+		return false;
+	for (size_t i = 0; i < n_cards; i++)
+		(void)FAULT("sm-sr.sms.answered", cards[i]);
+	return true;
 }
 
 bool sms_events_settle(struct sms_lane *l)

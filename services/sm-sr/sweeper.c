@@ -150,8 +150,15 @@ static bool listed(const char *numbers, int64_t seq)
 	return false;
 }
 
-static void settle(struct card_case *c, const char *lost)
+/* What became of a card in one transaction. */
+struct settled {
+	bool lost, expired;
+};
+
+static struct settled settle(struct card_case *c, const char *lost)
 {
+	struct settled done = { 0 };
+
 	for (size_t i = 0; i < c->n_commands; i++) {
 		struct card_command *m = &c->commands[i];
 
@@ -160,9 +167,13 @@ static void settle(struct card_case *c, const char *lost)
 		log_msg(LOG_INFO, "card_lost", "eid %s: a script will not be answered any more", c->eid.text);
 		case_command_lost(c, m);
 		procedure_lost(c, m);
+		done.lost = true;
 	}
-	if (c->running && c->running->overdue)
+	if (c->running && c->running->overdue) {
 		procedure_expire(c);
+		done.expired = true;
+	}
+	return done;
 }
 
 /* One card, in a transaction of its own. */
@@ -170,6 +181,7 @@ static result sweep_card(struct sweeper *s, struct card_case *c, struct db_failu
 {
 	const struct smsr_config *config = s->smsr->config;
 	const struct rows *rows[CASE_RESULTS + 1];
+	struct settled done = { 0 };
 	const char *lost;
 
 	db_begin(s->db);
@@ -180,10 +192,13 @@ static result sweep_card(struct sweeper *s, struct card_case *c, struct db_failu
 	TRY(case_take(c, rows));
 	if (!c->known)
 		return internal(s->a, "rows about a card that is not managed here");
-	settle(c, lost);
+	done = settle(c, lost);
 	db_commit(s->db);
 	TRY(db_sync(s->db, s->a, NULL, 0, failure));
-	(void)FAULT("sm-sr.card.expired", c->eid.text);
+	if (done.lost)
+		(void)FAULT("sm-sr.card.lost", c->eid.text);
+	if (done.expired)
+		(void)FAULT("sm-sr.card.expired", c->eid.text);
 	case_committed(c);
 	return OK;
 }
