@@ -61,6 +61,7 @@ struct card {
 	uint8_t listed;              /* GET STATUS: where its continuation goes on; 0: nothing to continue */
 	uint64_t switches;           /* how often a profile was enabled: tests count that nothing happened twice */
 	uint64_t commands;           /* scripts executed; who runs them counts */
+	uint64_t enables, disables, deletes, confirmations; /* commands answered with 9000, by kind */
 };
 
 /* What executing a command makes due: set, never cleared, so that one struct serves a whole script. */

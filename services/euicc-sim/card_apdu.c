@@ -59,6 +59,7 @@ static uint16_t enable(struct card *c, const struct aid *isdp, struct card_effec
 	if (keeps_enabled(c, card_enabled(c)) || (c->pinned != CARD_NONE && c->pinned != to))
 		return SW_POL1;
 	switch_to(c, to, effects);
+	c->enables++;
 	return SW_OK;
 }
 
@@ -74,6 +75,7 @@ static uint16_t disable(struct card *c, const struct aid *isdp, struct card_effe
 	if (keeps_enabled(c, i))
 		return SW_POL1;
 	switch_to(c, to, effects);
+	c->disables++;
 	return SW_OK;
 }
 
@@ -89,6 +91,7 @@ static uint16_t delete_profile(struct card *c, const struct aid *isdp, struct ca
 	if (c->profiles[i].pol1 & POL1_NO_DELETE || i == c->pinned)
 		return SW_POL1;
 	card_wipe(c, i);
+	c->deletes++;
 	effects->changed = true;
 	return SW_OK;
 }
@@ -164,6 +167,7 @@ static uint16_t confirm(struct card *c, uint16_t seq, struct buf *out, struct ca
 	if (!card_confirm(c, seq, &deleted))
 		return SW_NOT_FOUND;
 	isdr_confirmed_build(out, &deleted, deleted.len ? 1 : 0);
+	c->confirmations++;
 	effects->changed = true;
 	return SW_OK;
 }

@@ -33,6 +33,14 @@ static const struct member profile_members[] = {
 	MEMBER(card_profile, state), MEMBER(card_profile, pol1),  FLAG(card_profile, fallback), MEMBER(card_profile, memory),
 };
 
+/* They stand behind all else, where a record of before them has zeros. */
+static const struct member later_members[] = {
+	MEMBER(card, enables),
+	MEMBER(card, disables),
+	MEMBER(card, deletes),
+	MEMBER(card, confirmations),
+};
+
 /* Both directions walk the same way through the octets. */
 static size_t put(const void *object, const struct member *members, size_t n, uint8_t *out)
 {
@@ -89,6 +97,7 @@ void card_record_write(const struct card *c, uint64_t generation, uint8_t out[CA
 		memcpy(out + at, &c->counters[i].last, sizeof(c->counters[i].last));
 		at += sizeof(c->counters[i].last);
 	}
+	(void)put(c, later_members, LEN(later_members), out + at);
 	crc = crc32(out + AT_GENERATION, CARD_RECORD - AT_GENERATION);
 	memcpy(out + AT_CRC, &crc, sizeof(crc));
 }
@@ -128,7 +137,7 @@ static bool read_members(struct card *c, const uint8_t in[CARD_RECORD])
 		memcpy(&c->counters[i].last, in + at, sizeof(c->counters[i].last));
 		at += sizeof(c->counters[i].last);
 	}
-	return sound(c);
+	return get(c, later_members, LEN(later_members), in, &at) && sound(c);
 }
 
 void card_forget(struct card *c)

@@ -68,8 +68,10 @@ static void card_out(struct buf *b, const struct holder *h)
 	json_out_member(b, "smsr", *h->smsr ? h->smsr : NULL);
 	buf_printf(b, ",\"powered\":%s,\"http\":%s,\"session\":%s,\"pending\":%u,\"given_up\":%s,\"seq\":%u,\"tries\":%u",
 		   yes(c->powered), yes(c->http), yes(h->session != NULL), c->pending, yes(c->given_up), c->seq, c->tries);
-	buf_printf(b, ",\"switches\":%llu,\"commands\":%llu,\"waiting_sms\":%u,\"profiles\":[", (unsigned long long)c->switches,
-		   (unsigned long long)c->commands, h->n_waiting);
+	buf_printf(b, ",\"switches\":%llu,\"commands\":%llu,\"enables\":%llu,\"disables\":%llu", (unsigned long long)c->switches,
+		   (unsigned long long)c->commands, (unsigned long long)c->enables, (unsigned long long)c->disables);
+	buf_printf(b, ",\"deletes\":%llu,\"confirmations\":%llu,\"waiting_sms\":%u,\"profiles\":[", (unsigned long long)c->deletes,
+		   (unsigned long long)c->confirmations, h->n_waiting);
 	for (unsigned i = 0; i < CARD_PROFILES; i++) {
 		if (!c->profiles[i].aid.len)
 			continue;

@@ -68,6 +68,9 @@ static void check_done(const struct row *r, const struct card *was, struct card 
 {
 	const struct card_profile *p = card_profile_of(c, target);
 
+	cr_assert_eq(c->enables, was->enables + (r->build == isdr_enable_profile), "%s", r->what);
+	cr_assert_eq(c->disables, was->disables + (r->build == isdr_disable_profile), "%s", r->what);
+	cr_assert_eq(c->deletes, was->deletes + (r->build == isdr_delete_profile), "%s", r->what);
 	if (r->build == isdr_enable_profile || r->build == isdr_disable_profile) {
 		uint8_t to = (uint8_t)(r->build == isdr_enable_profile ? r->target : r->holder);
 

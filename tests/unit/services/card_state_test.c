@@ -9,6 +9,7 @@
 
 #include "common/base/hex.h"
 #include "common/crypto/keys.h"
+#include "services/euicc-sim/card_internal.h"
 #include "tests/unit/services/card_fixture.h"
 
 enum { CARDS = 8 };
@@ -174,6 +175,7 @@ static void live(struct card *c)
 
 	fixture_settle(c);
 	c->commands = 3;
+	c->confirmations = 4;
 	c->counters[0].version = 1;
 	c->counters[0].last = 0x123456789A;
 	cr_assert_eq(fixture_run(c, isdr_enable_profile, &one), SW_OK);
@@ -205,6 +207,9 @@ Test(card_state, a_pending_notification_survives_a_restart)
 	cr_assert_eq(c->counters[0].last, 0x123456789A);
 	cr_assert_eq(c->switches, 1);
 	cr_assert_eq(c->commands, 3);
+	cr_assert_eq(c->enables, 1);
+	cr_assert_eq(c->disables, 0);
+	cr_assert_eq(c->confirmations, 4);
 	cr_assert(c->attached_once);
 	cr_assert(card_unconfirmed(c));
 	cr_assert_eq(card_enabled(c), 0, "it knew what to roll back to");
@@ -219,6 +224,34 @@ Test(card_state, a_pending_notification_survives_a_restart)
 	cr_assert_eq(n.type, NOTE_ROLLED_BACK);
 	cr_assert_eq(n.seq, 3);
 	card_file_close(f);
+}
+
+/* Records from before a card counted its commands have zeros in that place: they are read as they are. */
+Test(card_state, counters_stand_where_older_records_are_zero)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct card c = fixture_card(), counted = c;
+	uint8_t *record = arena_alloc(a, CARD_RECORD);
+	uint64_t generation;
+	size_t last = CARD_RECORD;
+
+	c.counters[CARD_COUNTERS - 1].version = 1;
+	c.counters[CARD_COUNTERS - 1].last = UINT64_MAX;
+	card_record_write(&c, 7, record);
+	while (!record[last - 1])
+		last--;
+	cr_assert_leq(last + 4 * sizeof(uint64_t), CARD_RECORD);
+	for (size_t i = last; i < CARD_RECORD; i++)
+		cr_assert_eq(record[i], 0);
+	cr_assert(card_record_read(&counted, record, &generation));
+	cr_assert_eq(generation, 7);
+	cr_assert_eq(counted.enables + counted.disables + counted.deletes + counted.confirmations, 0);
+	c.enables = c.disables = c.deletes = c.confirmations = UINT64_MAX - 1;
+	card_record_write(&c, 8, record);
+	for (size_t i = last; i < last + 4 * sizeof(uint64_t); i++)
+		cr_assert_neq(record[i], 0, "they stand elsewhere");
+	cr_assert(card_record_read(&counted, record, &generation));
+	cr_assert_eq(counted.confirmations, UINT64_MAX - 1);
 }
 
 static uint64_t commands_after(const struct world *w, const uint8_t *state, size_t n)
