@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/app/fault_routes.h"
 #include "services/euicc-sim/control.h"
 
 enum { THREADS = 2, CONNECTIONS = 64, CONTROL_BODY_MAX = 1 << 20, LOOK_MS = 100 };
@@ -90,11 +91,27 @@ static void run_route(struct control *c, struct http_call *call, const struct co
 		http_reply(call, job.status, "application/json", job.out.data, job.out.len);
 }
 
+/* On the listener's own thread: the loop may stand at a point. */
+static bool fault_route(struct http_call *call)
+{
+	if (strcmp(http_path(call), "/admin/faults") != 0)
+		return false;
+	if (!strcmp(http_method(call), "GET"))
+		fault_route_list(call);
+	else if (!strcmp(http_method(call), "POST"))
+		fault_route_arm(call);
+	else
+		app_error(call, 405, "method_not_allowed", "this path does not know the method");
+	return true;
+}
+
 static void handle(void *ctx, struct http_call *call)
 {
 	CLEANUP(json_body_free) json_t *body = NULL;
 	bool path = false;
 
+	if (fault_route(call))
+		return;
 	for (size_t i = 0; i < LEN(routes); i++) {
 		if (strcmp(routes[i].path, http_path(call)) != 0)
 			continue;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/fault.h"
 #include "services/euicc-sim/sim.h"
 
 static void log_note(const struct holder *h, const char *event, const char *why)
@@ -106,6 +107,7 @@ void notify_send(struct holder *h)
 		life_dead(h);
 		return;
 	}
+	(void)FAULT("euicc-sim.notification.due", h->card->eid.text);
 	h->sim->stats.notifications++;
 	log_note(h, "card_notification", NULL);
 	if (hook_now(h, HOOK_DROP_NOTIFICATION, NULL) || !note_build(h, &note))

@@ -2,6 +2,7 @@
 /* A remote command script on the card: each command in turn, and its answer (ETSI TS 102 226 5.2). */
 #include <stdio.h>
 
+#include "common/base/fault.h"
 #include "common/card/script.h"
 
 #include "services/euicc-sim/sim.h"
@@ -56,6 +57,21 @@ static void execute(struct holder *h, const struct script *script, struct run *r
 			r->results[i].data.data = (const uint8_t *)r->data.data + r->from[i];
 }
 
+/* Confirmations have points of their own: a card gets one after another script. */
+static void fault_point(const struct holder *h, const struct script *script, const char *stage)
+{
+	struct isdr_command command;
+	bool confirms = false;
+	struct apdu apdu;
+	char name[48];
+
+	for (size_t i = 0; i < script->n; i++)
+		confirms = confirms || (apdu_parse(script->apdus[i], &apdu) && isdr_command_parse(&apdu, &command) == SW_OK &&
+					command.function == ISDR_CONFIRM);
+	(void)snprintf(name, sizeof(name), "euicc-sim.%s.%s", confirms ? "confirmation" : "script", stage);
+	(void)FAULT(name, h->card->eid.text);
+}
+
 bool script_run(struct holder *h, struct bytes body, struct buf *out_answer, bool *out_refresh)
 {
 	CLEANUP(run_free) struct run r = { .n = 0 };
@@ -71,10 +87,13 @@ bool script_run(struct holder *h, struct bytes body, struct buf *out_answer, boo
 		script_bad_format(out_answer, body.len && body.data[0] == 0xAA ? SCRIPT_DEFINITE : SCRIPT_INDEFINITE);
 		return true;
 	}
+	fault_point(h, &script, "received");
 	execute(h, &script, &r);
 	h->card->commands++;
+	fault_point(h, &script, "executed");
 	if (!life_save(h))
 		return false;
+	fault_point(h, &script, "saved");
 	*out_refresh = *out_refresh || r.effects.refresh;
 	script_answer_build(out_answer, script.form, r.results, r.n);
 	return true;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "common/base/fault.h"
 #include "common/http/psk_client.h"
 #include "services/euicc-sim/sim.h"
 
@@ -33,6 +34,7 @@ struct session {
 	bool begun;   /* the first request was posted */
 	bool refresh; /* a script asks for it */
 	bool endless, resumes, may_resume;
+	bool told;    /* the first request has left */
 	struct buf held; /* hook: the answer that is held back */
 };
 
@@ -326,6 +328,16 @@ static bool take_script(struct session *s)
 	return false;
 }
 
+/* Nothing more can be done now: what was posted has left. */
+static void waits(struct session *s)
+{
+	if (!s->begun || s->told)
+		return;
+	s->told = true;
+	if (s->kind == SESSION_NOTIFICATION)
+		(void)FAULT("euicc-sim.notification.sent", s->h->card->eid.text);
+}
+
 /* False: what the SM-SR says cannot be followed. */
 static bool take_uri(struct session *s)
 {
@@ -398,6 +410,7 @@ static void go_on(struct session *s)
 			end(s, false, psk_client_why(s->client));
 			return;
 		case PSK_WAIT:
+			waits(s);
 			if (loop_watch(s->h->sim->loop, &s->watch, psk_client_fd(s->client), psk_client_events(s->client)))
 				return;
 			end(s, false, "the connection cannot be watched");
