@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The crash matrix (decisions G1, G2): every operation, held at every placed fault on its way, while one of the processes it needs dies.
+It ends once and well, the card executes once what was ordered, EIS and card agree, and everybody hears of it."""
+import collections
+import json
+import os
+import random
+import time
+
+from tests.e2e.base import full
+from tests.e2e.helpers import Work
+from tests.fault.points import OPERATIONS, VICTIMS, cells, strikes
+from tests.fault.strike import Strike
+
+SAMPLE = 12
+TRIES = 3  # of a cell that was not reached
+NEEDS = {
+    # What dies is the server, not the machine: what it wrote is there, and a restart takes no time for files.
+    "database": {"max_connections": "300", "fsync": "off"},
+    "settings": {
+        "euicc-sim": {"ATTACH_MS": "50", "RETRY_MS": "300", "RETRIES": "200", "SESSION_RETRY_MS": "200", "SESSION_RETRIES": "200"},
+        # Threads that are held are many; a card's answer is held longer than it would ever take.
+        "sm-sr": {"THREADS": "32", "CARDS_THREADS": "32", "CARD_GONE_MS": "500", "CARD_LOST_MS": "8000", "CARD_NET_MS": "300",
+                  "SMS_RETRY_MS": "1000", "SMS_TRIES": "60", "TRIGGER_AGAIN_S": "2", "SWEEP_MS": "500", "PEER_PAUSE_MS": "100"},
+        "operator-gateway": {"THREADS": "12", "PEER_PAUSE_MS": "100"},
+    },
+}
+# All that the SM-SR holds of cards, a line of JSON each.
+LOOK = """select json_build_object('eid', s.eid, 'uncertain', s.uncertain,
+ 'profiles', (select json_agg(json_build_array(iccid, state, fallback)) from profile x where x.eid = s.eid),
+ 'busy', (select count(*) from eid_busy x where x.eid = s.eid),
+ 'open', (select count(*) from card_command x where x.eid = s.eid and state < 2),
+ 'sessions', (select count(*) from card_session x where x.eid = s.eid),
+ 'outbox', (select coalesce(json_agg(json_build_array(lane, kind, attempts, error)), '[]') from outbox x where x.eid = s.eid),
+ 'replies', (select count(*) from reply x where x.eid = s.eid),
+ 'procedures', (select coalesce(json_agg(json_build_object('function', function, 'fci', fci, 'state', state, 'code', code)), '[]')
+  from procedure x where x.eid = s.eid)) from eis_state s where s.eid in (%s)"""
+
+
+class Card:
+    """a, b: ICCIDs of operator-a's and operator-b's profile. before: what was seen of it when its cell began."""
+
+    def __init__(self, eid, iccids):
+        self.eid, (self.a, self.b), self.before = eid, iccids, None
+
+
+class MatrixCase(Work):
+    needs = NEEDS
+    found = collections.OrderedDict()  # (operation, victim): [cells, lost, twice]
+
+    # Looking.
+    def rows(self, database, sql):
+        return [json.loads(line) for line in self.psql(database, sql).split("\n") if line]
+
+    def look(self, eids):
+        """{EID: all that is known of it, anywhere}."""
+        quoted = ",".join("'%s'" % eid for eid in eids)
+        seen = {row["eid"]: dict(row, operations=[], told=[]) for row in self.rows("sm_sr", LOOK % quoted)}
+        for row in self.rows("operator_b", "select json_build_object('eid', eid, 'id', id, 'kind', kind, 'state', state, 'attempt', attempt,"
+                             " 'outcome', concat_ws('|', status, subject, reason)) from operation where eid in (%s)" % quoted):
+            seen[row.pop("eid")]["operations"].append(row)
+        for row in self.rows("operator_a", "select json_build_object('eid', eid, 'kind', kind, 'iccid', iccid) from notification"
+                             " where eid in (%s) order by id" % quoted):
+            seen[row["eid"]]["told"].append((row["kind"], "a" if row["iccid"] == MatrixCase.known[row["eid"]].a else "b"))
+        for eid in eids:
+            seen[eid]["card"] = self.staging.cards.card(eid)
+        return seen
+
+    # Cards.
+    known = {}
+
+    def make(self, n):
+        """So many cards that have attached and been confirmed."""
+        batch, eids = self.batch_of(self.order_of("matrix-%d" % (Work.series + 1), n))
+        self.staging.load_cards()
+        for eid in eids:
+            self.staging.cards.power(True, eid)
+        self.await_true(lambda: self.attached() >= len(MatrixCase.known) + n, "the cards never attach", 180)
+        iccids = collections.defaultdict(list)
+        for row in self.psql("sm_sr", "select eid, iccid from profile order by eid, isdp_aid").split():
+            iccids[row.split("|")[0]].append(row.split("|")[1])
+        made = [Card(eid, iccids[eid]) for eid in eids]
+        MatrixCase.known.update((card.eid, card) for card in made)
+        return made
+
+    def attached(self):
+        return int(self.psql("sm_sr", "select count(*) from card_notification where type = 1 and confirmed"))
+
+    def make_for(self, chosen):
+        """A card per cell, in the state that its operation wants, quiet."""
+        made = self.make(len(chosen))
+        early = [(card, OPERATIONS[cell.operation.before]) for cell, card in zip(chosen, made) if cell.operation.before]
+        for card, operation in early:
+            self.place("operator-b", "/v1/euiccs/%s/%s" % (card.eid, operation.order.format(a=card.a, b=card.b)), {}, card.eid + "-before")
+        ended = "select count(*) from operation where state = 'ended' and status = 'EXECUTED_SUCCESS' and eid in (%s)"
+        ended %= ",".join("'%s'" % card.eid for card, _ in early) or "''"
+        self.await_true(lambda: int(self.psql("operator_b", ended)) == len(early), "cards are not prepared", 180)
+        self.await_true(lambda: self.quiet(made), "cards have no rest", 60)
+        seen = self.look([card.eid for card in made])
+        for card in made:
+            now = seen[card.eid]
+            card.before = dict(now["card"], told=now["told"], enabled="a" if now["card"]["enabled"] == card.a else "b")
+        return made
+
+    def quiet(self, cards):
+        quoted = ",".join("'%s'" % card.eid for card in cards)
+        busy = ("card_command where state < 2 and", "card_session where", "outbox where", "eid_busy where")
+        left = " + ".join("(select count(*) from %s eid in (%s))" % (table, quoted) for table in busy)
+        mine = {card.eid for card in cards}
+        return self.psql("sm_sr", "select " + left) == "0" and all(
+            card["phase"] == "idle" and not card["pending"] and not card["session"] for card in self.staging.cards.cards() if card["eid"] in mine)
+
+    # Orders.
+    def place(self, gateway, path, body, key):
+        """The operation's id; a gateway that dies meanwhile is asked again, under the same key."""
+        until = time.monotonic() + 60
+        while True:
+            try:
+                status, answer = self.northbound(gateway, path, "POST", json.dumps(body), headers={"Idempotency-Key": key}, timeout=20)
+            except (OSError, ValueError) as e:
+                status, answer = None, e
+            if status == 202:
+                return answer["operation"]
+            self.assertIn(status, (None, 503), answer)
+            self.assertLess(time.monotonic(), until, "the gateway takes no order: %s" % answer)
+            time.sleep(0.1)
+
+    # Strikes.
+    def run_cells(self, victim, chosen):
+        """Each is held at its point when the victim dies; those that were not, again with another card."""
+        wrong = []
+        for _ in range(TRIES):
+            dealt = strikes(chosen)
+            cards = self.make_for([cell for strike in dealt for cell in strike])
+            chosen = []
+            for strike in dealt:
+                works = Strike(self, victim, strike, [cards.pop(0) for _ in strike]).run()
+                chosen += [w.cell for w in works if not w.reached]
+                wrong += [self.count(work) for work in works]
+            if not chosen:
+                break
+        wrong += ["%s, %s: %s was never reached" % (victim, cell.operation.name, cell.point.name) for cell in chosen]
+        self.assertEqual([w for w in wrong if w], [])
+
+    def count(self, work):
+        """Into the table; what is wrong with it."""
+        row = MatrixCase.found.setdefault((work.cell.operation.name, work.cell.victim), [0, 0, 0])
+        kinds = {kind for kind, _ in work.wrong}
+        row[0] += work.reached
+        row[1] += "lost" in kinds
+        row[2] += "twice" in kinds
+        return "%s (%s): %s" % (work.name, work.card.eid, "; ".join(what for _, what in work.wrong)) if work.wrong else ""
+
+    @classmethod
+    def table(cls):
+        print("      %-10s %-10s %6s %6s %6s" % ("operation", "victim", "cells", "lost", "twice"))
+        for (operation, victim), row in sorted(cls.found.items()):
+            print("      %-10s %-10s %6d %6d %6d" % (operation, victim, *row))
+        print("matrix: %d cells, lost %d, twice %d" % tuple(sum(row[i] for row in cls.found.values()) for i in range(3)), flush=True)
+
+
+class Matrix(MatrixCase):
+    @classmethod
+    def tearDownClass(cls):
+        if cls.found:
+            cls.table()
+        cls.found.clear()
+
+    @full
+    def test_sm_sr(self):
+        self.run_cells("sm-sr", cells(["sm-sr"]))
+
+    @full
+    def test_card(self):
+        self.run_cells("card", cells(["card"]))
+
+    @full
+    def test_gateway(self):
+        self.run_cells("gateway", cells(["gateway"]))
+
+    @full
+    def test_postgres(self):
+        self.run_cells("postgres", cells(["postgres"]))
+
+    @full
+    def test_nats(self):
+        self.run_cells("nats", cells(["nats"]))
+
+
+class Sample(MatrixCase):
+    """A few of the cells, others each time: RSP_SEED repeats a choice."""
+
+    def test_sample(self):
+        seed = int(os.environ.get("RSP_SEED") or random.SystemRandom().randrange(1 << 32))
+        print("      RSP_SEED=%d" % seed, flush=True)
+        chosen = random.Random(seed).sample(cells(), SAMPLE)
+        for victim in VICTIMS:
+            some = [cell for cell in chosen if cell.victim == victim]
+            if some:
+                with self.subTest(victim=victim):
+                    self.run_cells(victim, some)
+        MatrixCase.found.clear()
