@@ -62,6 +62,8 @@ void answer_encode(struct arena *a, struct buf *out, const struct answer *answer
 
 	times[0] = answer->received_us;
 	times[1] = clock_wall_us();
+	if (times[1] < times[0]) /* begun by another replica, whose clock is ahead, or before ours was put back */
+		times[1] = times[0];
 	base->processing_start = &times[0];
 	base->processing_end = &times[1];
 	if (answer->acceptable_validity_s) {

@@ -89,6 +89,7 @@ result case_take(struct card_case *c, const struct rows *const rows[CASE_RESULTS
 	TRY(procedure_take(c, rows[AT_PROCEDURE]));
 	c->busy_holder = row_text_dup(c->a, rows[AT_BUSY], 0, 0);
 	c->lane_replica = row_text_dup(c->a, rows[AT_BUSY], 0, 1);
+	c->now = row_int(rows[AT_BUSY], 0, 2);
 	commands_take(c, rows[AT_COMMANDS]);
 	if (rows_count(rows[AT_SESSION])) {
 		c->session = row_text_dup(c->a, rows[AT_SESSION], 0, 0);

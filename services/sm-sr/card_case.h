@@ -51,6 +51,7 @@ struct card_case {
 	/* What was loaded. */
 	struct eid eid;
 	bool known;              /* we manage this EID */
+	int64_t now;             /* the database's clock, which all replicas share: what is written of this step happened then */
 	struct eis eis;          /* kept up to date by the functions below */
 	bool uncertain;
 	struct aid expired_aid;  /* len 0: none */

@@ -2,7 +2,6 @@
 /* The EIS follows the card. */
 #include <string.h>
 
-#include "common/base/clock.h"
 #include "common/base/hex.h"
 #include "common/base/log.h"
 #include "services/sm-sr/card_case.h"
@@ -147,10 +146,8 @@ static void remove_unlisted(struct card_case *c, const struct isdp_status *list,
 
 void eis_audited(struct card_case *c, const struct isdp_status *list, size_t n, const struct card_resources *resources)
 {
-	int64_t *now = ARENA_NEW(c->a, int64_t);
 	bool fallback_said = false;
 
-	*now = clock_wall_us();
 	for (size_t i = 0; i < n; i++)
 		fallback_said |= list[i].fallback;
 	log_strangers(c, list, n);
@@ -164,7 +161,7 @@ void eis_audited(struct card_case *c, const struct isdp_status *list, size_t n, 
 	}
 	if (resources->free_nvm >= 0)
 		c->eis.remaining_memory = resources->free_nvm;
-	c->eis.last_audit = now;
+	c->eis.last_audit = &c->now;
 	DB_QUEUE(c->db, SMSR_PROFILES_AUDITED, p_text(c->eid.text), p_text(profiles_json(c)));
-	DB_QUEUE(c->db, SMSR_EIS_AUDITED, p_text(c->eid.text), p_int(c->a, c->eis.remaining_memory), p_time(c->a, *now));
+	DB_QUEUE(c->db, SMSR_EIS_AUDITED, p_text(c->eid.text), p_int(c->a, c->eis.remaining_memory), p_time(c->a, c->now));
 }

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "common/base/clock.h"
 
 const struct bytes NO_DATA = { NULL, 0 };
 
@@ -100,7 +99,7 @@ static struct procedure *procedure_new(const struct card_case *c, const struct p
 	}
 	if (before)
 		p->before = before->isdp_aid;
-	p->started_at = clock_wall_us();
+	p->started_at = c->now;
 	p->deadline = p->started_at + (int64_t)validity_s * 1000000;
 	return p;
 }

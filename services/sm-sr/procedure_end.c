@@ -67,7 +67,7 @@ static const char *now_text(const struct card_case *c)
 {
 	char *at = arena_alloc(c->a, DATETIME_MAX);
 
-	datetime_format(clock_wall_us(), at);
+	datetime_format(c->now, at);
 	return at;
 }
 
@@ -147,13 +147,13 @@ void procedure_end(struct card_case *c, result outcome, struct bytes response_da
 }
 
 /* Who has no ES4 address is not told: where addresses are, rows that can never be delivered go. */
-static void tell_owner(struct card_case *c, enum function_id id, const struct profile_info *p, int64_t completed)
+static void tell_owner(struct card_case *c, enum function_id id, const struct profile_info *p)
 {
 	struct profile_notification *n = ARENA_NEW(c->a, struct profile_notification);
 	const struct function *fn = function_by_id(id);
 	const struct oid *to = arena_memdup(c->a, &p->mno, sizeof(*to));
 
-	*n = (struct profile_notification){ .eid = c->eid, .iccid = p->iccid, .completed = completed };
+	*n = (struct profile_notification){ .eid = c->eid, .iccid = p->iccid, .completed = c->now };
 	outbox_send(c->db, c->a,
 		    &(const struct outbox_message){ .fn = fn,
 						    .kind = OUTBOX_NOTIFY,
@@ -179,19 +179,17 @@ static void tell_bus(struct card_case *c, const char *event, const struct profil
 void tell_profile_change(struct card_case *c, const struct profile_info *disabled, const struct profile_info *enabled,
 			 const struct oid *requester)
 {
-	int64_t now = clock_wall_us();
-
 	if (!requester)
 		switch_told(c, enabled);
 	if (disabled) {
 		tell_bus(c, "profile.disabled", disabled);
 		if (!requester || !oid_equal(requester, &disabled->mno))
-			tell_owner(c, FN_ES4_HandleProfileDisabledNotification, disabled, now);
+			tell_owner(c, FN_ES4_HandleProfileDisabledNotification, disabled);
 	}
 	if (enabled) {
 		tell_bus(c, "profile.enabled", enabled);
 		if (!requester || !oid_equal(requester, &enabled->mno))
-			tell_owner(c, FN_ES4_HandleProfileEnabledNotification, enabled, now);
+			tell_owner(c, FN_ES4_HandleProfileEnabledNotification, enabled);
 	}
 }
 
@@ -199,5 +197,5 @@ void tell_deleted(struct card_case *c, const struct profile_info *deleted, const
 {
 	tell_bus(c, "profile.deleted", deleted);
 	if (!requester || !oid_equal(requester, &deleted->mno))
-		tell_owner(c, FN_ES4_HandleProfileDeletedNotification, deleted, clock_wall_us());
+		tell_owner(c, FN_ES4_HandleProfileDeletedNotification, deleted);
 }
