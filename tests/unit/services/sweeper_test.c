@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include "services/sm-sr/cards.h"
+#include "services/sm-sr/sms_store.h"
 #include "tests/unit/services/procedure_fixture.h"
 
-enum { AWHILE_US = 1500 * 1000 };
+enum { AWHILE_US = 1500 * 1000, TRIGGER_AGAIN_S = 60 };
 
 /* How many lines of this event the sweeper logs in a while. */
 static unsigned lines_of(struct stage *s, const char *event)
@@ -106,5 +107,54 @@ Test(sweeper, a_card_that_never_comes_is_not_rung_for_ever, .timeout = 120)
 	/* It comes by itself. */
 	card_session(s);
 	cr_expect_eq(card_fetch(s), COMMAND_STATUS);
+	stage_drop(s);
+}
+
+/* A trigger that was built now; its row. */
+static struct sms_row trigger(struct stage *s)
+{
+	const struct sms_due due = { .eid = s->eid, .kvn = 1, .counter = 1, .msisdn = "882360000001", .until = INT64_MAX / 2 };
+	const struct rows *rows;
+	struct sms_row *found;
+
+	sms_add(s->db, s->a, &due, 0x21, (struct bytes){ (const uint8_t *)"packet", 6 }, TRIGGER_AGAIN_S);
+	cr_assert_eq(db_sync(s->db, s->a, NULL, 0, NULL), OK);
+	sms_sendable_queue(s->db, s->a, 1);
+	cr_assert_eq(db_sync(s->db, s->a, &rows, 1, NULL), OK);
+	cr_assert_eq(sms_sendable_take(s->a, rows, &found), 1);
+	return found[0];
+}
+
+/* Its proof of receipt comes; is the card woken for what is queued? */
+static bool rung_after(struct stage *s, const struct sms_row *r)
+{
+	const struct rows *rows[SMS_DUE_RESULTS];
+
+	sms_heard(s->db, s->a, r, TRIGGER_AGAIN_S);
+	cr_assert_eq(db_sync(s->db, s->a, NULL, 0, NULL), OK);
+	sms_due_queue(s->db, s->a, 10, 10);
+	cr_assert_eq(db_sync(s->db, s->a, rows, SMS_DUE_RESULTS, NULL), OK);
+	return rows_count(rows[SMS_DUE_FOUND]) > 0;
+}
+
+Test(sweeper, a_late_proof_does_not_put_off_who_came_after_its_trigger, .timeout = 120)
+{
+	struct sms_row r;
+	struct stage *s;
+
+	if (!cluster_installed())
+		cr_skip_test("PostgreSQL is not installed");
+	s = stage_make();
+	stage_reset(s);
+	set_msisdn(s, BASE, "882360000001");
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	r = trigger(s);
+	cr_expect_not(rung_after(s, &r), "the card has it, and time for its session");
+	time_out(s, false);
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	r = trigger(s);
+	time_out(s, false);
+	cr_assert_eq(ask_audit(s, BASE), OK);
+	cr_expect(rung_after(s, &r), "that session is over, this order is younger");
 	stage_drop(s);
 }
