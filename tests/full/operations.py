@@ -69,9 +69,12 @@ class Card:
 
 
 class Operation:
-    def __init__(self, kind, owner, way, status=None, code=None, seconds=0.0, late_s=0.0, message=""):
-        self.kind, self.owner, self.way, self.status, self.code, self.seconds, self.late_s = kind, owner, way, status, code, seconds, late_s
-        self.message = message
+    """way: callback and connection are a gateway's modes; direct: by a partner itself."""
+
+    def __init__(self, kind, owner, way):
+        self.kind, self.owner, self.way = kind, owner, way
+        self.status = self.code = self.message = None
+        self.seconds = 0.0
 
 
 class Operations(Work):
@@ -88,11 +91,12 @@ class Operations(Work):
         self.await_registered(batch, count, 180)
         self.staging.load_cards()
         self.staging.cards.power(True)
-        attached = "select count(distinct eid) from card_notification where type = 1 and confirmed"
+        of_batch = "eid in ('%s')" % "','".join(self.eids(batch))
+        attached = "select count(distinct eid) from card_notification where type = 1 and confirmed and " + of_batch
         self.await_true(lambda: int(self.psql("sm_sr", attached)) == count, "not every card attaches", 300)
         owners = {self.staging.entities[name]["oid"]: name for name in ("operator-a", "operator-b")}
         iccids = collections.defaultdict(dict)
-        for row in self.psql("sm_sr", "select eid, mno, iccid from profile order by 1").split():
+        for row in self.psql("sm_sr", "select eid, mno, iccid from profile where %s order by 1" % of_batch).split():
             eid, mno, iccid = row.split("|")
             iccids[eid][owners[mno]] = iccid
         return [Card(number, eid, of) for number, (eid, of) in enumerate(sorted(iccids.items()))]
@@ -140,7 +144,8 @@ class Operations(Work):
     def directly(self, card, operation):
         """A partner that waits on its connection, and repeats its FunctionCallIdentifier as long as it got no answer."""
         fci = soap.new_id()
-        line = self.lines.to("direct " + operation.owner, self.smsr_address(), self.contexts[operation.owner])
+        address = self.staging.bases("sm-sr")[0].split("://")[1]
+        line = self.lines.to("direct " + operation.owner, address, self.contexts[operation.owner])
         until = time.monotonic() + 2 * self.validity_s + 60
         last = "nothing"
         while time.monotonic() < until:
@@ -157,9 +162,6 @@ class Operations(Work):
             last = "HTTP %d %s" % (status, answer.message if status == 200 else data[:300])
             time.sleep(AGAIN_S)
         return "NO_END", None, last
-
-    def smsr_address(self):
-        return self.staging.bases("sm-sr")[0].split("://")[1]
 
     def operate(self, card, step):
         kind, owner = self.steps[step]
