@@ -8,6 +8,7 @@ import signal
 
 from .paths import RspError
 from .proc import Child, run
+from .psql import Sessions
 from .template import copy_of
 
 SETTINGS = {
@@ -60,6 +61,7 @@ class Cluster:
         self.data = os.path.join(folder, "data")
         self.bin = bindir()
         self.user = server_user()
+        self.sessions = Sessions(self._psql, env)
         self.child = None
 
     def _folder(self):
@@ -103,9 +105,14 @@ class Cluster:
 
     def psql(self, database, sql, *options):
         """Runs SQL as the administrator; unaligned rows, columns separated by |."""
-        argv = [os.path.join(self.bin, "psql"), "-X", "-q", "-w", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-U", "postgres",
+        text = None if options else self.sessions.ask(database, sql)
+        if text is None:
+            text = run(self._psql(database, *options), env=self.env, input_text=sql)[1]
+        return text.rstrip("\n")
+
+    def _psql(self, database, *options):
+        return [os.path.join(self.bin, "psql"), "-X", "-q", "-w", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-U", "postgres",
                 "-d", database, *options, "-f", "-"]
-        return run(argv, env=self.env, input_text=sql)[1].rstrip("\n")
 
     def pgbench(self, database, script, clients, seconds):
         """Transactions per second of a pgbench script."""

@@ -269,6 +269,8 @@ class Staging:
 
     def stop(self):
         """Ends everything, last started first. Returns the (name, exit code) of those that did not end well."""
+        if self.cluster:
+            self.cluster.sessions.close()
         bad = self.supervisor.stop()
         if self.balancer:
             self.balancer.close()
