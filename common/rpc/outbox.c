@@ -64,6 +64,13 @@ void outbox_send(struct db *db, struct arena *a, const struct outbox_message *m)
 	row_add(db, a, lane, kind, base ? base->fci : message_id ? message_id : m->relates_to, message_id, body, m);
 }
 
+void outbox_withdraw(struct db *db, struct arena *a, const struct oid *to, const char *eid, const char *ref)
+{
+	const char *lane = arena_printf(a, PEER_LANE "%s", to->text);
+
+	DB_QUEUE(db, RPC_OUTBOX_WITHDRAW, p_text(lane), p_text(arena_strdup(a, eid)), p_text(arena_strdup(a, ref)));
+}
+
 void outbox_request(struct db *db, struct arena *a, const struct function *fn, const struct oid *to, const char *eid, const void *in,
 		    const char *ref, const char *context_id, int64_t give_up_s)
 {

@@ -36,6 +36,9 @@ struct outbox_message {
 	int64_t give_up_s;             /* from now on, by the database's clock; 0: never (ES1) */
 };
 void outbox_send(struct db *db, struct arena *a, const struct outbox_message *m);
+/* Takes back, in the current transaction, a request that needs no sending any more: what is on its way already is not sent again, and its
+ * answer is still reported. */
+void outbox_withdraw(struct db *db, struct arena *a, const struct oid *to, const char *eid, const char *ref);
 
 /* An answer that came for a SOAP row. Exactly one of: status set (a Response was decoded), fault (a SOAP Fault), or accepted, all final for this
  * row. Only requests are reported: notifications and callbacks end without the role, taken or as dead letters. */
