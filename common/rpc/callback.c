@@ -81,7 +81,9 @@ static result attempt(struct run *r, struct db_failure *failure, enum callback_v
 		TRY(db_sync(rq->db, rq->arena, rows, load->results, failure));
 		TRY(load->take(rq, r->in, rows, &facts));
 	}
+	run_fault_point(r, "begun");
 	TRY(r->awaited->handle(rq, r->in, out));
+	run_fault_point(r, "handled");
 	if (*out != CALLBACK_TAKEN) {
 		db_rollback(rq->db);
 		return OK;
