@@ -30,5 +30,11 @@ unsigned api_status(enum status status, const char *subject, const char *reason)
 void api_eis_reply(struct arena *a, const struct eid *eid, const struct call_answer *answer, struct api_reply *out);
 /* docs/northbound.md shows the shape. */
 json_t *api_eis_json(struct arena *a, const struct eis *eis);
+/* Its pol2 (an array) and address (an object). */
+json_t *api_pol2_json(const struct pol2 *pol2);
+json_t *api_address_json(const struct subscription_address *address);
+/* The spellings of a rule's parts, as on the wire. False: name is none of them, or NULL. */
+bool api_pol2_action(const char *name, enum pol2_action *out);
+bool api_pol2_qualification(const char *name, enum pol2_qualification *out);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An EIS as JSON: wire spellings as values, snake case as names. */
+#include <string.h>
+
 #include "common/base/clock.h"
 #include "common/base/hex.h"
 #include "services/operator-gateway/api.h"
@@ -35,7 +37,39 @@ static void put_aid(json_t *o, const char *name, const struct aid *aid)
 	json_put(o, name, text);
 }
 
-static json_t *pol2_json(const struct pol2 *pol2)
+/* The value of a name; false: it is none of the table. */
+static bool value_of(const char *const *table, size_t n, const char *name, unsigned *out)
+{
+	for (unsigned i = 0; name && i < n; i++) {
+		if (strcmp(table[i], name) != 0)
+			continue;
+		*out = i;
+		return true;
+	}
+	return false;
+}
+
+bool api_pol2_action(const char *name, enum pol2_action *out)
+{
+	unsigned value;
+
+	if (!value_of(pol2_actions, LEN(pol2_actions), name, &value))
+		return false;
+	*out = (enum pol2_action)value;
+	return true;
+}
+
+bool api_pol2_qualification(const char *name, enum pol2_qualification *out)
+{
+	unsigned value;
+
+	if (!value_of(pol2_qualifications, LEN(pol2_qualifications), name, &value))
+		return false;
+	*out = (enum pol2_qualification)value;
+	return true;
+}
+
+json_t *api_pol2_json(const struct pol2 *pol2)
 {
 	json_t *list = json_array();
 
@@ -51,25 +85,32 @@ static json_t *pol2_json(const struct pol2 *pol2)
 	return list;
 }
 
+json_t *api_address_json(const struct subscription_address *address)
+{
+	json_t *o = json_object();
+
+	json_put(o, "imsi", address->imsi);
+	json_put(o, "msisdn", address->msisdn);
+	return o;
+}
+
 static json_t *profile_json(const struct profile_info *p)
 {
-	json_t *o = json_object(), *address = json_object(), *memory = json_object();
+	json_t *o = json_object(), *memory = json_object();
 
 	json_put(o, "iccid", p->iccid.text);
 	put_aid(o, "isdp_aid", &p->isdp_aid);
 	json_put(o, "mno", p->mno.text);
 	json_put(o, "state", NAME_OF(states, p->state));
 	json_object_set_new(o, "fallback", json_boolean(p->fallback));
-	json_put(address, "imsi", p->address.imsi);
-	json_put(address, "msisdn", p->address.msisdn);
-	json_object_set_new(o, "address", address);
+	json_object_set_new(o, "address", api_address_json(&p->address));
 	json_put(o, "smdp", p->smdp ? p->smdp->text : NULL);
 	json_put(o, "profile_type", p->profile_type);
 	put_int(memory, "allocated", p->allocated_memory);
 	if (p->free_memory)
 		put_int(memory, "free", *p->free_memory);
 	json_object_set_new(o, "memory", memory);
-	json_object_set_new(o, "pol2", pol2_json(&p->pol2));
+	json_object_set_new(o, "pol2", api_pol2_json(&p->pol2));
 	return o;
 }
 

@@ -261,7 +261,8 @@ void northbound_eis_put(struct app *app, struct http_call *call)
 	struct eid eid;
 	const char *user;
 
-	(void)app;
-	if (northbound_allow(call, API_OPERATOR, &user) && path_eid(call, &eid))
+	if (strchr(northbound_rest(call), '/')) /* of one of its profiles */
+		northbound_order(app, call);
+	else if (northbound_allow(call, API_OPERATOR, &user) && path_eid(call, &eid))
 		euicc_put(call, &eid);
 }

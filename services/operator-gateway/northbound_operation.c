@@ -5,6 +5,7 @@
 
 #include "common/app/json_in.h"
 #include "common/base/clock.h"
+#include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/base/random.h"
 #include "services/operator-gateway/gateway.h"
@@ -19,12 +20,13 @@ static bool read_order(struct http_call *call, struct operation_order *out)
 	CLEANUP(json_body_free) json_t *body = NULL;
 	const char *error = NULL;
 
-	if (!order_path(a, northbound_rest(call), out, &error)) {
+	if (!order_path(a, http_method(call), northbound_rest(call), out, &error)) {
 		if (error)
 			app_error(call, 400, "invalid_parameter", "%s", error);
 		else
-			app_error(call, 404, "not_found", "orders are POST /v1/euiccs/{eid}/audit and %s",
-				  "/v1/euiccs/{eid}/profiles/{iccid}/enable");
+			app_error(call, 404, "not_found", "orders are POST /v1/euiccs/{eid}/audit, %s, %s",
+				  "POST .../profiles/{iccid}/enable, disable, delete",
+				  "PUT .../profiles/{iccid}/pol2, subscription-address");
 		return false;
 	}
 	if (http_body(call).len) {
@@ -91,6 +93,7 @@ static void place(struct app *app, struct http_call *call, const struct operatio
 	db_commit(db);
 	failure = db_sync(db, a, NULL, 0, &why);
 	if (failure == OK) {
+		(void)FAULT("operator-gateway.order.committed", o->order.eid.text);
 		outbox_ring(app->rpc.outbox);
 		answer_order(call, o->id);
 		return;
@@ -102,6 +105,17 @@ static void place(struct app *app, struct http_call *call, const struct operatio
 		northbound_db_failed(call, failure);
 }
 
+/* SM-SRs take some orders of operators only. */
+static bool may_order(struct app *app, struct http_call *call, enum operation_kind kind)
+{
+	const struct function *fn = operation_function(kind);
+
+	if (fn->callers & app->rpc.self_role)
+		return true;
+	app_error(call, 403, "forbidden", "%s is not for what this gateway is: RSP_GATEWAY_ROLE is m2m-sp", fn->wire);
+	return false;
+}
+
 void northbound_order(struct app *app, struct http_call *call)
 {
 	struct arena *a = app_arena(call);
@@ -110,7 +124,7 @@ void northbound_order(struct app *app, struct http_call *call)
 	char *id = arena_alloc(a, UUID_TEXT);
 	struct smsr_route smsr;
 
-	if (!northbound_allow(call, API_OPERATOR, &o.user) || !read_order(call, &o.order))
+	if (!northbound_allow(call, API_OPERATOR, &o.user) || !read_order(call, &o.order) || !may_order(app, call, o.order.kind))
 		return;
 	if (key && !key_ok(key)) {
 		app_error(call, 400, "invalid_parameter", "Idempotency-Key: 1 to %d printable ASCII characters without blanks",

@@ -7,7 +7,15 @@
 #include "common/rpc/rq.h"
 #include "services/operator-gateway/json.h"
 
-enum operation_kind { OPERATION_ENABLE, OPERATION_AUDIT, OPERATION_KINDS };
+enum operation_kind {
+	OPERATION_ENABLE,
+	OPERATION_AUDIT,
+	OPERATION_DISABLE,
+	OPERATION_DELETE,
+	OPERATION_POLICY,  /* at once: no card is asked */
+	OPERATION_ADDRESS, /* at once */
+	OPERATION_KINDS
+};
 enum operation_state {
 	OPERATION_QUEUED,   /* its request stands in the outbox, or was sent and is not answered */
 	OPERATION_ACCEPTED, /* HTTP 202: a callback will come */
@@ -24,6 +32,7 @@ enum operation_event {
 	OPEV_GIVEN_UP, /* the outbox gave up */
 	OPEV_DUE,      /* next_at came */
 	OPEV_LATE,     /* the same, and there is no time left for another attempt */
+	OPEV_STALE,    /* a word about an attempt that is over, which changes nothing */
 	OPERATION_EVENTS
 };
 enum operation_action {
@@ -46,6 +55,14 @@ const char *operation_kind_name(enum operation_kind kind);
 bool operation_state_parse(const char *text, enum operation_state *out);
 bool operation_kind_parse(const char *text, enum operation_kind *out);
 const struct function *operation_function(enum operation_kind kind);
+/* All but audits are about one profile. */
+bool operation_of_profile(enum operation_kind kind);
+/* Answered on the connection, without a card: there is no callback. */
+bool operation_at_once(enum operation_kind kind);
+/* How long an order may take, busy answers and outages included. */
+struct validity operation_validity(enum operation_kind kind);
+/* The ValidityPeriod of a request when so much of the order's time is left. */
+int64_t operation_request_s(enum operation_kind kind, int64_t rest_s);
 
 enum { ICCIDS_MAX = 64, WAIT_MAX_S = 60 };
 
@@ -53,17 +70,30 @@ enum { ICCIDS_MAX = 64, WAIT_MAX_S = 60 };
 struct operation_order {
 	enum operation_kind kind;
 	struct eid eid;
-	struct iccid iccid; /* enable */
-	const char *iccids; /* audit: blank between two; "": all */
+	struct iccid iccid;                  /* all but audit */
+	const char *iccids;                  /* audit: blank between two; "": all */
+	struct pol2 pol2;                    /* policy */
+	struct subscription_address address; /* address */
+	bool has_change;                     /* pol2 or address was said */
 	unsigned validity_s;
 	bool callback, patient;
 };
 /* {eid} and what follows of a path below /v1/euiccs/. False: there is no such order; *out_error NULL, or what is wrong with an identifier. */
-bool order_path(struct arena *a, const char *rest, struct operation_order *out, const char **out_error);
+bool order_path(struct arena *a, const char *method, const char *rest, struct operation_order *out, const char **out_error);
 /* The body; NULL: nothing was sent. False: *out_error names the field and what it should be. */
 bool order_body(struct arena *a, json_t *body, struct operation_order *out, const char **out_error);
 /* All of it as text: equal for equal orders only. */
 const char *order_input(struct arena *a, const struct operation_order *o);
+
+/* operation_change.c: what policy and address orders change. False: *out_error names the place and what it should be. */
+bool change_rules(struct arena *a, const json_t *list, struct operation_order *o, const char **out_error);
+bool change_imsi(struct arena *a, const json_t *value, struct operation_order *o, const char **out_error);
+bool change_msisdn(struct arena *a, const json_t *value, struct operation_order *o, const char **out_error);
+/* As text for the row, "" for other kinds; and back: false: it is damaged. */
+const char *change_text(struct arena *a, const struct operation_order *o);
+bool change_read(struct arena *a, const char *text, struct operation_order *o);
+/* Into the operation's JSON. */
+void change_put(json_t *j, const struct operation_order *o);
 
 /* How it was answered; texts are "" when absent. status: EXECUTED_SUCCESS, ..., FAILED, EXPIRED; NO_ANSWER when nobody knows. */
 struct operation_answer {
@@ -80,12 +110,19 @@ struct operation {
 	struct operation_answer answer;                  /* the last one */
 	const char *user, *trace;
 };
+/* True: text is a UUID; only such may be looked for. */
+bool operation_id_ok(const char *text);
+/* What a request is known by, as FCI, TransactionId and in the outbox: <id>.<attempt>. */
+const char *operation_ref(struct arena *a, const struct operation *o, int64_t attempt);
+/* False: text is none. */
+bool operation_ref_parse(struct arena *a, const char *text, const char **out_id, int64_t *out_attempt);
 /* When something is due in a state that was entered now. */
 int64_t operation_due(const struct operation *o, enum operation_state state, int64_t now);
 /* What a response means: status, code, the card's words, the EIS of an audit. A success that is not about this card is none. */
 struct operation_answer operation_answer_of(struct arena *a, const struct operation *o, const struct response_base *base,
 					    const void *response);
-enum operation_event operation_event_of(const struct operation *o, const struct operation_answer *answer);
+/* attempt: whose answer it is. Of an attempt that is over only success counts: what was ordered is done, whoever asked for it. */
+enum operation_event operation_event_of(const struct operation *o, int64_t attempt, const struct operation_answer *answer);
 /* The shape of docs/northbound.md; whole: with the EIS of an audit. */
 json_t *operation_json(struct arena *a, const struct operation *o, bool whole);
 
@@ -96,9 +133,7 @@ struct http_call;
 #define OPERATION_COLUMNS                                                                                                    \
 	"id::text, eid, kind, iccid, iccids, smsr, mode, patient, state, attempt, created_at, deadline, next_at, ended_at, " \
 	"status,"                                                                                                            \
-	" subject, reason, subject_id, message, euicc_response, eis, user_name, trace"
-/* True: text is a UUID; only such may be looked for. */
-bool operation_id_ok(const char *text);
+	" subject, reason, subject_id, message, euicc_response, eis, user_name, trace, change"
 /* Row of a statement that selects OPERATION_COLUMNS; everything in a. */
 result operation_row(struct arena *a, const struct rows *rows, size_t row, struct operation *out);
 result operation_get(struct db *db, struct arena *a, const char *id, struct operation *out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What SM-SRs say: answers on the connection, callbacks, notifications. */
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -8,22 +8,31 @@
 #include "services/operator-gateway/gateway.h"
 #include "services/operator-gateway/operation.h"
 
-/* ref is <id>.<attempt>. False: no operation, or an attempt that is over. */
-static bool lock_of_ref(struct db *db, struct arena *a, const char *ref, struct operation *out, result *out_failure)
+/* An operation that something was said about, and of which attempt. */
+struct concerned {
+	struct operation operation;
+	int64_t attempt;
+};
+
+/* False: no operation, or an attempt that there never was. */
+static bool lock_of_ref(struct db *db, struct arena *a, const char *ref, struct concerned *out, result *out_failure)
 {
-	const char *dot = strrchr(ref, '.');
-	const char *id = dot ? arena_strndup(a, ref, (size_t)(dot - ref)) : "";
+	struct concerned c = { 0 };
 	const struct rows *rows;
+	const char *id;
 
 	*out_failure = OK;
-	if (!operation_id_ok(id))
+	if (!operation_ref_parse(a, ref, &id, &c.attempt))
 		return false;
 	DB_QUEUE(db, GW_OPERATION_LOCK, p_text(id));
 	*out_failure = db_sync(db, a, &rows, 1, NULL);
 	if (*out_failure != OK || !rows_count(rows))
 		return false;
-	*out_failure = operation_row(a, rows, 0, out);
-	return *out_failure == OK && out->attempt == strtoll(dot + 1, NULL, 10);
+	*out_failure = operation_row(a, rows, 0, &c.operation);
+	if (*out_failure != OK || c.attempt > c.operation.attempt)
+		return false;
+	*out = c;
+	return true;
 }
 
 /* Who answered about a card manages it; a row that somebody set stays. */
@@ -47,50 +56,65 @@ bool gateway_answered(void *role, struct db *db, struct arena *a, const struct o
 	enum operation_event event = in->accepted ? OPEV_ACCEPTED : OPEV_GIVEN_UP;
 	struct operation_answer answer = { status_name(STATUS_FAILED), "fault", "", "", "", "", "" };
 	bool told = in->response || in->fault.code, sent = false;
-	struct operation o;
+	struct concerned c;
+	const struct operation *o = &c.operation;
 	result failure;
 
-	if (!lock_of_ref(db, a, in->ref, &o, &failure)) {
+	if (!lock_of_ref(db, a, in->ref, &c, &failure)) {
 		if (failure != OK)
 			log_msg(LOG_WARN, "operation.answer", "%s: %s", in->ref,
 				failure->cause ? failure->cause : status_code(failure->code)->text);
 		return failure == OK; /* what nobody waits for is done with */
 	}
 	if (in->response) {
-		answer = operation_answer_of(a, &o, in->base, in->response);
-		event = operation_event_of(&o, &answer);
-		learn(db, a, &o, &answer);
+		answer = operation_answer_of(a, o, in->base, in->response);
+		event = operation_event_of(o, c.attempt, &answer);
+		learn(db, a, o, &answer);
+	} else if (c.attempt != o->attempt) {
+		event = OPEV_STALE;
 	} else if (told) {
 		event = OPEV_FAULT;
 		answer.message = arena_printf(a, "SOAP Fault %s: %s", in->fault.code,
 					      in->fault.reason ? in->fault.reason : "no reason was given");
 	}
-	if (operation_step(db, a, &o, event, told ? &answer : NULL, &sent))
-		ring(g, &o, sent);
+	if (operation_step(db, a, o, event, told ? &answer : NULL, &sent))
+		ring(g, o, sent);
 	return true;
 }
 
 /* Callbacks ---------------------------------------------------------------------------------------------------------------- */
 
+/* By RelatesTo's or the callback's own TransactionId, which is the operation's and the attempt's. */
+static const char *callback_id(struct rq *rq, int64_t *out_attempt)
+{
+	const char *id = "00000000-0000-0000-0000-000000000000"; /* nobody's */
+
+	*out_attempt = 0;
+	(void)operation_ref_parse(rq->arena, rq->correlation, &id, out_attempt);
+	return id;
+}
+
 static void callback_queue(struct rq *rq, const void *in)
 {
-	static const char nobody[] = "00000000-0000-0000-0000-000000000000";
+	int64_t attempt;
 
 	(void)in;
-	DB_QUEUE(rq->db, GW_OPERATION_LOCK, p_text(operation_id_ok(rq->correlation) ? rq->correlation : nobody));
+	DB_QUEUE(rq->db, GW_OPERATION_LOCK, p_text(callback_id(rq, &attempt)));
 }
 
 static result callback_take(struct rq *rq, const void *in, const struct rows *const *rows, struct relation_facts *facts)
 {
-	struct operation *o = ARENA_NEW(rq->arena, struct operation);
+	struct concerned *c = ARENA_NEW(rq->arena, struct concerned);
 
 	(void)in;
 	(void)facts;
 	rq->loaded = NULL;
 	if (!rows_count(rows[0]))
 		return OK;
-	TRY(operation_row(rq->arena, rows[0], 0, o));
-	rq->loaded = o;
+	TRY(operation_row(rq->arena, rows[0], 0, &c->operation));
+	(void)callback_id(rq, &c->attempt);
+	(void)snprintf(rq->eid, sizeof(rq->eid), "%s", c->operation.order.eid.text); /* the answer itself does not say it */
+	rq->loaded = c;
 	return OK;
 }
 
@@ -98,16 +122,17 @@ static const struct load callback_load = { .results = 1, .queue = callback_queue
 
 static result callback_handle(struct rq *rq, const void *in, enum callback_verdict *out)
 {
-	const struct operation *o = rq->loaded;
+	const struct concerned *c = rq->loaded;
+	const struct operation *o = c ? &c->operation : NULL;
 	const struct response_base *base = in; /* every response begins with it */
 	struct operation_answer answer;
 
 	*out = CALLBACK_NOT_OURS;
-	if (!o || !oid_equal(&o->smsr, &rq->caller->oid) || operation_function(o->order.kind) != rq->fn)
+	if (!c || c->attempt > o->attempt || !oid_equal(&o->smsr, &rq->caller->oid) || operation_function(o->order.kind) != rq->fn)
 		return OK;
 	answer = operation_answer_of(rq->arena, o, base, in);
 	*out = CALLBACK_CLOSED;
-	if (!operation_step(rq->db, rq->arena, o, operation_event_of(o, &answer), &answer, &rq->outbox))
+	if (!operation_step(rq->db, rq->arena, o, operation_event_of(o, c->attempt, &answer), &answer, &rq->outbox))
 		return OK;
 	learn(rq->db, rq->arena, o, &answer);
 	*out = CALLBACK_TAKEN;
@@ -116,14 +141,16 @@ static result callback_handle(struct rq *rq, const void *in, enum callback_verdi
 
 static void callback_committed(struct rq *rq)
 {
-	const struct operation *o = rq->loaded;
+	const struct concerned *c = rq->loaded;
 	struct gateway *g = rq->role;
 
-	waits_ring(g->waits, o->id);
+	waits_ring(g->waits, c->operation.id);
 }
 
 const struct awaited gateway_awaited[] = {
 	{ FN_ES4_EnableProfile, &callback_load, callback_handle, callback_committed },
+	{ FN_ES4_DisableProfile, &callback_load, callback_handle, callback_committed },
+	{ FN_ES4_DeleteProfile, &callback_load, callback_handle, callback_committed },
 	{ FN_ES4_AuditEIS, &callback_load, callback_handle, callback_committed },
 };
 const size_t gateway_n_awaited = LEN(gateway_awaited);
@@ -152,6 +179,12 @@ static result es4_handle_profile_disabled(struct rq *rq, const void *in, void *o
 	return notified(rq, in, "disabled");
 }
 
+static result es4_handle_profile_deleted(struct rq *rq, const void *in, void *out)
+{
+	(void)out;
+	return notified(rq, in, "deleted");
+}
+
 static void notification_committed(struct rq *rq)
 {
 	struct gateway *g = rq->role;
@@ -162,5 +195,6 @@ static void notification_committed(struct rq *rq)
 const struct served gateway_served[] = {
 	{ FN_ES4_HandleProfileEnabledNotification, NULL, es4_handle_profile_enabled, notification_committed },
 	{ FN_ES4_HandleProfileDisabledNotification, NULL, es4_handle_profile_disabled, notification_committed },
+	{ FN_ES4_HandleProfileDeletedNotification, NULL, es4_handle_profile_deleted, notification_committed },
 };
 const size_t gateway_n_served = LEN(gateway_served);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is due by the clock: the next attempt of who was told busy, callbacks that do not come. */
 #include "common/base/clock.h"
+#include "common/base/fault.h"
 #include "common/base/log.h"
 #include "services/operator-gateway/gateway.h"
 #include "services/operator-gateway/operation.h"
@@ -18,7 +19,7 @@ static enum operation_event due_event(const struct operation *o, int64_t now)
 struct due {
 	size_t n;
 	bool sent;
-	const char **ids;
+	struct operation *operations;
 };
 
 static result settle(struct db *db, struct arena *a, struct due *d)
@@ -30,18 +31,21 @@ static result settle(struct db *db, struct arena *a, struct due *d)
 	DB_QUEUE(db, GW_OPERATION_DUE, p_time(a, now), p_int(a, DUE_MAX));
 	TRY(db_sync(db, a, &rows, 1, NULL));
 	d->n = rows_count(rows);
-	d->ids = arena_array(a, d->n, sizeof(*d->ids));
+	d->operations = arena_array(a, d->n, sizeof(*d->operations));
 	for (size_t i = 0; i < d->n; i++) {
-		struct operation o;
+		struct operation *o = &d->operations[i];
 		bool sent = false;
 
-		TRY(operation_row(a, rows, i, &o));
-		(void)operation_step(db, a, &o, due_event(&o, now), NULL, &sent);
+		TRY(operation_row(a, rows, i, o));
+		(void)operation_step(db, a, o, due_event(o, now), NULL, &sent);
 		d->sent = d->sent || sent;
-		d->ids[i] = o.id;
+		(void)FAULT("operator-gateway.due.stepped", o->order.eid.text);
 	}
 	db_commit(db);
-	return db_sync(db, a, NULL, 0, NULL);
+	TRY(db_sync(db, a, NULL, 0, NULL));
+	for (size_t i = 0; i < d->n; i++)
+		(void)FAULT("operator-gateway.due.committed", d->operations[i].order.eid.text);
+	return OK;
 }
 
 static unsigned until_next(struct db *db, struct arena *a)
@@ -72,7 +76,7 @@ bool operations_due(struct gateway *g, struct db *db, struct arena *a, unsigned 
 	if (d.sent)
 		outbox_ring(g->rpc->outbox);
 	for (size_t i = 0; i < d.n; i++)
-		waits_ring(g->waits, d.ids[i]);
+		waits_ring(g->waits, d.operations[i].id);
 	if (d.n == 0)
 		*out_ms = until_next(db, a);
 	return d.n > 0;

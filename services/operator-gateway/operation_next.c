@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What becomes of an operation: one table, and the times that go with it. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/base/random.h"
 #include "services/operator-gateway/operation.h"
 
-enum { S_US = 1000000 };
+enum { S_US = 1000000, ATTEMPT_DIGITS = 9 };
 enum {
 	BACKOFF_S = 5, /* of the first busy answer; doubles */
 	BACKOFF_MAX_S = 60,
@@ -36,6 +38,7 @@ static const struct operation_step table[OPERATION_STATES][OPERATION_EVENTS] = {
 		[OPEV_GIVEN_UP] = END(SILENT),
 		[OPEV_DUE] = END(SILENT), /* the outbox forgot it */
 		[OPEV_LATE] = END(SILENT),
+		[OPEV_STALE] = NOTHING(QUEUED),
 	},
 	/* Its request is done with: what the outbox says still was said before, of the same attempt. */
 	[OPERATION_ACCEPTED] = {
@@ -46,6 +49,7 @@ static const struct operation_step table[OPERATION_STATES][OPERATION_EVENTS] = {
 		[OPEV_GIVEN_UP] = NOTHING(ACCEPTED),
 		[OPEV_DUE] = { OPERATION_REPEATED, OPACT_REPEAT },
 		[OPEV_LATE] = { OPERATION_REPEATED, OPACT_REPEAT },
+		[OPEV_STALE] = NOTHING(ACCEPTED),
 	},
 	/* Busy: it may still run there. */
 	[OPERATION_REPEATED] = {
@@ -56,6 +60,7 @@ static const struct operation_step table[OPERATION_STATES][OPERATION_EVENTS] = {
 		[OPEV_GIVEN_UP] = END(SILENT),
 		[OPEV_DUE] = END(SILENT),
 		[OPEV_LATE] = END(SILENT),
+		[OPEV_STALE] = NOTHING(REPEATED),
 	},
 	[OPERATION_WAITING] = {
 		[OPEV_ACCEPTED] = NOTHING(WAITING),
@@ -65,6 +70,7 @@ static const struct operation_step table[OPERATION_STATES][OPERATION_EVENTS] = {
 		[OPEV_GIVEN_UP] = NOTHING(WAITING),
 		[OPEV_DUE] = { OPERATION_QUEUED, OPACT_SEND },
 		[OPEV_LATE] = END(LAST),
+		[OPEV_STALE] = NOTHING(WAITING),
 	},
 	[OPERATION_ENDED] = {
 		[OPEV_ACCEPTED] = NOTHING(ENDED),
@@ -74,13 +80,24 @@ static const struct operation_step table[OPERATION_STATES][OPERATION_EVENTS] = {
 		[OPEV_GIVEN_UP] = NOTHING(ENDED),
 		[OPEV_DUE] = NOTHING(ENDED),
 		[OPEV_LATE] = NOTHING(ENDED),
+		[OPEV_STALE] = NOTHING(ENDED),
 	},
 };
 /* clang-format on */
 
 static const char *const state_names[] = { "queued", "accepted", "repeated", "waiting", "ended" };
-static const char *const kind_names[] = { "enable", "audit" };
-_Static_assert(LEN(state_names) == OPERATION_STATES && LEN(kind_names) == OPERATION_KINDS, "every value has a name");
+static const struct {
+	const char *name;
+	enum function_id function;
+} kinds[] = {
+	[OPERATION_ENABLE] = { "enable", FN_ES4_EnableProfile },
+	[OPERATION_AUDIT] = { "audit", FN_ES4_AuditEIS },
+	[OPERATION_DISABLE] = { "disable", FN_ES4_DisableProfile },
+	[OPERATION_DELETE] = { "delete", FN_ES4_DeleteProfile },
+	[OPERATION_POLICY] = { "policy", FN_ES4_UpdatePolicyRules },
+	[OPERATION_ADDRESS] = { "address", FN_ES4_UpdateSubscriptionAddress },
+};
+_Static_assert(LEN(state_names) == OPERATION_STATES && LEN(kinds) == OPERATION_KINDS, "every value has a name");
 
 struct operation_step operation_next(enum operation_state state, enum operation_event event)
 {
@@ -94,7 +111,7 @@ const char *operation_state_name(enum operation_state state)
 
 const char *operation_kind_name(enum operation_kind kind)
 {
-	return kind_names[kind];
+	return kinds[kind].name;
 }
 
 bool operation_state_parse(const char *text, enum operation_state *out)
@@ -111,7 +128,7 @@ bool operation_state_parse(const char *text, enum operation_state *out)
 bool operation_kind_parse(const char *text, enum operation_kind *out)
 {
 	for (unsigned i = 0; text && i < OPERATION_KINDS; i++) {
-		if (strcmp(kind_names[i], text) != 0)
+		if (strcmp(kinds[i].name, text) != 0)
 			continue;
 		*out = (enum operation_kind)i;
 		return true;
@@ -121,7 +138,30 @@ bool operation_kind_parse(const char *text, enum operation_kind *out)
 
 const struct function *operation_function(enum operation_kind kind)
 {
-	return function_by_id(kind == OPERATION_AUDIT ? FN_ES4_AuditEIS : FN_ES4_EnableProfile);
+	return function_by_id(kinds[kind].function);
+}
+
+bool operation_of_profile(enum operation_kind kind)
+{
+	return kind != OPERATION_AUDIT;
+}
+
+bool operation_at_once(enum operation_kind kind)
+{
+	return operation_function(kind)->mep == MEP_SYNC;
+}
+
+/* An SM-SR that answers at once may be busy or down all the same: the order may wait as long as those for a card. */
+struct validity operation_validity(enum operation_kind kind)
+{
+	return operation_function(operation_at_once(kind) ? OPERATION_ENABLE : kind)->validity;
+}
+
+int64_t operation_request_s(enum operation_kind kind, int64_t rest_s)
+{
+	int64_t usual = operation_function(kind)->validity.def_s;
+
+	return operation_at_once(kind) && rest_s > usual ? usual : rest_s;
 }
 
 static int64_t backoff_us(int64_t attempt)
@@ -153,12 +193,50 @@ int64_t operation_due(const struct operation *o, enum operation_state state, int
 	return at;
 }
 
-enum operation_event operation_event_of(const struct operation *o, const struct operation_answer *answer)
+static bool executed(const struct operation_answer *answer)
+{
+	return !strcmp(answer->status, status_name(STATUS_SUCCESS)) || !strcmp(answer->status, status_name(STATUS_WARNING));
+}
+
+enum operation_event operation_event_of(const struct operation *o, int64_t attempt, const struct operation_answer *answer)
 {
 	const struct status_code *busy = status_code(CODE_BUSY);
 
+	if (attempt != o->attempt)
+		return executed(answer) ? OPEV_ANSWER : OPEV_STALE;
 	if (o->order.patient && !strcmp(answer->status, status_name(STATUS_FAILED)) && !strcmp(answer->subject, busy->subject) &&
 	    !strcmp(answer->reason, busy->reason))
 		return OPEV_BUSY;
 	return OPEV_ANSWER;
+}
+
+bool operation_id_ok(const char *text)
+{
+	size_t n = 0;
+
+	for (; text[n] && n < UUID_TEXT; n++) {
+		bool dash = n == 8 || n == 13 || n == 18 || n == 23;
+
+		if (dash ? text[n] != '-' : !strchr("0123456789abcdefABCDEF", text[n]))
+			return false;
+	}
+	return n == UUID_TEXT - 1;
+}
+
+const char *operation_ref(struct arena *a, const struct operation *o, int64_t attempt)
+{
+	return arena_printf(a, "%s.%lld", o->id, (long long)attempt);
+}
+
+bool operation_ref_parse(struct arena *a, const char *text, const char **out_id, int64_t *out_attempt)
+{
+	const char *dot = strrchr(text, '.'), *id = dot ? arena_strndup(a, text, (size_t)(dot - text)) : "";
+	size_t n = dot ? strlen(dot + 1) : 0;
+
+	if (!operation_id_ok(id) || n < 1 || n > ATTEMPT_DIGITS || strspn(dot + 1, "0123456789") != n ||
+	    dot[1] == '0') /* there is no attempt 0, and no other way to write one */
+		return false;
+	*out_id = id;
+	*out_attempt = strtoll(dot + 1, NULL, 10);
+	return true;
 }

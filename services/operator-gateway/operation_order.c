@@ -8,20 +8,54 @@
 #include "services/operator-gateway/api.h"
 #include "services/operator-gateway/operation.h"
 
-bool order_path(struct arena *a, const char *rest, struct operation_order *out, const char **out_error)
+/* {iccid}/<word> behind /profiles/. */
+static const struct {
+	const char *word, *method;
+	enum operation_kind kind;
+} of_profiles[] = {
+	{ "/enable", "POST", OPERATION_ENABLE },
+	{ "/disable", "POST", OPERATION_DISABLE },
+	{ "/delete", "POST", OPERATION_DELETE },
+	{ "/pol2", "PUT", OPERATION_POLICY },
+	{ "/subscription-address", "PUT", OPERATION_ADDRESS },
+};
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), k = strlen(end);
+
+	return n > k && !strcmp(text + n - k, end);
+}
+
+/* text: {iccid}/<word>. */
+static bool path_of_profile(struct arena *a, const char *method, const char *text, struct operation_order *o,
+			    const char **out_error)
+{
+	for (size_t i = 0; i < LEN(of_profiles); i++) {
+		size_t n = strlen(text), k = strlen(of_profiles[i].word);
+
+		if (strcmp(method, of_profiles[i].method) != 0 || !ends_with(text, of_profiles[i].word))
+			continue;
+		o->kind = of_profiles[i].kind;
+		if (!iccid_parse(arena_strndup(a, text, n - k), &o->iccid))
+			*out_error = "iccid: 6 to 20 digits that start with 89";
+		return true;
+	}
+	return false;
+}
+
+bool order_path(struct arena *a, const char *method, const char *rest, struct operation_order *out, const char **out_error)
 {
 	const char *slash = strchr(rest, '/'), *tail = slash ? slash : "";
-	static const char profiles[] = "/profiles/", enable[] = "/enable";
-	size_t n = strlen(tail), around = strlen(profiles) + strlen(enable);
+	static const char profiles[] = "/profiles/";
 	struct operation_order o = { .iccids = "" };
 
 	*out_error = NULL;
-	if (!strcmp(tail, "/audit"))
+	if (!strcmp(tail, "/audit") && !strcmp(method, "POST"))
 		o.kind = OPERATION_AUDIT;
-	else if (n <= around || strncmp(tail, profiles, strlen(profiles)) != 0 || strcmp(tail + n - strlen(enable), enable) != 0)
+	else if (strncmp(tail, profiles, strlen(profiles)) != 0 ||
+		 !path_of_profile(a, method, tail + strlen(profiles), &o, out_error))
 		return false;
-	else if (!iccid_parse(arena_strndup(a, tail + strlen(profiles), n - around), &o.iccid))
-		*out_error = "iccid: 6 to 20 digits that start with 89";
 	if (!eid_parse(arena_strndup(a, rest, (size_t)(slash - rest)), &o.eid))
 		*out_error = "eid: 32 decimal digits whose check digits hold (MOD 97 is 1)";
 	if (*out_error)
@@ -66,25 +100,48 @@ static bool take_word(const json_t *value, const char *yes, const char *no, bool
 	return true;
 }
 
-static bool take_field(struct arena *a, const char *name, const json_t *value, struct operation_order *o, const char **out_error)
+/* Fields that only some kinds have. */
+static bool take_own_field(struct arena *a, const char *name, const json_t *value, struct operation_order *o,
+			   const char **out_error)
 {
-	const struct validity *v = &operation_function(o->kind)->validity;
-	json_int_t s = json_integer_value(value);
-
-	if (!strcmp(name, "validity_s")) {
-		if (!json_is_integer(value) || s < v->min_s || s > v->max_s)
-			return wrong(out_error, arena_printf(a, "validity_s: %u to %u seconds", v->min_s, v->max_s));
-		o->validity_s = (unsigned)s;
-		return true;
-	}
-	if (!strcmp(name, "mode"))
+	if (!strcmp(name, "mode") && !operation_at_once(o->kind))
 		return take_word(value, "callback", "connection", &o->callback) || wrong(out_error, "mode: callback or connection");
-	if (!strcmp(name, "when"))
-		return take_word(value, "next_event", "now", &o->patient) || wrong(out_error, "when: now or next_event");
 	if (!strcmp(name, "iccids") && o->kind == OPERATION_AUDIT)
 		return take_iccids(a, value, o) ||
 		       wrong(out_error, "iccids: 1 to 64 strings of 6 to 20 digits that start with 89; left out: all profiles");
+	if (!strcmp(name, "rules") && o->kind == OPERATION_POLICY)
+		return change_rules(a, value, o, out_error);
+	if (!strcmp(name, "imsi") && o->kind == OPERATION_ADDRESS)
+		return change_imsi(a, value, o, out_error);
+	if (!strcmp(name, "msisdn") && o->kind == OPERATION_ADDRESS)
+		return change_msisdn(a, value, o, out_error);
 	return wrong(out_error, arena_printf(a, "%.64s: this order has no such field", name));
+}
+
+static bool take_field(struct arena *a, const char *name, const json_t *value, struct operation_order *o, const char **out_error)
+{
+	struct validity v = operation_validity(o->kind);
+	json_int_t s = json_integer_value(value);
+
+	if (!strcmp(name, "validity_s")) {
+		if (!json_is_integer(value) || s < v.min_s || s > v.max_s)
+			return wrong(out_error, arena_printf(a, "validity_s: %u to %u seconds", v.min_s, v.max_s));
+		o->validity_s = (unsigned)s;
+		return true;
+	}
+	if (!strcmp(name, "when"))
+		return take_word(value, "next_event", "now", &o->patient) || wrong(out_error, "when: now or next_event");
+	return take_own_field(a, name, value, o, out_error);
+}
+
+/* What an order cannot do without. */
+static bool complete(const struct operation_order *o, const char **out_error)
+{
+	if (o->kind == OPERATION_POLICY && !o->has_change)
+		return wrong(out_error, "rules: is missing; [] allows everything");
+	if (o->kind == OPERATION_ADDRESS && !o->has_change)
+		return wrong(out_error, "imsi, msisdn: at least one of them; what is left out the profile has no longer");
+	return true;
 }
 
 bool order_body(struct arena *a, json_t *body, struct operation_order *out, const char **out_error)
@@ -93,12 +150,14 @@ bool order_body(struct arena *a, json_t *body, struct operation_order *out, cons
 	json_t *value;
 	const char *name;
 
-	o.validity_s = operation_function(o.kind)->validity.def_s;
-	o.callback = true;
+	o.validity_s = operation_validity(o.kind).def_s;
+	o.callback = !operation_at_once(o.kind);
 	o.patient = true;
 	if (body && !json_is_object(body))
 		return wrong(out_error, "the body should be a JSON object, or empty");
 	json_object_foreach(body, name, value) if (!take_field(a, name, value, &o, out_error)) return false;
+	if (!complete(&o, out_error))
+		return false;
 	*out = o;
 	return true;
 }
@@ -106,8 +165,9 @@ bool order_body(struct arena *a, json_t *body, struct operation_order *out, cons
 const char *order_input(struct arena *a, const struct operation_order *o)
 {
 	return arena_printf(a, "%s %s %s %s %s %u [%s]", operation_kind_name(o->kind), o->eid.text,
-			    o->kind == OPERATION_ENABLE ? o->iccid.text : "-", o->callback ? "callback" : "connection",
-			    o->patient ? "next_event" : "now", o->validity_s, o->iccids);
+			    operation_of_profile(o->kind) ? o->iccid.text : "-", o->callback ? "callback" : "connection",
+			    o->patient ? "next_event" : "now", o->validity_s,
+			    o->kind == OPERATION_AUDIT ? o->iccids : change_text(a, o));
 }
 
 static const char *or_empty(const char *text)
@@ -143,11 +203,7 @@ struct operation_answer operation_answer_of(struct arena *a, const struct operat
 					   .euicc_response = "",
 					   .eis = "" };
 
-	if (o->order.kind == OPERATION_ENABLE) {
-		const struct card_rs *rs = response;
-
-		answer.euicc_response = hex_text(a, rs->euicc_response_data.data, rs->euicc_response_data.len);
-	} else if (done) {
+	if (o->order.kind == OPERATION_AUDIT && done) {
 		answer.eis = eis_of(a, o, response);
 		if (!answer.eis)
 			return (struct operation_answer){ status_name(STATUS_FAILED),
@@ -157,6 +213,10 @@ struct operation_answer operation_answer_of(struct arena *a, const struct operat
 							  "the SM-SR says success but sent no EIS of this card",
 							  "",
 							  "" };
+	} else if (o->order.kind != OPERATION_AUDIT && !operation_at_once(o->order.kind)) {
+		const struct card_rs *rs = response;
+
+		answer.euicc_response = hex_text(a, rs->euicc_response_data.data, rs->euicc_response_data.len);
 	}
 	return answer;
 }
@@ -199,8 +259,9 @@ json_t *operation_json(struct arena *a, const struct operation *o, bool whole)
 	json_put(j, "operation", o->id);
 	json_put(j, "kind", operation_kind_name(o->order.kind));
 	json_put(j, "eid", o->order.eid.text);
-	if (o->order.kind == OPERATION_ENABLE)
+	if (operation_of_profile(o->order.kind))
 		json_put(j, "iccid", o->order.iccid.text);
+	change_put(j, &o->order);
 	json_put(j, "smsr", o->smsr.text);
 	json_put(j, "mode", o->order.callback ? "callback" : "connection");
 	json_put(j, "when", o->order.patient ? "next_event" : "now");

@@ -6,23 +6,9 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/base/random.h"
 #include "services/operator-gateway/gateway.h"
 
 enum { S_US = 1000000, ANSWER_SPARE_S = 30 };
-
-bool operation_id_ok(const char *text)
-{
-	size_t n = 0;
-
-	for (; text[n] && n < UUID_TEXT; n++) {
-		bool dash = n == 8 || n == 13 || n == 18 || n == 23;
-
-		if (dash ? text[n] != '-' : !strchr("0123456789abcdefABCDEF", text[n]))
-			return false;
-	}
-	return n == UUID_TEXT - 1;
-}
 
 static void take_answer(struct arena *a, const struct rows *rows, size_t row, unsigned col, struct operation_answer *out)
 {
@@ -36,12 +22,13 @@ static void take_answer(struct arena *a, const struct rows *rows, size_t row, un
 result operation_row(struct arena *a, const struct rows *rows, size_t row, struct operation *out)
 {
 	struct operation o = { .id = row_text_dup(a, rows, row, 0) };
-	bool enable, good;
+	bool good;
 
 	good = eid_parse(row_text(rows, row, 1), &o.order.eid) && operation_kind_parse(row_text(rows, row, 2), &o.order.kind) &&
 	       oid_parse(row_text(rows, row, 5), &o.smsr) && operation_state_parse(row_text(rows, row, 8), &o.state);
-	enable = good && o.order.kind == OPERATION_ENABLE;
-	if (!good || (enable && !iccid_parse(row_text(rows, row, 3), &o.order.iccid)))
+	if (good && operation_of_profile(o.order.kind))
+		good = iccid_parse(row_text(rows, row, 3), &o.order.iccid) && change_read(a, row_text(rows, row, 23), &o.order);
+	if (!good)
 		return internal(a, "operation %s is damaged", o.id);
 	o.order.iccids = row_text_dup(a, rows, row, 4);
 	o.order.callback = !strcmp(row_text(rows, row, 6), "callback");
@@ -91,29 +78,44 @@ static int64_t seconds_until(int64_t at)
 	return us <= 0 ? 1 : (us + S_US - 1) / S_US;
 }
 
-/* attempt and rest of its time are the caller's choice: a new one, or the old one again. */
+/* The function's request struct, in a. */
+static const void *request_of(struct arena *a, const struct operation *o, const struct request_base *base)
+{
+	const struct operation_order *order = &o->order;
+
+#define REQUEST(type, ...) arena_memdup(a, &(struct type){ .base = *base, .eid = order->eid, __VA_ARGS__ }, sizeof(struct type))
+	if (order->kind == OPERATION_AUDIT) {
+		struct es4_audit_eis_rq *audit = REQUEST(es4_audit_eis_rq, .n_iccids = 0);
+
+		split_iccids(a, order->iccids, audit);
+		return audit;
+	}
+	if (order->kind == OPERATION_POLICY)
+		return REQUEST(es4_update_policy_rules_rq, .iccid = order->iccid, .pol2 = order->pol2);
+	if (order->kind == OPERATION_ADDRESS)
+		return REQUEST(es4_update_subscription_address_rq, .iccid = order->iccid, .address = order->address);
+	return REQUEST(es4_profile_rq, .iccid = order->iccid);
+#undef REQUEST
+}
+
+/* attempt and rest of its time are the caller's choice: a new one, or the old one again. Its TransactionId names the attempt: what is said
+ * of an older one is told apart. */
 static void send_request(struct db *db, struct arena *a, const struct operation *o, int64_t attempt, int64_t validity_s,
 			 int64_t give_up_at)
 {
-	const char *fci = arena_printf(a, "%s.%lld", o->id, (long long)attempt);
-	const struct request_base base = { .fci = fci, .validity_s = &validity_s };
-	struct es4_profile_rq profile = { .base = base, .eid = o->order.eid, .iccid = o->order.iccid };
-	struct es4_audit_eis_rq audit = { .base = base, .eid = o->order.eid };
+	const char *ref = operation_ref(a, o, attempt);
+	const struct request_base base = { .fci = ref, .validity_s = &validity_s };
 	struct outbox_message m = { .fn = operation_function(o->order.kind),
 				    .kind = OUTBOX_REQUEST,
 				    .to = &o->smsr,
 				    .eid = o->order.eid.text,
-				    .ref = fci,
-				    .transaction_id = o->id,
+				    .ref = ref,
+				    .transaction_id = ref,
 				    .trace = o->trace,
-				    .in = &profile,
+				    .in = request_of(a, o, &base),
 				    .wants_callback = o->order.callback,
 				    .give_up_s = seconds_until(give_up_at) };
 
-	if (o->order.kind == OPERATION_AUDIT) {
-		split_iccids(a, o->order.iccids, &audit);
-		m.in = &audit;
-	}
 	if (!o->order.callback)
 		m.timeout_s = (unsigned)validity_s + ANSWER_SPARE_S;
 	outbox_send(db, a, &m);
@@ -134,8 +136,8 @@ void operation_queue_add(struct db *db, struct arena *a, const struct operation 
 		 p_text(order->iccid.text), p_text(order->iccids), p_text(o->smsr.text),
 		 p_text(order->callback ? "callback" : "connection"), p_bool(order->patient), p_time(a, o->created_at),
 		 p_time(a, o->deadline), p_time(a, operation_due(o, OPERATION_QUEUED, o->created_at)), p_text(o->user),
-		 key ? p_text(key) : p_null(), p_text(order_input(a, order)), p_text(o->trace));
-	send_request(db, a, o, 1, order->validity_s, give_up_at(o));
+		 key ? p_text(key) : p_null(), p_text(order_input(a, order)), p_text(o->trace), p_text(change_text(a, order)));
+	send_request(db, a, o, 1, operation_request_s(order->kind, order->validity_s), give_up_at(o));
 }
 
 static void queue_answer(struct db *db, const struct operation *o, const struct operation_answer *r)
@@ -171,6 +173,16 @@ static void log_end_of(const struct operation *o, const struct operation_answer 
 	log_end(&l);
 }
 
+/* An answer that was faster than the end of its request, or that makes a newer one needless: that is not to be sent (again). Else a
+ * repetition of what was busy could be executed beside the next attempt. */
+static void withdraw(struct db *db, struct arena *a, const struct operation *o, enum operation_event event)
+{
+	bool answered = event == OPEV_ANSWER || event == OPEV_BUSY;
+
+	if (answered && (o->state == OPERATION_QUEUED || o->state == OPERATION_REPEATED))
+		outbox_withdraw(db, a, &o->smsr, o->order.eid.text, operation_ref(a, o, o->attempt));
+}
+
 bool operation_step(struct db *db, struct arena *a, const struct operation *o, enum operation_event event,
 		    const struct operation_answer *answer, bool *out_sent)
 {
@@ -185,8 +197,9 @@ bool operation_step(struct db *db, struct arena *a, const struct operation *o, e
 		answer = silence();
 	if (answer)
 		queue_answer(db, o, answer);
+	withdraw(db, a, o, event);
 	if (step.action == OPACT_SEND)
-		send_request(db, a, o, attempt, (o->deadline - now) / S_US, give_up_at(o));
+		send_request(db, a, o, attempt, operation_request_s(o->order.kind, (o->deadline - now) / S_US), give_up_at(o));
 	else if (step.action == OPACT_REPEAT) /* how long it may take was said before: at the SM-SR only the first one counts */
 		send_request(db, a, o, attempt, operation_function(o->order.kind)->validity.min_s, due);
 	DB_QUEUE(db, GW_OPERATION_STEP, p_text(o->id), p_text(operation_state_name(step.state)), p_int(a, attempt), p_time(a, due),

@@ -8,13 +8,14 @@
 #define ICCID "8949000000000000017"
 enum { S = 1000000 };
 
-/* All of it: who changes a cell changes it here, too. Rows: states; columns: accepted, answer, busy, fault, given up, due, late. */
+/* All of it: who changes a cell changes it here, too. Rows: states; columns: accepted, answer, busy, fault, given up, due, late,
+ * stale. */
 static const char *const decisions[OPERATION_STATES] = {
-	[OPERATION_QUEUED] = "accepted:keep ended:end waiting:keep ended:end ended:silent ended:silent ended:silent",
-	[OPERATION_ACCEPTED] = "accepted:- ended:end waiting:keep accepted:- accepted:- repeated:repeat repeated:repeat",
-	[OPERATION_REPEATED] = "repeated:- ended:end repeated:- ended:end ended:silent ended:silent ended:silent",
-	[OPERATION_WAITING] = "waiting:- ended:end waiting:- waiting:- waiting:- queued:send ended:last",
-	[OPERATION_ENDED] = "ended:- ended:- ended:- ended:- ended:- ended:- ended:-",
+	[OPERATION_QUEUED] = "accepted:keep ended:end waiting:keep ended:end ended:silent ended:silent ended:silent queued:-",
+	[OPERATION_ACCEPTED] = "accepted:- ended:end waiting:keep accepted:- accepted:- repeated:repeat repeated:repeat accepted:-",
+	[OPERATION_REPEATED] = "repeated:- ended:end repeated:- ended:end ended:silent ended:silent ended:silent repeated:-",
+	[OPERATION_WAITING] = "waiting:- ended:end waiting:- waiting:- waiting:- queued:send ended:last waiting:-",
+	[OPERATION_ENDED] = "ended:- ended:- ended:- ended:- ended:- ended:- ended:- ended:-",
 };
 
 Test(operation_next, every_state_and_event)
@@ -89,21 +90,120 @@ Test(operation_answer, codes_come_through_and_busy_is_told)
 	cr_expect_str_eq(r.subject_id, ICCID);
 	cr_expect_str_eq(r.message, "no network");
 	cr_expect_str_eq(r.euicc_response, "6985");
-	cr_expect_eq(operation_event_of(&o, &r), OPEV_ANSWER);
+	cr_expect_eq(operation_event_of(&o, 1, &r), OPEV_ANSWER);
 	code = (struct status_code_data){ "1.2", "4.4", NULL, NULL };
 	r = operation_answer_of(a, &o, &rs.base, &rs);
 	cr_expect_str_eq(r.message, "no message was given");
-	cr_expect_eq(operation_event_of(&o, &r), OPEV_BUSY);
+	cr_expect_eq(operation_event_of(&o, 1, &r), OPEV_BUSY);
 	o.order.patient = false;
-	cr_expect_eq(operation_event_of(&o, &r), OPEV_ANSWER, "who does not want to wait");
+	cr_expect_eq(operation_event_of(&o, 1, &r), OPEV_ANSWER, "who does not want to wait");
 	o.order.patient = true;
 	rs.base.status.status = STATUS_EXPIRED;
 	r = operation_answer_of(a, &o, &rs.base, &rs);
-	cr_expect_eq(operation_event_of(&o, &r), OPEV_ANSWER, "expired is not busy");
+	cr_expect_eq(operation_event_of(&o, 1, &r), OPEV_ANSWER, "expired is not busy");
 	rs = (struct card_rs){ .base.status = { STATUS_SUCCESS, NULL } };
 	r = operation_answer_of(a, &o, &rs.base, &rs);
 	cr_expect_str_eq(r.status, "EXECUTED_SUCCESS");
 	cr_expect(!*r.subject && !*r.message && !*r.euicc_response);
+}
+
+Test(operation_answer, of_an_attempt_that_is_over_only_success_counts)
+{
+	static const struct {
+		const char *status, *subject, *reason;
+		enum operation_event old, current;
+	} rows[] = {
+		{ "FAILED", "1.2", "4.4", OPEV_STALE, OPEV_BUSY },
+		{ "FAILED", "8.2.1", "4.2", OPEV_STALE, OPEV_ANSWER },
+		{ "EXPIRED", "1.6", "5.3", OPEV_STALE, OPEV_ANSWER },
+		{ "EXECUTED_SUCCESS", "", "", OPEV_ANSWER, OPEV_ANSWER },
+		{ "EXECUTED_WITHWARNING", "8.4", "4.2", OPEV_ANSWER, OPEV_ANSWER },
+	};
+	struct operation o = enable();
+
+	o.attempt = 2;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct operation_answer r = { rows[i].status, rows[i].subject, rows[i].reason, "", "", "", "" };
+
+		cr_expect_eq(operation_event_of(&o, 1, &r), rows[i].old, "row %zu", i);
+		cr_expect_eq(operation_event_of(&o, 2, &r), rows[i].current, "row %zu", i);
+	}
+}
+
+/* What may come twice, late and in any order, one after the other: the end is the one that the last column says. */
+Test(operation_next, duplicates_and_disorder)
+{
+	static const struct {
+		const char *what;
+		enum operation_event events[8];
+		unsigned n;
+		enum operation_state end;
+		unsigned sent; /* new attempts */
+	} rows[] = {
+		{ "the callback twice", { OPEV_ACCEPTED, OPEV_ANSWER, OPEV_ANSWER }, 3, OPERATION_ENDED, 0 },
+		{ "before its 202", { OPEV_ANSWER, OPEV_ACCEPTED }, 2, OPERATION_ENDED, 0 },
+		{ "busy before its 202", { OPEV_BUSY, OPEV_ACCEPTED }, 2, OPERATION_WAITING, 0 },
+		{ "busy twice", { OPEV_ACCEPTED, OPEV_BUSY, OPEV_BUSY, OPEV_DUE }, 4, OPERATION_QUEUED, 1 },
+		{ "busy again when the next one runs",
+		  { OPEV_BUSY, OPEV_DUE, OPEV_STALE, OPEV_ACCEPTED, OPEV_STALE },
+		  5,
+		  OPERATION_ACCEPTED,
+		  1 },
+		{ "behind a repeat", { OPEV_ACCEPTED, OPEV_DUE, OPEV_ANSWER, OPEV_ACCEPTED, OPEV_ANSWER }, 5, OPERATION_ENDED, 0 },
+		{ "busy behind a repeat: it runs", { OPEV_ACCEPTED, OPEV_DUE, OPEV_BUSY, OPEV_ANSWER }, 4, OPERATION_ENDED, 0 },
+		{ "behind the end",
+		  { OPEV_ACCEPTED, OPEV_DUE, OPEV_DUE, OPEV_ANSWER, OPEV_BUSY, OPEV_DUE },
+		  6,
+		  OPERATION_ENDED,
+		  0 },
+		{ "the old one was executed after all",
+		  { OPEV_BUSY, OPEV_DUE, OPEV_ANSWER, OPEV_BUSY, OPEV_ACCEPTED },
+		  5,
+		  OPERATION_ENDED,
+		  1 },
+	};
+
+	for (size_t i = 0; i < LEN(rows); i++) {
+		enum operation_state state = OPERATION_QUEUED;
+		unsigned sent = 0, ends = 0;
+
+		for (unsigned k = 0; k < rows[i].n; k++) {
+			struct operation_step step = operation_next(state, rows[i].events[k]);
+
+			ends += state != OPERATION_ENDED && step.state == OPERATION_ENDED;
+			sent += step.action == OPACT_SEND;
+			state = step.state;
+		}
+		cr_expect_eq(state, rows[i].end, "%s: %s", rows[i].what, operation_state_name(state));
+		cr_expect_eq(sent, rows[i].sent, "%s", rows[i].what);
+		cr_expect_eq(ends, state == OPERATION_ENDED ? 1 : 0, "%s", rows[i].what);
+	}
+}
+
+Test(operation_ref, names_the_attempt)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct operation o = enable();
+	static const char *const wrong[] = { "",
+					     ".",
+					     ".1",
+					     "x.1",
+					     "00000000-0000-4000-8000-000000000000",
+					     "00000000-0000-4000-8000-000000000000.",
+					     "00000000-0000-4000-8000-000000000000.1x",
+					     "00000000-0000-4000-8000-000000000000.-1",
+					     "00000000-0000-4000-8000-000000000000.0",
+					     "00000000-0000-4000-8000-000000000000.01",
+					     "00000000-0000-4000-8000-000000000000.1234567890",
+					     "00000000-0000-4000-8000-000000000000.1.2" };
+	const char *id = NULL;
+	int64_t attempt = 0;
+
+	cr_assert(operation_ref_parse(a, operation_ref(a, &o, 12), &id, &attempt));
+	cr_expect_str_eq(id, o.id);
+	cr_expect_eq(attempt, 12);
+	for (size_t i = 0; i < LEN(wrong); i++)
+		cr_expect_not(operation_ref_parse(a, wrong[i], &id, &attempt), "%s", wrong[i]);
 }
 
 Test(operation_answer, an_audit_is_of_the_card_that_was_asked)
@@ -128,6 +228,27 @@ Test(operation_answer, an_audit_is_of_the_card_that_was_asked)
 	rs.base.status.status = STATUS_EXPIRED;
 	r = operation_answer_of(a, &o, &rs.base, &rs);
 	cr_expect_str_eq(r.status, "EXPIRED", "a failure needs none");
+}
+
+Test(operation_json, what_is_to_change)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct pol2_rule rule = { POL2_PROFILE, POL2_DISABLE, POL2_AUTO_DELETE };
+	struct operation o = enable();
+	CLEANUP(json_freep) json_t *policy = NULL;
+	CLEANUP(json_freep) json_t *address = NULL;
+
+	o.order.kind = OPERATION_POLICY;
+	o.order.pol2 = (struct pol2){ &rule, 1 };
+	policy = operation_json(a, &o, false);
+	cr_expect_str_eq(json_text(a, json_object_get(policy, "rules")),
+			 "[{\"subject\":\"PROFILE\",\"action\":\"DISABLE\",\"qualification\":\"Auto-Delete\"}]");
+	cr_expect_null(json_object_get(policy, "address"));
+	o.order.kind = OPERATION_ADDRESS;
+	o.order.address.msisdn = "49170";
+	address = operation_json(a, &o, false);
+	cr_expect_str_eq(json_text(a, json_object_get(address, "address")), "{\"msisdn\":\"49170\"}");
+	cr_expect_str_eq(json_string_value(json_object_get(address, "iccid")), ICCID);
 }
 
 Test(operation_json, status_only_at_the_end_and_eis_only_when_asked_for)
@@ -158,106 +279,26 @@ Test(operation_json, status_only_at_the_end_and_eis_only_when_asked_for)
 	cr_expect_null(json_object_get(row, "eis"));
 }
 
-Test(operation_order, paths)
+Test(operation_kinds, each_has_its_function)
 {
-	CLEANUP(arena_freep) struct arena *a = arena_new();
 	static const struct {
-		const char *rest, *kind; /* kind NULL: no order */
-		const char *error;       /* NULL: just no such path */
+		const char *kind, *wire;
+		bool at_once;
 	} rows[] = {
-		{ EID "/audit", "audit", NULL },
-		{ EID "/profiles/" ICCID "/enable", "enable", NULL },
-		{ EID "/profiles/" ICCID "F/enable", "enable", NULL },
-		{ EID, NULL, NULL },
-		{ EID "/", NULL, NULL },
-		{ EID "/audit/x", NULL, NULL },
-		{ EID "/profiles/" ICCID "/disable", NULL, NULL },
-		{ EID "/profiles/enable", NULL, NULL },
-		{ EID "/profiles//enable", NULL, NULL },
-		{ EID "/profiles/12/enable", NULL, "iccid" },
-		{ EID "/profiles/" ICCID "/x/enable", NULL, "iccid" },
-		{ "1/audit", NULL, "eid" },
-		{ "", NULL, NULL },
+		{ "enable", "ES4-EnableProfile", false },    { "audit", "ES4-AuditEIS", false },
+		{ "disable", "ES4-DisableProfile", false },  { "delete", "ES4-DeleteProfile", false },
+		{ "policy", "ES4-UpdatePolicyRules", true }, { "address", "ES4-UpdateSubscriptionAddress", true },
 	};
 
+	cr_assert_eq(LEN(rows), (size_t)OPERATION_KINDS);
 	for (size_t i = 0; i < LEN(rows); i++) {
-		struct operation_order o;
-		const char *error = NULL;
-		bool good = order_path(a, rows[i].rest, &o, &error);
+		enum operation_kind kind;
 
-		cr_expect_eq(good, rows[i].kind != NULL, "%s", rows[i].rest);
-		cr_expect(good            ? !strcmp(operation_kind_name(o.kind), rows[i].kind)
-			  : rows[i].error ? error && strstr(error, rows[i].error)
-					  : !error,
-			  "%s", rows[i].rest);
+		cr_assert(operation_kind_parse(rows[i].kind, &kind));
+		cr_expect_str_eq(operation_kind_name(kind), rows[i].kind);
+		cr_expect_str_eq(operation_function(kind)->wire, rows[i].wire);
+		cr_expect_eq(operation_at_once(kind), rows[i].at_once, "%s", rows[i].kind);
+		cr_expect_eq(operation_request_s(kind, 700), rows[i].at_once ? 30 : 700, "%s", rows[i].kind);
+		cr_expect_eq(operation_request_s(kind, 5), 5);
 	}
-}
-
-static bool body(struct arena *a, enum operation_kind kind, const char *text, struct operation_order *out, const char **out_error)
-{
-	CLEANUP(json_freep) json_t *j = text ? json_loads(text, 0, NULL) : NULL;
-	struct operation o = enable();
-
-	cr_assert(j || !text, "the test's JSON is wrong: %s", text);
-	*out = o.order;
-	out->kind = kind;
-	return order_body(a, j, out, out_error);
-}
-
-Test(operation_order, bodies)
-{
-	CLEANUP(arena_freep) struct arena *a = arena_new();
-	static const struct {
-		const char *text, *names;
-	} wrong[] = {
-		{ "[]", "object" },
-		{ "{\"validity_s\":2}", "validity_s: 3 to 86400" },
-		{ "{\"validity_s\":86401}", "validity_s" },
-		{ "{\"validity_s\":1.5}", "validity_s" },
-		{ "{\"mode\":1}", "mode" },
-		{ "{\"when\":\"then\"}", "when" },
-		{ "{\"iccids\":[]}", "iccids" },
-		{ "{\"iccids\":[\"1\"]}", "iccids" },
-		{ "{\"iccids\":\"" ICCID "\"}", "iccids" },
-		{ "{\"x\":1}", "x: " },
-	};
-	struct operation_order o, other;
-	const char *error = NULL;
-
-	cr_assert(body(a, OPERATION_ENABLE, NULL, &o, &error));
-	cr_expect(o.validity_s == 720 && o.callback && o.patient);
-	cr_assert(body(a, OPERATION_AUDIT,
-		       "{\"validity_s\":60,\"mode\":\"connection\",\"when\":\"now\",\"iccids\":[\"" ICCID "\",\"" ICCID "F\"]}", &o,
-		       &error),
-		  "%s", error);
-	cr_expect(o.validity_s == 60 && !o.callback && !o.patient);
-	cr_expect_str_eq(o.iccids, ICCID " " ICCID);
-	for (size_t i = 0; i < LEN(wrong); i++) {
-		error = NULL;
-		cr_expect_not(body(a, OPERATION_AUDIT, wrong[i].text, &other, &error), "%s", wrong[i].text);
-		cr_expect(error && strstr(error, wrong[i].names), "%s: %s", wrong[i].text, error);
-	}
-	cr_expect_not(body(a, OPERATION_ENABLE, "{\"iccids\":[\"" ICCID "\"]}", &other, &error), "only audits have a list");
-}
-
-Test(operation_order, input_tells_any_two_orders_apart)
-{
-	CLEANUP(arena_freep) struct arena *a = arena_new();
-	static const char *const bodies[] = { NULL, "{\"validity_s\":60}", "{\"mode\":\"connection\"}", "{\"when\":\"now\"}" };
-	const char *texts[LEN(bodies) + 2], *error;
-	struct operation_order o;
-
-	for (size_t i = 0; i < LEN(bodies); i++) {
-		cr_assert(body(a, OPERATION_ENABLE, bodies[i], &o, &error));
-		texts[i] = order_input(a, &o);
-	}
-	cr_assert(body(a, OPERATION_AUDIT, NULL, &o, &error));
-	texts[LEN(bodies)] = order_input(a, &o);
-	cr_assert(body(a, OPERATION_AUDIT, "{\"iccids\":[\"" ICCID "\"]}", &o, &error));
-	texts[LEN(bodies) + 1] = order_input(a, &o);
-	for (size_t i = 0; i < LEN(texts); i++)
-		for (size_t k = 0; k < i; k++)
-			cr_expect_str_neq(texts[i], texts[k]);
-	cr_assert(body(a, OPERATION_ENABLE, "{\"validity_s\":720,\"mode\":\"callback\",\"when\":\"next_event\"}", &o, &error));
-	cr_expect_str_eq(order_input(a, &o), texts[0], "what is said and what is meant without a word");
 }
