@@ -72,6 +72,20 @@ class Ctl:
     def profile_enable(self, gateway_words, eid, iccid, validity_s=None, mode=None, when=None, wait_s=None):
         return self._order([*gateway_words, "profile", "enable", eid, iccid], validity_s, mode, when, wait_s)
 
+    def profile_disable(self, gateway_words, eid, iccid, validity_s=None, mode=None, when=None, wait_s=None):
+        return self._order([*gateway_words, "profile", "disable", eid, iccid], validity_s, mode, when, wait_s)
+
+    def profile_delete(self, gateway_words, eid, iccid, validity_s=None, mode=None, when=None, wait_s=None):
+        return self._order([*gateway_words, "profile", "delete", eid, iccid], validity_s, mode, when, wait_s)
+
+    def profile_policy(self, gateway_words, eid, iccid, rules=(), validity_s=None, when=None, wait_s=None):
+        """rules: "DISABLE:Not-Allowed", ...; none: all is allowed."""
+        return self._order([*gateway_words, "profile", "policy", eid, iccid, *rules], validity_s, None, when, wait_s)
+
+    def profile_address(self, gateway_words, eid, iccid, imsi=None, msisdn=None, validity_s=None, when=None, wait_s=None):
+        chosen = [word for option in (("--imsi", imsi), ("--msisdn", msisdn)) if option[1] is not None for word in option]
+        return self._order([*gateway_words, "profile", "address", eid, iccid, *chosen], validity_s, None, when, wait_s)
+
     def eis_audit(self, gateway_words, eid, iccids=(), validity_s=None, mode=None, when=None, wait_s=None):
         chosen = ["--iccid", ",".join(iccids)] if iccids else []
         return self._order([*gateway_words, "eis", "audit", eid, *chosen], validity_s, mode, when, wait_s)

@@ -56,6 +56,75 @@ int order_options(struct ctl *c, json_t **out_body)
 	return EXIT_OK;
 }
 
+int policy_options(struct ctl *c, const char *const *rules, unsigned n_rules, json_t **out_body)
+{
+	json_t *list = json_array(), *body = NULL;
+	int code;
+
+	for (unsigned i = 0; i < n_rules; i++) {
+		const char *colon = strchr(rules[i], ':');
+		json_t *rule =
+			colon ? json_pack("{s:s%, s:s}", "action", rules[i], (size_t)(colon - rules[i]), "qualification", colon + 1)
+			      : NULL;
+
+		if (!rule) {
+			json_decref(list);
+			return ctl_fail(c, EXIT_USAGE, "rule %s: should be ACTION:QUALIFICATION, as DISABLE:Not-Allowed", rules[i]);
+		}
+		json_array_append_new(list, rule);
+	}
+	code = order_options(c, &body);
+	if (code != EXIT_OK) {
+		json_decref(list);
+		return code;
+	}
+	json_object_set_new(body, "rules", list);
+	*out_body = body;
+	return EXIT_OK;
+}
+
+int address_options(struct ctl *c, json_t **out_body)
+{
+	static const enum option options[] = { OPT_IMSI, OPT_MSISDN };
+	json_t *body = NULL;
+	int code;
+
+	if (!c->option[OPT_IMSI] && !c->option[OPT_MSISDN])
+		return ctl_fail(c, EXIT_USAGE,
+				"profile address needs --imsi or --msisdn: what is left out the profile has no longer");
+	for (size_t i = 0; i < LEN(options); i++) {
+		const char *text = c->option[options[i]];
+
+		if (text && (!*text || strspn(text, "0123456789") != strlen(text)))
+			return ctl_fail(c, EXIT_USAGE, "%s %s: should be digits", i ? "--msisdn" : "--imsi", text);
+	}
+	code = order_options(c, &body);
+	if (code != EXIT_OK)
+		return code;
+	json_put(body, "imsi", c->option[OPT_IMSI]);
+	json_put(body, "msisdn", c->option[OPT_MSISDN]);
+	*out_body = body;
+	return EXIT_OK;
+}
+
+/* What the gateway asks of the SM-SR for a kind of order. */
+static const char *function_of(const char *kind)
+{
+	static const struct {
+		const char *kind;
+		enum function_id id;
+	} rows[] = {
+		{ "enable", FN_ES4_EnableProfile },     { "disable", FN_ES4_DisableProfile },
+		{ "delete", FN_ES4_DeleteProfile },     { "audit", FN_ES4_AuditEIS },
+		{ "policy", FN_ES4_UpdatePolicyRules }, { "address", FN_ES4_UpdateSubscriptionAddress },
+	};
+
+	for (size_t i = 0; i < LEN(rows); i++)
+		if (!strcmp(rows[i].kind, kind))
+			return function_by_id(rows[i].id)->wire;
+	return kind;
+}
+
 /* "8.2.1/4.2" apart; NULL: a word of the gateway's own. */
 static struct status_code_data *split_code(struct ctl *c, const json_t *operation, const char *code)
 {
@@ -75,7 +144,6 @@ int operation_code(struct ctl *c, const json_t *operation)
 {
 	const char *state = ctl_cell(c->arena, operation, "state"), *status = ctl_cell(c->arena, operation, "status");
 	const char *code = ctl_cell(c->arena, operation, "code"), *id = ctl_cell(c->arena, operation, "operation");
-	bool audit = !strcmp(ctl_cell(c->arena, operation, "kind"), "audit");
 	struct execution_status s = { .status = STATUS_FAILED, .code = split_code(c, operation, code) };
 
 	if (strcmp(state, "ended") != 0)
@@ -87,5 +155,5 @@ int operation_code(struct ctl *c, const json_t *operation)
 				status, code, ctl_cell(c->arena, operation, "message"));
 	if (!strcmp(status, status_name(STATUS_EXPIRED)))
 		s.status = STATUS_EXPIRED;
-	return ctl_status_fail(c, audit ? "ES4-AuditEIS" : "ES4-EnableProfile", &s);
+	return ctl_status_fail(c, function_of(ctl_cell(c->arena, operation, "kind")), &s);
 }

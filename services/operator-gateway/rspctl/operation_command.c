@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* profile enable, eis audit, operation and notification. */
+/* profile, eis audit, operation and notification. */
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +40,21 @@ static int fetch(struct ctl *c, const char *id, unsigned wait_s, json_t **out)
 	}
 }
 
+/* What policy and address orders say. */
+static void print_change(struct ctl *c, const json_t *o)
+{
+	const json_t *rules = json_object_get(o, "rules"), *address = json_object_get(o, "address"), *r;
+	size_t i;
+
+	if (rules && !json_array_size(rules))
+		printf("%-14s  none\n", "rule");
+	json_array_foreach(rules, i, r)
+		printf("%-14s  %s:%s\n", "rule", ctl_cell(c->arena, r, "action"), ctl_cell(c->arena, r, "qualification"));
+	if (address)
+		printf("%-14s  %s\n%-14s  %s\n", "imsi", ctl_cell(c->arena, address, "imsi"), "msisdn",
+		       ctl_cell(c->arena, address, "msisdn"));
+}
+
 static void print_operation(struct ctl *c, const json_t *o)
 {
 	static const char *const names[] = { "operation", "kind",  "eid",     "iccid",          "smsr",     "mode",
@@ -55,22 +70,23 @@ static void print_operation(struct ctl *c, const json_t *o)
 	for (i = 0; i < LEN(names); i++)
 		if (json_object_get(o, names[i]))
 			printf("%-14s  %s\n", names[i], ctl_cell(c->arena, o, names[i]));
+	print_change(c, o);
 	json_array_foreach(profiles, i, p)
 		printf("%-14s  %s %s\n", "profile", ctl_cell(c->arena, p, "iccid"), ctl_cell(c->arena, p, "state"));
 }
 
-static int order(struct ctl *c, const char *path)
+/* options: the body, taken over. */
+static int order(struct ctl *c, const char *method, const char *path, json_t *options)
 {
-	CLEANUP(json_freep) json_t *body = NULL;
+	CLEANUP(json_freep) json_t *body = options;
 	CLEANUP(json_freep) json_t *made = NULL;
 	CLEANUP(json_freep) json_t *ended = NULL;
 	unsigned wait_s = 0;
-	int code = order_options(c, &body);
+	int code;
 
-	if (code == EXIT_OK && c->option[OPT_WAIT] && !number_parse(c->option[OPT_WAIT], &wait_s))
-		code = bad_wait(c);
-	if (code == EXIT_OK)
-		code = gateway_json(c, "POST", path, body, &made);
+	if (c->option[OPT_WAIT] && !number_parse(c->option[OPT_WAIT], &wait_s))
+		return bad_wait(c);
+	code = gateway_json(c, method, path, body, &made);
 	if (code != EXIT_OK)
 		return code;
 	if (c->option[OPT_WAIT]) {
@@ -93,25 +109,81 @@ static int bad_eid(struct ctl *c, const char *text)
 	return ctl_fail(c, EXIT_USAGE, "EID %s: should be 32 digits whose check digits hold", text);
 }
 
-int cmd_profile_enable(struct ctl *c)
+/* NULL: one of EID and ICCID is wrong, said, and *out_code. */
+static const char *profile_path(struct ctl *c, const char *word, int *out_code)
 {
 	struct iccid iccid;
 	struct eid eid;
 
 	if (!eid_parse(c->args[0], &eid))
-		return bad_eid(c, c->args[0]);
-	if (!iccid_parse(c->args[1], &iccid))
-		return ctl_fail(c, EXIT_USAGE, "ICCID %s: should be 6 to 20 digits that start with 89", c->args[1]);
-	return order(c, arena_printf(c->arena, "/v1/euiccs/%s/profiles/%s/enable", eid.text, iccid.text));
+		*out_code = bad_eid(c, c->args[0]);
+	else if (!iccid_parse(c->args[1], &iccid))
+		*out_code = ctl_fail(c, EXIT_USAGE, "ICCID %s: should be 6 to 20 digits that start with 89", c->args[1]);
+	else
+		return arena_printf(c->arena, "/v1/euiccs/%s/profiles/%s/%s", eid.text, iccid.text, word);
+	return NULL;
+}
+
+static int profile_order(struct ctl *c, const char *word)
+{
+	int code = EXIT_OK;
+	const char *path = profile_path(c, word, &code);
+	json_t *body = NULL;
+
+	if (path)
+		code = order_options(c, &body);
+	return code == EXIT_OK ? order(c, "POST", path, body) : code;
+}
+
+int cmd_profile_enable(struct ctl *c)
+{
+	return profile_order(c, "enable");
+}
+
+int cmd_profile_disable(struct ctl *c)
+{
+	return profile_order(c, "disable");
+}
+
+int cmd_profile_delete(struct ctl *c)
+{
+	return profile_order(c, "delete");
+}
+
+int cmd_profile_policy(struct ctl *c)
+{
+	int code = EXIT_OK;
+	const char *path = profile_path(c, "pol2", &code);
+	json_t *body = NULL;
+
+	if (path)
+		code = policy_options(c, c->args + 2, c->n_args - 2, &body);
+	return code == EXIT_OK ? order(c, "PUT", path, body) : code;
+}
+
+int cmd_profile_address(struct ctl *c)
+{
+	int code = EXIT_OK;
+	const char *path = profile_path(c, "subscription-address", &code);
+	json_t *body = NULL;
+
+	if (path)
+		code = address_options(c, &body);
+	return code == EXIT_OK ? order(c, "PUT", path, body) : code;
 }
 
 int cmd_eis_audit(struct ctl *c)
 {
+	json_t *body = NULL;
 	struct eid eid;
+	int code;
 
 	if (!eid_parse(c->args[0], &eid))
 		return bad_eid(c, c->args[0]);
-	return order(c, arena_printf(c->arena, "/v1/euiccs/%s/audit", eid.text));
+	code = order_options(c, &body);
+	if (code != EXIT_OK)
+		return code;
+	return order(c, "POST", arena_printf(c->arena, "/v1/euiccs/%s/audit", eid.text), body);
 }
 
 int cmd_operation_show(struct ctl *c)

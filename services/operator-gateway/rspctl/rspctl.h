@@ -79,6 +79,10 @@ void ctl_query(struct buf *path, const char *name, const char *value);
 bool number_parse(const char *text, unsigned *out);
 /* The body of an order from the options. EXIT_OK, or said. Calls nobody. */
 int order_options(struct ctl *c, json_t **out_body);
+/* The same for profile policy (rules: ACTION:QUALIFICATION) and profile address. */
+enum { RULES_MAX = 8 };
+int policy_options(struct ctl *c, const char *const *rules, unsigned n_rules, json_t **out_body);
+int address_options(struct ctl *c, json_t **out_body);
 /* The exit code of an operation's JSON as GET /v1/operations/{id} gives it; what is no success is said. */
 int operation_code(struct ctl *c, const json_t *operation);
 
@@ -100,6 +104,10 @@ int cmd_token_create(struct ctl *c);
 int cmd_token_list(struct ctl *c);
 int cmd_token_delete(struct ctl *c);
 int cmd_profile_enable(struct ctl *c);
+int cmd_profile_disable(struct ctl *c);
+int cmd_profile_delete(struct ctl *c);
+int cmd_profile_policy(struct ctl *c);
+int cmd_profile_address(struct ctl *c);
 int cmd_eis_audit(struct ctl *c);
 int cmd_operation_show(struct ctl *c);
 int cmd_operation_list(struct ctl *c);

@@ -65,6 +65,60 @@ Test(rspctl_operation, wrong_options_are_usage, .init = quiet)
 	}
 }
 
+static int change_of(int (*options)(struct ctl *c, json_t **out), struct ctl *c, const char **out_text)
+{
+	CLEANUP(json_freep) json_t *body = NULL;
+	int code = options(c, &body);
+
+	*out_text = code == EXIT_OK ? json_text(c->arena, body) : "";
+	return code;
+}
+
+static const char *const *rules;
+static unsigned n_rules;
+
+static int policy(struct ctl *c, json_t **out)
+{
+	return policy_options(c, rules, n_rules, out);
+}
+
+Test(rspctl_operation, rules_become_the_policy, .init = quiet)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	static const char *const good[] = { "DISABLE:Not-Allowed", "DELETE:Not-Allowed" }, *const bad[] = { "DISABLE" };
+	struct ctl c = { .arena = a };
+	const char *text;
+
+	rules = good;
+	cr_expect_eq(change_of(policy, &c, &text), EXIT_OK);
+	cr_expect_str_eq(text, "{\"rules\":[]}", "no rule is one way to say it");
+	n_rules = 2;
+	c.option[OPT_WHEN] = "now";
+	cr_expect_eq(change_of(policy, &c, &text), EXIT_OK);
+	cr_expect_str_eq(text, "{\"when\":\"now\",\"rules\":[{\"action\":\"DISABLE\",\"qualification\":\"Not-Allowed\"},"
+			       "{\"action\":\"DELETE\",\"qualification\":\"Not-Allowed\"}]}");
+	c.option[OPT_WHEN] = "later";
+	cr_expect_eq(change_of(policy, &c, &text), EXIT_USAGE);
+	c.option[OPT_WHEN] = NULL;
+	rules = bad;
+	n_rules = 1;
+	cr_expect_eq(change_of(policy, &c, &text), EXIT_USAGE);
+}
+
+Test(rspctl_operation, options_become_the_address, .init = quiet)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct ctl c = { .arena = a };
+	const char *text;
+
+	cr_expect_eq(change_of(address_options, &c, &text), EXIT_USAGE, "neither");
+	c.option[OPT_MSISDN] = "49170";
+	cr_expect_eq(change_of(address_options, &c, &text), EXIT_OK);
+	cr_expect_str_eq(text, "{\"msisdn\":\"49170\"}");
+	c.option[OPT_IMSI] = "+1";
+	cr_expect_eq(change_of(address_options, &c, &text), EXIT_USAGE);
+}
+
 Test(rspctl_operation, an_end_is_an_exit_code, .init = quiet)
 {
 	CLEANUP(arena_freep) struct arena *a = arena_new();
