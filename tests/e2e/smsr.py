@@ -148,7 +148,7 @@ class Peer:
         return self.post(request.reply_to, soap.envelope(sender, "", "", response_body(root, status, code, more), header=header), client)
 
     def notify(self, gateway, name, eid, iccid, message_id=None):
-        """HandleProfileEnabledNotification or ...Disabled..."""
+        """HandleProfileEnabledNotification, ...Disabled... or ...Deleted..."""
         oid = self.staging.entities[gateway]["oid"]
         body = ("<rps:ES4-%s><rps:Eid>%s</rps:Eid><rps:Iccid>%s</rps:Iccid><rps:CompletionTimestamp>2026-01-15T09:30:00Z"
                 "</rps:CompletionTimestamp></rps:ES4-%s>" % (name, eid, iccid, name))

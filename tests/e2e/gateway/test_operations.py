@@ -1,63 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Orders at the gateway (docs/northbound.md) against an SM-SR that says what the test wants: callbacks, answers on the connection, busy,
 silence, notifications, and what survives the process."""
-import itertools
 import json
 import time
 
 from tests.e2e.base import full
-from tests.e2e.helpers import Background, Work
-from tests.e2e.smsr import Peer
+from tests.e2e.helpers import Background
+from tests.e2e.ordering import GATEWAY, ICCID, OrderCase
 from tests.e2e.soap import new_id
-
-ICCID = "8988000000000000017"
-GATEWAY = "operator-a"
-
-
-class OrderCase(Work):
-    needs = {"services": ("operator-a", "operator-b"), "bus": False}
-    numbers = itertools.count(1)
-
-    def setUp(self):
-        self.peer = Peer(self)
-        self.peer.start()
-        self.addCleanup(self.peer.stop)
-        self.peer.register(GATEWAY)
-        self.eid = self.new_eid()
-
-    def new_eid(self):
-        """A card of which the gateway knows that the peer manages it."""
-        body = int("890019990300%018d" % next(OrderCase.numbers)) * 100
-        eid = str(body + 98 - body % 97)
-        self.assertEqual(self.northbound(GATEWAY, "/v1/euiccs/" + eid, "PUT", json.dumps({"smsr": self.peer.oid}))[0], 200)
-        return eid
-
-    def order(self, what="profiles/%s/enable" % ICCID, eid=None, headers=None, **body):
-        return self.northbound(GATEWAY, "/v1/euiccs/%s/%s" % (eid or self.eid, what), "POST", json.dumps(body) if body else None,
-                               headers=headers)
-
-    def ordered(self, *more, **body):
-        status, answer = self.order(*more, **body)
-        self.assertEqual(status, 202, answer)
-        return answer["operation"]
-
-    def operation(self, operation, wait=0):
-        status, found = self.northbound(GATEWAY, "/v1/operations/%s?wait=%d" % (operation, wait))
-        self.assertEqual(status, 200, found)
-        return found
-
-    def await_request(self, operation, number=1, timeout_s=20):
-        self.await_true(lambda: len(self.peer.of(operation)) >= number, "request %d never came" % number, timeout_s)
-        return self.peer.of(operation)[number - 1]
-
-    def await_state(self, operation, state, timeout_s=20):
-        self.await_true(lambda: self.operation(operation)["state"] == state, "never %s" % state, timeout_s)
-        return self.operation(operation)
-
-    def ended(self, operation, wait=30):
-        found = self.operation(operation, wait)
-        self.assertEqual(found["state"], "ended", found)
-        return found
 
 
 class Callbacks(OrderCase):
@@ -67,7 +17,7 @@ class Callbacks(OrderCase):
         self.assertEqual((request.name, request.text("Eid"), request.text("Iccid"), request.text("ValidityPeriod")),
                          ("ES4-EnableProfileRequest", self.eid, ICCID, "60"))
         self.assertEqual(request.text("FunctionCallIdentifier"), operation + ".1")
-        self.assertEqual(request.transaction, operation)
+        self.assertEqual(request.transaction, operation + ".1")
         self.assertTrue(request.reply_to.startswith(self.staging.instances[GATEWAY].url() + "/es4"), request.reply_to)
 
     def test_taken(self):
@@ -91,14 +41,15 @@ class Callbacks(OrderCase):
     def test_without_relates_to_the_transaction_tells(self):
         operation = self.ordered()
         request = self.await_request(operation)
-        self.assertEqual(self.peer.callback(request, relates_to=False, transaction=operation)[0], 202)
+        self.assertEqual(self.peer.callback(request, relates_to=False, transaction=request.transaction)[0], 202)
         self.assertEqual(self.ended(operation)["status"], "EXECUTED_SUCCESS")
 
     def test_neither_is_refused(self):
         operation = self.ordered()
         request = self.await_request(operation)
         self.assertEqual(self.peer.callback(request, relates_to=False)[0], 400)
-        self.assertEqual(self.peer.callback(request, relates_to=False, transaction=new_id())[0], 400)
+        for other in (new_id(), operation, operation + ".2", new_id() + ".1"):
+            self.assertEqual(self.peer.callback(request, relates_to=False, transaction=other)[0], 400, other)
         self.assertNotEqual(self.operation(operation)["state"], "ended")
 
     def test_another_entity_answers(self):
@@ -249,11 +200,6 @@ class Silence(OrderCase):
         found = self.ended(self.ordered(validity_s=3))
         self.assertEqual((found["status"], found["code"]), ("NO_ANSWER", "no_answer"))
 
-    def move_clock(self, operation, seconds):
-        """As if it had been ordered earlier."""
-        self.psql("operator_a", "update operation set deadline = deadline - interval '{0} s', next_at = next_at - interval '{0} s'"
-                  " where id = '{1}'".format(seconds, operation))
-
     def test_a_callback_that_never_comes_is_fetched_with_the_same_fci(self):
         operation = self.ordered(validity_s=60)
         self.await_state(operation, "accepted")
@@ -346,7 +292,7 @@ class Orders(OrderCase):
             status, answer = self.order(**body)
             self.assertEqual((status, answer["error"]["code"]), (400, "invalid_parameter"), body)
             self.assertIn(name, answer["error"]["message"])
-        for what in ("profiles/12/enable", "profiles/%s/disable" % ICCID, "profiles/enable", "x"):
+        for what in ("profiles/12/enable", "profiles/%s/disabled" % ICCID, "profiles/enable", "x"):
             self.assertIn(self.order(what)[0], (400, 404))
         self.assertEqual(self.order(eid="1" * 32)[0], 400)
         self.assertEqual(self.order(headers={"Idempotency-Key": "a b"})[0], 400)
