@@ -71,6 +71,8 @@ result switch_allowed(struct card_case *c, const struct procedure *p, const stru
 {
 	if (p->kind == PROC_ENABLE)
 		return pol2_allow_enable(c->a, target, case_enabled(c));
+	if (target->state != PROFILE_ENABLED) /* it fell back meanwhile */
+		return failed(c->a, CODE_PROFILE_NOT_ALLOWED, target->iccid.text, "the profile is not Enabled any more");
 	return p->kind == PROC_DISABLE ? pol2_allow_disable(c->a, target) : pol2_allow_delete(c->a, target);
 }
 

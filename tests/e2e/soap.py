@@ -67,6 +67,13 @@ def audit(sender, receiver, eid, iccids=(), fci=None, validity=None, **more):
     return envelope(sender, receiver, "http://gsma.com/ES4/ProfileManagement/ES4-AuditEISRequest", audit_body(eid, iccids, fci, validity), **more)
 
 
+def order(function, sender, receiver, eid, iccid, more="", fci=None, validity=None, group="PlatformManagement", **rest):
+    """ES4 DisableProfile, DeleteProfile, UpdatePolicyRules, UpdateSubscriptionAddress; more: what follows the Iccid."""
+    body = card_body("ES4-%sRequest" % function, eid, [iccid], fci, validity)
+    end = body.rindex("</rps:")
+    return envelope(sender, receiver, "http://gsma.com/ES4/%s/ES4-%sRequest" % (group, function), body[:end] + more + body[end:], **rest)
+
+
 class Answer:
     """An HTTP answer with a SOAP body."""
 
