@@ -90,6 +90,41 @@ def expire(staging, eid):
     print("one card was off: EXPIRED %s after %.2f s" % (operation["code"], seconds), flush=True)
 
 
+def ordered(staging, operation):
+    """The end of an operation of operator-b's, which must be a success."""
+    ended = staging.ctl.operation(staging.gateway_words("operator-b"), operation["operation"], wait_s=WAIT_S)
+    expect(ended, "EXECUTED_SUCCESS")
+    return seconds_of(ended)
+
+
+def on_card(staging, eid):
+    return sorted(p["iccid"] for p in staging.cards.card(eid)["profiles"])
+
+
+def everyday(staging, disabled, deleted, ruled, lost):
+    """Disable; delete what is enabled; POL2 that deletes what was disabled; a card that falls back by itself."""
+    words, ctl = staging.gateway_words("operator-b"), staging.ctl
+    iccids = {eid: iccid_of(staging, "operator-b", eid) for eid in (disabled, deleted, ruled, lost)}
+    seconds = ordered(staging, ctl.profile_disable(words, disabled, iccids[disabled]))
+    print("operator-b disabled its profile on one card, the fall-back profile took over: %.2f s" % seconds, flush=True)
+    seconds = ordered(staging, ctl.profile_delete(words, deleted, iccids[deleted]))
+    if iccids[deleted] in on_card(staging, deleted):
+        raise RspError("card %s still has the profile that was deleted" % deleted)
+    print("operator-b deleted its enabled profile on another: disabled first, then deleted: %.2f s" % seconds, flush=True)
+    ordered(staging, ctl.profile_policy(words, ruled, iccids[ruled], ["DISABLE:Auto-Delete"]))
+    ordered(staging, ctl.profile_disable(words, ruled, iccids[ruled]))
+    await_true(lambda: iccids[ruled] not in on_card(staging, ruled), "POL2 did not delete the disabled profile")
+    print("operator-b set POL2 Auto-Delete on a third and disabled it: the SM-SR deleted it afterwards", flush=True)
+    staging.cards.coverage_lost(lost)
+    fallback = iccid_of(staging, "operator-a", lost)
+    await_true(lambda: staging.psql("sm_sr", "select iccid from profile where eid = '%s' and state = 2" % lost) == fallback,
+               "the EIS did not follow the card that fell back")
+    print("a fourth lost its network: it fell back by itself, and the EIS followed", flush=True)
+    kinds = "select count(*) from notification where eid = '%s' and kind = '%s'"
+    for eid, kind in ((ruled, "deleted"), (lost, "disabled")):
+        await_true(lambda: staging.psql("operator_b", kinds % (eid, kind)) == "1", "operator-b was not told that its profile was " + kind)
+
+
 def compare(staging, eids, what):
     """Per card: which profile the EIS says is enabled, and the card's own word."""
     rows, differ = [], 0
@@ -98,7 +133,8 @@ def compare(staging, eids, what):
     for eid in eids:
         card = staging.cards.card(eid)
         own = [p["iccid"] for p in card["profiles"] if p["state"] == "Enabled"]
-        same = own == [said.get(eid)]
+        has = staging.psql("sm_sr", "select iccid from profile where eid = '%s' order by 1" % eid).split()
+        same = own == [said.get(eid)] and has == on_card(staging, eid)
         differ += not same
         rows.append("  %s  %-20s  %-20s  %s  %s" % (eid, said.get(eid, "-"), " ".join(own) or "-", "same" if same else "DIFFER", what.get(eid, "")))
     print("\n  %-32s  %-20s  %-20s" % ("EID", "enabled in the EIS", "enabled on the card"))
@@ -151,6 +187,8 @@ def show(staging, all_eids):
     expire(staging, off)
     what = {eid: "enabled by callback" for eid in by_callback}
     what.update({eid: "enabled on the connection" for eid in on_connection}, **{rolled_back: "rolled back", off: "expired"})
+    everyday(staging, *by_callback[1:5])
+    what.update(zip(by_callback[1:5], ("disabled", "deleted", "deleted by POL2", "fell back")))
     compare(staging, eids, what)
     journal(staging, by_callback[0])
     told = staging.ctl.notifications(staging.gateway_words("operator-a"))
