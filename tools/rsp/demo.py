@@ -34,27 +34,28 @@ def order(staging):
             "profiles": [profile("operator-a", True, "8988211", "90170"), profile("operator-b", False, "8988212", "90171")]}
 
 
-def make_cards(staging):
-    """Orders a batch and waits until the SM-SR has answered for every card. Returns (EIDs, seconds)."""
+def make_cards(staging, ordered=None, limit_s=REGISTER_S):
+    """Orders a batch and waits until the SM-SR has answered for every card. Returns (EIDs, seconds). ordered: not the demo's."""
+    ordered = ordered or order(staging)
     path = os.path.join(staging.folder, "order.json")
     with open(path, "w") as f:
-        json.dump(order(staging), f)
+        json.dump(ordered, f)
     customer = order_for(staging, OPERATORS[0])
     began = time.monotonic()
     batch = staging.ctl.batch_create(customer, path)["batch"]
     while True:
         info = staging.ctl.batch_status(customer, batch)
-        if info["registered"] + info["refused"] >= CARDS:
+        if info["registered"] + info["refused"] >= ordered["quantity"]:
             break
-        if time.monotonic() - began > REGISTER_S:
-            raise RspError("after %d s only %d of %d cards are registered" % (REGISTER_S, info["registered"], CARDS))
+        if time.monotonic() - began > limit_s:
+            raise RspError("after %d s only %d of %d cards are registered" % (limit_s, info["registered"], ordered["quantity"]))
         time.sleep(0.1)
     seconds = time.monotonic() - began
     if info["refused"]:
-        raise RspError("%d of %d cards were refused" % (info["refused"], CARDS))
-    eids = staging.psql("eum", "select eid from card order by eid").split("\n")
-    if len(eids) != CARDS:
-        raise RspError("the EUM has %d cards, %d were ordered" % (len(eids), CARDS))
+        raise RspError("%d of %d cards were refused" % (info["refused"], ordered["quantity"]))
+    eids = staging.psql("eum", "select eid from card where batch = '%s' order by eid" % batch).split("\n")
+    if len(eids) != ordered["quantity"]:
+        raise RspError("the EUM has %d cards, %d were ordered" % (len(eids), ordered["quantity"]))
     return eids, seconds
 
 

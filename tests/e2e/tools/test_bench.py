@@ -9,7 +9,7 @@ from tests.e2e.base import Case
 
 
 class Bench(Case):
-    needs = {"services": ("eum", "sm-sr", "operator-a", "operator-b"), "database": bench.DATABASE}
+    needs = bench.NEEDS
 
     def test_rows_name_value_unit_limit_ratio_and_floor(self):
         out = io.StringIO()
