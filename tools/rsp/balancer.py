@@ -74,9 +74,9 @@ class Balancer:
         self.child = Child("haproxy", [program, "-db", "-f", self._configure(instances)], self.env, self.log,
                            stop=signal.SIGUSR1, fds=[s.fileno() for s in self.sockets.values()])
         supervisor.start(self.child)
-        supervisor.wait_until(self.child, self._answers, 30, "balancing")
+        supervisor.wait_until(self.child, self.answers, 30, "balancing")
 
-    def _answers(self):
+    def answers(self):
         """Its control socket does, and every server is there."""
         try:
             lines = self.ask("show stat").splitlines()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """./rsp bench: what the suite does beside what the machine could do at all, measured in the same run (design.md 12)."""
+import contextlib
 import json
 import os
 import random
@@ -89,15 +90,15 @@ class Bench:
         return os.path.join(self.staging.private_folder("bench"), name)
 
     def smsr_port(self):
-        return self.staging.instances["sm-sr"].ports["partner"]
+        return (self.staging.balancer or self.staging.instances["sm-sr"]).ports["partner"]
 
     # ES4.GetEIS
 
-    def fill(self, template):
+    def fill(self, template, numbers):
         """Copies one registered card's rows under other EIDs: GetEIS reads them by key, whatever their octets say."""
         path = self.file("eids")
         with open(path, "w") as f:
-            f.writelines(eid_of(n) + "\n" for n in range(self.sizes.cards))
+            f.writelines(eid_of(n) + "\n" for n in numbers)
         self.staging.psql("sm_sr", "create temp table b (eid text); \\copy b from '%s'\n" % path + "".join(
             "insert into {0} ({1}) select {2} from b, {0} t where t.eid = '{3}';\n".format(
                 table, columns, columns.replace("eid", "b.eid", 1).replace(", ", ", t."), template)
@@ -109,12 +110,17 @@ class Bench:
                                  " group by table_name")
         return [row.split("|") for row in rows.strip().split("\n")]
 
-    def get_eis(self, template):
+    def get_requests(self, cards, reads):
+        """A file of so many GetEIS, of cards chosen among the first ones."""
         caller, smsr = (self.staging.entities[n]["oid"] for n in ("operator-a", "sm-sr"))
-        self.fill(template)
         path = self.file("get-eis")
-        chosen = random.Random(1).sample(range(self.sizes.cards), self.sizes.reads)
+        chosen = random.Random(1).sample(range(cards), min(reads, cards))
         write_requests(path, [GET_EIS.format(caller=caller, smsr=smsr, number=n, eid=eid_of(n)).encode() for n in chosen])
+        return path
+
+    def get_eis(self, template):
+        self.fill(template, range(self.sizes.cards))
+        path = self.get_requests(self.sizes.cards, self.sizes.reads)
         self.get_rate(path, self.sizes.warm_up)
         size = self.answer_size()
         values, limits = [], []
@@ -126,6 +132,7 @@ class Bench:
         return {"name": "ES4.GetEIS", "value": best, "unit": "requests/s", "limit": median(limits)}
 
     def get_rate(self, requests, seconds):
+        """Rate and latencies."""
         return self.load("operator-a", self.smsr_port(), "/es4", requests, "--seconds", seconds)
 
     def answer_size(self):
@@ -179,11 +186,11 @@ class Bench:
 
     # ES4.EnableProfile
 
-    def enable_rate(self, fleet, seconds):
-        """In less than a second perhaps not one ends: then so many as there are cards."""
+    def enable_rate(self, fleet, seconds, in_flight=None):
+        """Rate and latencies. In less than a second perhaps not one ends: then so many as there are cards."""
         length = ["--seconds", seconds] if seconds >= 1 else ["--operations", len(fleet.eids)]
-        command = fleet.command([self.smsr_port()], self.sizes.in_flight, "--validity", bench_cards.VALIDITY_S, *length)
-        return fleet.ended(self.run(command, fds=[fleet.socket.fileno()]))
+        command = fleet.command(self.smsr_port(), in_flight or self.sizes.in_flight, "--validity", bench_cards.VALIDITY_S, *length)
+        return fleet.ended(self.run(command, fds=fleet.descriptors()))
 
     def enable_profile(self):
         values, limits = [], []
@@ -228,15 +235,26 @@ def measure(staging, sizes):
     return rows + idle
 
 
-def run_bench(build_folder, as_json):
-    """Exit code 0: every floor is met, 3: one is not."""
-    quick = os.environ.get("RSP_BENCH_QUICK") == "1"
-    staging = Staging(build_folder, "bench", **NEEDS)
+@contextlib.contextmanager
+def staged(build_folder, needs):
+    """A staging for measuring, of which nothing is left when all went well."""
+    staging = Staging(build_folder, "bench", **needs)
     staging.start()
     try:
-        rows = measure(staging, QUICK if quick else FULL)
+        yield staging
     finally:
         staging.stop()
     shutil.rmtree(staging.folder, ignore_errors=True)
+
+
+def run_bench(build_folder, as_json, big):
+    """Exit code 0: every floor is met, 3: one is not."""
+    quick = os.environ.get("RSP_BENCH_QUICK") == "1"
+    if big:
+        from . import bench_big
+        rows = bench_big.measure(build_folder, bench_big.QUICK if quick else bench_big.FULL)
+    else:
+        with staged(build_folder, NEEDS) as staging:
+            rows = measure(staging, QUICK if quick else FULL)
     show(rows, as_json)
     return 0 if quick or all(r["floor"] is None or r["ratio"] >= r["floor"] for r in rows) else 3

@@ -40,7 +40,6 @@ class Fleet:
         self.socket = socket.socket()
         self.socket.bind(("127.0.0.1", 0))
         self.socket.listen(128)
-        os.set_inheritable(self.socket.fileno(), True)
         self._introduce()
 
     def _introduce(self):
@@ -86,24 +85,30 @@ class Fleet:
         self.quiet()
         return quantity / seconds
 
-    def _cards_file(self, count):
-        rows = self.staging.psql("sm_sr", "select eid, max(iccid) filter (where state <> 2), max(iccid) filter (where state = 2) from profile"
-                                 " where eid = any (string_to_array('%s', ' ')) group by eid" % " ".join(self.eids[:count])).split("\n")
+    def _of_ours(self, columns, more):
+        """Rows of our cards' profiles; the table may have a million others."""
+        sql = "select %s from profile where eid = any (string_to_array('%s', ' ')) %s" % (columns, " ".join(self.eids), more)
+        return [row.split("|") for row in self.staging.psql("sm_sr", sql).split("\n")]
+
+    def _cards_file(self):
+        rows = self._of_ours("eid, max(iccid) filter (where state <> 2), max(iccid) filter (where state = 2)", "group by eid")
         path = os.path.join(self.staging.private_folder("bench"), "cards")
         with open(path, "w") as f:
-            f.writelines(" ".join(row.split("|")) + "\n" for row in rows)
+            f.writelines(" ".join(row) + "\n" for row in rows)
         return path
 
-    def command(self, ports, in_flight, *more, count=None):
+    def command(self, port, in_flight, *more):
+        """The load program's; what it needs besides is in descriptors()."""
         pki = os.path.join(self.staging.pki, OPERATOR)
         words = [self.staging.program("tests", "bench", "bench-enable"), "--cert", os.path.join(pki, "tls-client.pem"),
                  "--key", os.path.join(pki, "tls-client.key"), "--server-cert", os.path.join(pki, "tls-server.pem"),
                  "--server-key", os.path.join(pki, "tls-server.key"), "--ca", os.path.join(self.staging.pki, "tls-ca", "tls-ca.pem"),
                  "--callbacks", self.socket.fileno(), "--caller", self.staging.entities[OPERATOR]["oid"],
-                 "--smsr", self.staging.entities["sm-sr"]["oid"], "--cards", self._cards_file(count), "--in-flight", in_flight]
-        for port in ports:
-            words += ["--port", port]
+                 "--smsr", self.staging.entities["sm-sr"]["oid"], "--cards", self._cards_file(), "--in-flight", in_flight, "--port", port]
         return [str(word) for word in words + list(more)]
+
+    def descriptors(self):
+        return [self.socket.fileno()]
 
     def ended(self, done):
         """Of what a run of the load program said: all must have ended well, once each, on the cards as in the EIS."""
@@ -117,7 +122,7 @@ class Fleet:
 
     def compare(self):
         ours = set(self.eids)
-        said = dict(row.split("|") for row in self.staging.psql("sm_sr", "select eid, iccid from profile where state = 2").split("\n"))
+        said = dict(self._of_ours("eid, iccid", "and state = 2"))
         cards = [card for card in self.staging.cards.cards() if card["eid"] in ours]
         differ = [card["eid"] for card in cards if said[card["eid"]] != card["enabled"]]
         switches = sum(card["switches"] for card in cards)

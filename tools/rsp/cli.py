@@ -47,7 +47,7 @@ def command_logs(arguments):
 def command_bench(arguments):
     from . import bench
     host.ensure(host.RUN)
-    return bench.run_bench(build("release"), arguments.json)
+    return bench.run_bench(build("release"), arguments.json, arguments.big)
 
 
 def command_certs(arguments):
@@ -92,6 +92,7 @@ def parser():
     bench = add("bench", command_bench, "measure, each figure beside its limit; exit 3: below a floor. With RSP_BENCH_QUICK=1 in the environment"
                 " only shows in seconds that measuring works")
     bench.add_argument("--json", action="store_true", help="one JSON object")
+    bench.add_argument("--big", action="store_true", help="instead: a million EIS, 10,000 waiting cards, two replicas (half an hour, 20 GiB)")
     certs = add("certs", command_certs, "make a test PKI")
     certs.add_argument("--out", metavar="FOLDER", help="where (default: in the state folder)")
     add("fmt", command_fmt, "clang-format all .c and .h")
