@@ -34,6 +34,7 @@ struct app_spec {
 	const size_t *n_migrations;
 	const struct statement *statements; /* the role's own, numbered from RPC_STATEMENTS */
 	size_t n_statements;
+	bool plan_once;                 /* struct store_spec */
 	const struct served *served;
 	size_t n_served;
 	const struct awaited *awaited;  /* callbacks to us; NULL: none */

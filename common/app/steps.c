@@ -67,6 +67,7 @@ int database_open(struct process *p, char error[ERROR_MAX])
 		.conninfo = p->app.config->database,
 		.n_statements = RPC_STATEMENTS + spec->n_statements,
 		.n_migrations = common_migrations_count + n_migrations,
+		.plan_once = spec->plan_once,
 	};
 	char why[512] = "";
 

@@ -37,13 +37,16 @@ static void option_add(struct buf *b, const char *text)
 #define FREED " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000" \
 	      " -c idle_in_transaction_session_timeout=30000"
 
-/* Our options follow those of the connection string, so ours hold. */
-static char *session_options(const char *theirs, const char *schema)
+/* Our options follow those of the connection string, so ours hold. Whatever the statistics say of a table that was small when they were
+ * made, it is not read from end to end where there is an index. */
+static char *session_options(const char *theirs, const char *schema, bool plan_once)
 {
 	struct buf b = { 0 };
 
-	buf_printf(&b, "%s -c TimeZone=UTC -c lock_timeout=1000 -c statement_timeout=5000 -c jit=off"
+	buf_printf(&b, "%s -c TimeZone=UTC -c lock_timeout=1000 -c statement_timeout=5000 -c jit=off -c enable_seqscan=off"
 		   " -c default_transaction_isolation=read\\ committed" FREED, theirs ? theirs : "");
+	if (plan_once)
+		buf_str(&b, " -c plan_cache_mode=force_generic_plan");
 	if (schema) {
 		buf_str(&b, " -c search_path=\"");
 		for (const char *p = schema; *p; p++) {
@@ -283,7 +286,7 @@ static struct store *store_new(const struct store_spec *spec, char error[512])
 	s->spec = *spec;
 	s->spec.conninfo = copied(spec->conninfo ? spec->conninfo : "");
 	s->spec.schema = copied(spec->schema);
-	s->options = session_options(theirs, spec->schema);
+	s->options = session_options(theirs, spec->schema, spec->plan_once);
 	return s;
 }
 

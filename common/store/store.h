@@ -28,6 +28,9 @@ struct store_spec {
 	size_t n_statements;
 	const struct migration *migrations; /* ascending versions */
 	size_t n_migrations;
+	/* Statements are planned once per connection, without their parameters: for roles whose statements all go by keys. A statement with
+	 * a condition that may be switched off ($1 = '' or ...) is planned badly so. */
+	bool plan_once;
 };
 
 struct store;

@@ -57,6 +57,7 @@ int main(int argc, char **argv)
 				       .n_migrations = &smsr_migrations_count,
 				       .statements = statements,
 				       .n_statements = LEN(statements),
+				       .plan_once = true,
 				       .served = smsr_served,
 				       .n_served = smsr_served_count,
 				       .cleanings = cleanings,
