@@ -166,6 +166,7 @@ enum MHD_Result park_settle(struct http_call *c)
 	case CALL_HANDLING:
 		log_msg(LOG_ERROR, "http_unanswered", "%s: a handler returned without an answer", s->spec.name);
 		return response_queue(c, 500, response_new(c, NULL, NULL, 0, NULL, 0));
+	case CALL_AGAIN: /* MHD asks again, and does not wait for anything before it does */
 	case CALL_HEAD:
 	case CALL_BODY:
 	case CALL_SWALLOW:

@@ -53,6 +53,8 @@ void request_completed(void *cls, struct MHD_Connection *mhd, void **request, en
 	if (!c)
 		return;
 	*request = NULL;
+	if (c->state == CALL_AGAIN)
+		s->spec.handlers.forget(s->spec.ctx, c->again);
 	pthread_mutex_lock(&s->lock);
 	/* The next request may begin after idle_s at most (MHD closes before) and its line must be there request_s later. */
 	watch_deadline(c->conn, clock_ms() + ((int64_t)s->spec.idle_s + s->spec.request_s) * 1000);
@@ -249,6 +251,15 @@ static enum MHD_Result whole(struct http_call *c)
 	return park_settle(c);
 }
 
+static enum MHD_Result second_turn(struct http_call *c)
+{
+	struct http_server *s = c->server;
+
+	c->state = CALL_HANDLING;
+	s->spec.handlers.handle(s->spec.ctx, c);
+	return park_settle(c);
+}
+
 static enum MHD_Result resumed(struct http_call *c)
 {
 	struct MHD_Response *r;
@@ -276,7 +287,7 @@ enum MHD_Result request_access(void *cls, struct MHD_Connection *mhd, const char
 		return head(c, url, method);
 	if (c->state == CALL_BODY || c->state == CALL_SWALLOW)
 		return *n ? more_body(c, data, n) : whole(c);
-	return resumed(c);
+	return c->state == CALL_AGAIN ? second_turn(c) : resumed(c);
 }
 
 const char *http_method(const struct http_call *c)
@@ -366,6 +377,17 @@ void http_reply_headers(struct http_call *c, unsigned status, const char *conten
 {
 	if (claim(c))
 		c->verdict = response_queue(c, status, response_new(c, content_type, body, n, headers, n_headers));
+}
+
+void http_again(struct http_call *c, void *user)
+{
+	c->again = user;
+	c->state = CALL_AGAIN;
+}
+
+void *http_again_of(const struct http_call *c)
+{
+	return c->again;
 }
 
 void http_drop(struct http_call *c)

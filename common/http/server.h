@@ -28,8 +28,10 @@ struct http_handlers {
 	 * NULL. */
 	bool (*peer_accept)(void *ctx, const struct http_peer *peer, void **out_peer);
 	void (*peer_free)(void *ctx, void *peer);
-	/* The complete request; runs on a pool thread; must end with exactly one http_reply or http_park before it returns. */
+	/* The complete request; runs on a pool thread; must end with exactly one http_reply, http_park or http_again before it returns. */
 	void (*handle)(void *ctx, struct http_call *call);
+	/* The connection closed before the second turn that http_again asked for; user is the handler's to release. On the pool thread. */
+	void (*forget)(void *ctx, void *user);
 };
 
 struct http_spec {
@@ -90,6 +92,11 @@ void http_reply_headers(struct http_call *c, unsigned status, const char *conten
 			const struct http_header *headers, size_t n_headers);
 /* Closes the connection without an answer. */
 void http_drop(struct http_call *c);
+
+/* The handler is called once more for this call, in the next turn of the pool thread's loop, which does not sleep before: after all other
+ * connections of this thread from which something came had their turn. The request stays readable. user: not NULL. */
+void http_again(struct http_call *c, void *user);
+void *http_again_of(const struct http_call *c); /* what http_again was given; NULL: this is the first turn */
 
 /* Parks the call: the connection stays suspended until http_resume or until deadline_ms (clock_ms()), when expired() of the
  * caller runs on the listener's own thread and must resume. gone() runs when the peer hung up (recipes.md 1 c); the call is then

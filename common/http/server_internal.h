@@ -32,12 +32,13 @@ struct conn {
 	bool watched; /* in the epoll set: ONESHOT, so it may have fired */
 };
 
-/* Up to CALL_HANDLING only the pool thread knows the call; from there on state is under server->lock. */
+/* Up to CALL_HANDLING, and in CALL_AGAIN, only the pool thread knows the call; from there on state is under server->lock. */
 enum call_state {
 	CALL_HEAD, /* request line seen */
 	CALL_BODY,
 	CALL_SWALLOW,  /* body too large: read on a little to be able to answer 413 */
 	CALL_HANDLING, /* handler runs */
+	CALL_AGAIN,    /* it wants another turn */
 	CALL_EARLY,    /* resumed by another thread before the handler has parked: response is set */
 	CALL_ANSWERED, /* response queued, or dropped */
 	CALL_PARKED,
@@ -57,6 +58,7 @@ struct http_call {
 	struct buf body;
 	int64_t started_us;
 	void *thread;
+	void *again; /* of http_again */
 	/* Parked: */
 	struct http_parked_hooks hooks;
 	void *user;

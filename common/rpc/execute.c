@@ -112,6 +112,11 @@ static result begin(struct run *r, struct relation_facts *facts, struct db_failu
 	size_t claim = queue_claim(r), n = claim + (load ? load->results : 0);
 	const struct rows *rows[2 + LOADS_MAX];
 
+	if (r->taken) {
+		*facts = r->facts;
+		*out_go = r->take == OK;
+		return r->take;
+	}
 	if (load)
 		load->queue(&r->rq, r->in);
 	if (n)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The way of a call, on one page (design.md 2): identify, receive, then the steps below, then the answer. */
+/* The way of a call, on one page (design.md 2): identify, receive, the steps below, then execute (begin: claim, lock, load -> relation ->
+ * handler -> commit) and the answer. */
 #include "common/rpc/run.h"
 
 #include <stdarg.h>
@@ -18,8 +19,7 @@ enum { TRACEPARENT = 55 };
 	STEP(parse)      /* hardened XML */                                                                                            \
 	STEP(addressing) /* envelope; From is the certificate's entity */                                                              \
 	STEP(lookup)     /* body root -> function row; URL and Action agree; role may call; served here */                            \
-	STEP(decode)     /* bind table = validator; validity period */                                                                 \
-	STEP(execute)    /* begin: claim, lock, load -> relation -> handler -> commit */
+	STEP(decode)     /* bind table = validator; validity period */
 
 static bool (*const steps[])(struct run *) = {
 #define STEP(name) run_##name,
@@ -29,6 +29,32 @@ static bool (*const steps[])(struct run *) = {
 
 /* A connection is identified before its thread has handled a request: the worker is made by whoever needs it first. */
 static _Thread_local struct worker *this_worker;
+
+static struct run *run_new(struct worker *w)
+{
+	struct run *r = w->spare;
+	struct arena *a;
+
+	if (r) {
+		w->spare = r->next;
+		a = r->rq.arena;
+	} else {
+		r = malloc(sizeof(*r));
+		if (!r)
+			abort();
+		a = arena_new();
+	}
+	*r = (struct run){ .w = w, .rq = { .arena = a, .db = w->db, .rpc = w->rpc } };
+	return r;
+}
+
+static void run_end(struct run *r)
+{
+	soap_doc_free(r->doc);
+	arena_reset(r->rq.arena);
+	r->next = r->w->spare;
+	r->w->spare = r;
+}
 
 static struct worker *worker_get(struct rpc *rpc)
 {
@@ -55,6 +81,13 @@ void pipeline_thread_close(void *ctx, void *thread)
 {
 	struct worker *w = thread;
 
+	while (w->spare) {
+		struct run *r = w->spare;
+
+		w->spare = r->next;
+		arena_free(r->rq.arena);
+		free(r);
+	}
 	db_close(w->db);
 	arena_free(w->arena);
 	buf_free(&w->answer);
@@ -143,39 +176,73 @@ const char *rpc_trace(struct arena *a, const struct http_call *call)
 	return arena_strdup(a, trace);
 }
 
-static void run_free(struct run *r)
+static struct run *run_begin(struct worker *w, struct http_call *call)
 {
-	soap_doc_free(r->doc);
+	const struct peer *peer = http_peer_of(call);
+	struct run *r = run_new(w);
+
+	r->http = call;
+	r->rq.caller = peer->entity;
+	r->rq.envelope = &r->envelope;
+	r->rq.role = w->rpc->role_state;
+	r->rq.started_us = http_started_us(call);
+	r->rq.received_us = clock_wall_us();
+	r->rq.trace = rpc_trace(r->rq.arena, call);
+	return r;
 }
 
+/* True: all that can be found out without the database says yes. */
+static bool understand(struct run *r)
+{
+	for (unsigned i = 0; i < LEN(steps); i++)
+		if (!steps[i](r))
+			return false;
+	return true;
+}
+
+static void answer(struct run *r)
+{
+	run_reply(r);
+	run_end(r);
+}
+
+/* A read waits for the other reads that have come to this thread by now: one round trip for all of them. */
 static void handle(void *ctx, struct http_call *call)
 {
-	struct rpc *rpc = ctx;
 	struct worker *w = http_thread_of(call);
-	const struct peer *peer = http_peer_of(call);
-	CLEANUP(run_free) struct run r = { .w = w, .http = call };
+	struct run *r = http_again_of(call);
 
-	arena_reset(w->arena);
-	if (!strcmp(http_method(call), "GET")) {
-		describe(rpc, w, call);
+	if (r) {
+		round_load(w);
+		(void)run_execute(r);
+		answer(r);
 		return;
 	}
-	r.rq = (struct rq){ .rpc = rpc,
-			    .arena = w->arena,
-			    .db = w->db,
-			    .caller = peer->entity,
-			    .envelope = &r.envelope,
-			    .role = rpc->role_state,
-			    .started_us = http_started_us(call),
-			    .received_us = clock_wall_us(),
-			    .trace = rpc_trace(w->arena, call) };
-	for (unsigned i = 0; i < LEN(steps); i++)
-		if (!steps[i](&r))
-			break;
-	run_reply(&r);
+	if (!strcmp(http_method(call), "GET")) {
+		arena_reset(w->arena);
+		describe(ctx, w, call);
+		return;
+	}
+	r = run_begin(w, call);
+	if (understand(r)) {
+		if (round_join(r)) {
+			http_again(call, r);
+			return;
+		}
+		(void)run_execute(r);
+	}
+	answer(r);
 }
 
-const struct http_handlers pipeline_handlers = { .peer_accept = peer_accept, .peer_free = peer_free, .handle = handle };
+static void forget(void *ctx, void *user)
+{
+	struct run *r = user;
+
+	round_leave(r);
+	run_end(r);
+}
+
+const struct http_handlers pipeline_handlers = { .peer_accept = peer_accept, .peer_free = peer_free, .handle = handle, .forget = forget };
 
 bool run_fault(struct run *r, const char *code, const char *fmt, ...)
 {

@@ -8,11 +8,16 @@
 #include "common/crypto/cert.h"
 #include "common/rpc/answer.h"
 
+enum { ROUND_MAX = 64 };
+
 /* What a pool thread owns. */
 struct worker {
 	struct rpc *rpc;
 	struct db *db;
-	struct arena *arena;
+	struct arena *arena; /* of what belongs to no run */
+	struct run *spare;   /* runs that ended, to be used again */
+	struct run *round[ROUND_MAX];
+	size_t n_round;
 	struct buf answer;   /* the Response element */
 	struct buf envelope; /* the whole answer */
 	struct buf scratch;
@@ -26,6 +31,7 @@ struct peer {
 
 struct run {
 	struct rq rq;
+	struct run *next; /* among the spare ones */
 	struct worker *w;
 	struct http_call *http;
 	struct soap_doc *doc;
@@ -37,6 +43,11 @@ struct run {
 	uint8_t digest[SHA256_LEN];   /* of the input (A1) */
 	const char *fci;              /* as it came; rq.claim_key is what table call has */
 	int64_t acceptable_validity_s; /* 0: not said */
+
+	/* round.c: what begin would have loaded was loaded together with others. */
+	bool taken;
+	result take;
+	struct relation_facts facts;
 
 	/* How it ends. */
 	struct soap_fault fault;      /* code set: a SOAP Fault */
@@ -64,6 +75,12 @@ bool run_lookup(struct run *r);
 bool run_decode(struct run *r);
 bool run_execute(struct run *r);
 void run_reply(struct run *r);
+
+/* round.c: reads of one turn of a pool thread's loop share a round trip. A read may join: its loads are made by the next round_load, before
+ * it is executed. round_leave: it will not be. */
+bool round_join(struct run *r);
+void round_load(struct worker *w);
+void round_leave(struct run *r);
 
 /* callback.c: the same for a body that answers a call of ours. */
 bool callback_lookup(struct run *r, const struct function *fn);

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """ES4.GetEIS (SGP.02 5.5): names, visibility (decisions D2), refusals, and signed octets that stay as they were (D3)."""
+import concurrent.futures
+import http.client
+
 from tests.e2e import eum
 from tests.e2e.base import Case
-from tests.e2e.soap import Answer, eid_of, envelope, get_eis, get_eis_body, new_card
+from tests.e2e.soap import RPS, Answer, eid_of, envelope, get_eis, get_eis_body, new_card, new_message_id
 
 ACTION = "http://gsma.com/ES4/ProfileManagement/ES4-GetEISRequest"
 
@@ -45,6 +48,33 @@ class GetEis(Case):
     def test_unknown_eid(self):
         answer = self.get(eid="89001012012341234012345678901224")
         self.assertEqual((answer.status, answer.code), ("FAILED", "8.1.1/1.1"))
+
+    def test_answers_of_many_at_once_are_not_mixed_up(self):
+        """Reads of one thread share a round trip: whose answer it is, and who may see what, must not be shared."""
+        known, unknown = eid_of(self.request), "89001012012341234012345678901224"
+
+        def ask(client):
+            connection = http.client.HTTPSConnection(self.staging.instances["sm-sr"].url()[len("https://"):],
+                                                     context=self.tls_context(client), timeout=30)
+            seen = []
+            for n in range(12):
+                message_id = new_message_id(self.oid(client))
+                eid = (known, unknown, known)[n % 3]
+                text = envelope(self.oid(client), "1", ACTION, get_eis_body(eid), message_id=message_id)
+                connection.request("POST", "/es4", text.encode(), {"Content-Type": "application/soap+xml; charset=utf-8"})
+                response = connection.getresponse()
+                answer = Answer((response.status, response.headers, response.read()))
+                owners = {o.text for o in answer.root.iter("{%s}Mno-id" % RPS)}
+                relates = answer.root.find(".//{http://www.w3.org/2005/08/addressing}RelatesTo").text
+                seen.append((relates == message_id, answer.status, owners if eid == known else None))
+            connection.close()
+            return seen
+        clients = ("operator-a", "operator-b") * 8
+        with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+            answers = list(pool.map(ask, clients))
+        for client, seen in zip(clients, answers):
+            right = (True, "EXECUTED_SUCCESS", {self.oid(client)})
+            self.assertEqual(seen, [right, (True, "FAILED", None), right] * 4, client)
 
     def test_wrong_check_digits(self):
         answer = self.get(eid="89001012012341234012345678901225")

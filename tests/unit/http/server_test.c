@@ -19,7 +19,7 @@ struct fixture {
 	struct http_server *server;
 	struct http_client *client;
 	struct arena *arena;
-	atomic_int opened, closed, handled, peers, peers_freed;
+	atomic_int opened, closed, handled, peers, peers_freed, forgotten;
 	bool accept;
 };
 
@@ -71,12 +71,35 @@ static void reply_echo(struct http_call *c)
 	http_reply_headers(c, 200, "text/plain", text, strlen(text), headers, 1);
 }
 
+static void forget(void *ctx, void *user)
+{
+	struct fixture *f = ctx;
+
+	cr_expect_eq(user, f);
+	f->forgotten++;
+}
+
+/* The second turn finds the request as it was, and what was kept for it. */
+static void reply_again(struct fixture *f, struct http_call *c)
+{
+	if (!http_again_of(c)) {
+		http_again(c, f);
+		return;
+	}
+	cr_expect_eq(http_again_of(c), f);
+	reply_echo(c);
+}
+
 static void handle(void *ctx, struct http_call *c)
 {
 	struct fixture *f = ctx;
 
 	f->handled++;
 	cr_expect(http_started_us(c) <= clock_us());
+	if (!strcmp(http_path(c), "/again")) {
+		reply_again(f, c);
+		return;
+	}
 	if (!strcmp(http_path(c), "/drop"))
 		http_drop(c);
 	else if (!strcmp(http_path(c), "/length"))
@@ -99,7 +122,7 @@ static void start(struct fixture *f, struct http_spec spec)
 	spec.connections = 20;
 	spec.thread_open = thread_open;
 	spec.thread_close = thread_close;
-	spec.handlers = (struct http_handlers){ peer_accept, peer_free, handle };
+	spec.handlers = (struct http_handlers){ peer_accept, peer_free, handle, forget };
 	spec.ctx = f;
 	f->accept = true;
 	f->arena = arena_new();
@@ -172,6 +195,25 @@ Test(http_server, echoes_and_keeps_the_connection)
 	stop(&f);
 	cr_expect_eq(f.peers, f.peers_freed);
 	cr_expect_geq(f.opened, 1);
+}
+
+/* No event comes between the turns: a loop that slept would be woken by the idle timeout of its connections only. */
+Test(http_server, a_handler_may_have_another_turn)
+{
+	struct fixture f = { 0 };
+	int64_t begun = clock_ms();
+
+	start(&f, (struct http_spec){ 0 });
+	for (unsigned i = 0; i < 20; i++) {
+		struct http_answer a = ask(&f, "POST", "/again?q=1", "body");
+
+		cr_assert_eq(a.status, 200);
+		cr_expect(strstr(text(&f, &a), "POST /again q=1") && strstr(text(&f, &a), "[body]"), "%s", text(&f, &a));
+	}
+	cr_expect_lt(clock_ms() - begun, 10000);
+	cr_expect_eq(f.handled, 40);
+	cr_expect_eq(f.forgotten, 0);
+	stop(&f);
 }
 
 Test(http_server, refused_peer_gets_no_answer)
