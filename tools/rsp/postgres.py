@@ -114,6 +114,16 @@ class Cluster:
         return [os.path.join(self.bin, "psql"), "-X", "-q", "-w", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-U", "postgres",
                 "-d", database, *options, "-f", "-"]
 
+    def dump(self, database, path):
+        """As an administrator does it, while the services run."""
+        run([os.path.join(self.bin, "pg_dump"), "-w", "-h", self.folder, "-U", "postgres", "-Fc", "-f", path, database], env=self.env)
+
+    def restore(self, database, path):
+        """In the place of what is there; nobody may be connected."""
+        self.psql("postgres", "drop database {0};\ncreate database {0} owner {0};\nrevoke all on database {0} from public;\n".format(database))
+        run([os.path.join(self.bin, "pg_restore"), "-w", "-h", self.folder, "-U", "postgres", "-d", database, "--exit-on-error", path],
+            env=self.env)
+
     def pgbench(self, database, script, clients, seconds):
         """Transactions per second of a pgbench script. A disk that others keep busy may end none in a short time: then for longer."""
         argv = [os.path.join(self.bin, "pgbench"), "-n", "-M", "prepared", "-h", self.folder, "-U", "postgres", "-c", str(clients), "-j", "2",
