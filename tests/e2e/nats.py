@@ -58,6 +58,30 @@ class Nats:
             elif line.startswith(b"-ERR") or not line:
                 raise OSError("NATS: %r" % line)
 
+    def subscribe(self, subject):
+        """From when this returns, what is published comes here as well; one for a connection."""
+        self._send("SUB %s 9\r\nPING\r\n" % subject)
+        if self.file.readline() != b"PONG\r\n":
+            raise OSError("NATS: the subscription is refused")
+
+    def received(self, quiet_s):
+        """(subject, payload) of what came, until nothing comes for so long."""
+        came = []
+        self.socket.settimeout(quiet_s)
+        while True:
+            try:
+                line = self.file.readline()
+            except TimeoutError:
+                return came
+            if line.startswith(b"PING"):
+                self._send("PONG\r\n")
+            elif line.startswith(b"MSG"):
+                body = self.file.read(int(line.split()[-1]))
+                self.file.readline()
+                came.append((line.split()[1].decode(), body.decode()))
+            else:
+                raise OSError("NATS: %r" % line)
+
     def count(self, stream, subject):
         """How many events a stream holds on a subject."""
         answer = json.loads(self.request("$JS.API.STREAM.INFO." + stream, json.dumps({"subjects_filter": subject})))
