@@ -240,14 +240,16 @@ static void deliver(struct parked *p, struct arena *a, const char *id, struct by
 	arena_free(w->arena);
 }
 
-/* Rows that are done with. Those that stay because the database does not answer are found again, or cleaned in the end. */
-static void rows_drop(struct db *db, struct arena *a, const struct buf *ids)
+/* Rows that are done with. Those that stay because the database takes nothing are found again, or cleaned in the end: false. */
+static bool rows_drop(struct db *db, struct arena *a, const struct buf *ids)
 {
 	if (!ids->len)
-		return;
+		return true;
 	DB_QUEUE(db, RPC_REPLY_DROP, p_text(ids->data));
-	if (db_sync(db, a, NULL, 0, NULL) != OK)
-		log_msg(LOG_WARN, "parked", "reply rows could not be deleted: the database does not answer");
+	if (db_sync(db, a, NULL, 0, NULL) == OK)
+		return true;
+	log_msg(LOG_WARN, "parked", "reply rows could not be deleted: the database does not take it");
+	return false;
 }
 
 /* One look; true: there may be more. */
@@ -272,8 +274,7 @@ static bool pass(struct parked *p, struct db *db, struct arena *a)
 			deliver(p, a, row_text(rows, i, 0), row_bytes(rows, i, 1));
 		buf_printf(&done, "%s%s", done.len ? " " : "", row_text(rows, i, 0));
 	}
-	rows_drop(db, a, &done);
-	return n == AT_ONCE;
+	return rows_drop(db, a, &done) && n == AT_ONCE; /* else the same rows, over and over */
 }
 
 static struct timespec in_ms(int64_t ms)
