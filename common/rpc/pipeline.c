@@ -260,10 +260,10 @@ bool run_refuse(struct run *r, result outcome)
 	return false;
 }
 
-void run_fault_point(const struct run *r, const char *stage)
+bool run_fault_point(const struct run *r, const char *stage)
 {
 	char name[128];
 
 	(void)snprintf(name, sizeof(name), "%s.%s.%s", r->rq.rpc->role, r->rq.fn->wire, stage);
-	(void)FAULT(name, r->rq.eid);
+	return FAULT(name, r->rq.eid);
 }

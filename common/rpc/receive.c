@@ -207,7 +207,7 @@ bool run_lookup(struct run *r)
 		return run_refuse(r, failed(rq->arena, CODE_REQUESTER_NOT_ALLOWED, NULL, NULL));
 	if (!rate_allow(rq->rpc, &rq->caller->oid))
 		return run_refuse(r, failed(rq->arena, CODE_BUSY, NULL, "more than %u calls per second", rq->rpc->rate_per_s));
-	r->served = served_find(rq->rpc, rq->fn->id);
+	r->served = run_fault_point(r, "unserved") ? NULL : served_find(rq->rpc, rq->fn->id);
 	if (!r->served || !r->request)
 		return not_served(r);
 	if (http_body(r->http).len > BODY_PLAIN_MAX && rq->fn->id != FN_ES3_SendData && rq->fn->id != FN_ES2_DownloadProfile)

@@ -124,8 +124,8 @@ bool rate_allow(const struct rpc *rpc, const struct oid *entity);
 
 /* The EID a message is about: the first EID row of its table; "" when it has none. */
 void message_eid(const struct bind_message *m, const void *in, char out[EID_DIGITS + 1]);
-/* A placed fault named <role>.<function>.<stage>. */
-void run_fault_point(const struct run *r, const char *stage);
+/* A placed fault named <role>.<function>.<stage>; true: a test wants to have it missed. */
+bool run_fault_point(const struct run *r, const char *stage);
 
 /* One message into the journal, secrets cut: decoded with m (may be NULL) or masked. */
 void journal_message(struct rpc *rpc, struct buf *scratch, struct journal_entry *entry, const struct bind_message *m, const void *decoded);

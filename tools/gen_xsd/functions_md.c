@@ -73,8 +73,27 @@ static void names(struct buf *out, const struct function *f)
 	}
 }
 
+/* The test that shows a served function; NULL: nobody wrote one. */
+static const char *shown_by(const struct function *f)
+{
+	static const struct {
+		enum function_id id;
+		const char *test;
+	} shown[] = {
+#define SHOWN(iface, name, test) { FN_##iface##_##name, test },
+#include "tools/gen_xsd/shown.def"
+#undef SHOWN
+	};
+
+	for (size_t i = 0; i < LEN(shown); i++)
+		if (shown[i].id == f->id)
+			return shown[i].test;
+	return NULL;
+}
+
 static void row(struct buf *out, unsigned number, const struct function *f)
 {
+	const char *test = shown_by(f);
 	char action[ACTION_MAX];
 
 	buf_printf(out, "| %u | ", number);
@@ -90,9 +109,9 @@ static void row(struct buf *out, unsigned number, const struct function *f)
 		buf_printf(out, "%u / %u / %u | ", f->validity.def_s, f->validity.min_s, f->validity.max_s);
 	buf_printf(out, "`%s` | ", function_request_action(f, action) + strlen("http://gsma.com"));
 	if (f->not_served)
-		buf_printf(out, "not yet: %s |\n", f->not_served);
+		buf_printf(out, "not yet: %s | |\n", f->not_served);
 	else
-		buf_str(out, "**yes** |\n");
+		buf_printf(out, "**yes** | %s%s%s |\n", test ? "`" : "", test ? test + strlen("tests.e2e.") : "-", test ? "`" : "");
 }
 
 static unsigned rows_of(enum iface iface, bool served_only)
@@ -115,8 +134,8 @@ static void section(struct buf *out, enum iface iface)
 	if (iface == IF_EUM)
 		buf_str(out, "Our own: how cards are ordered from the EUM. Not of SGP.02.\n\n");
 	buf_str(out, "| # | names | pattern | callers | provider | caller must be | validity s: default / min / max | Action | "
-		     "served |\n"
-		     "|---|---|---|---|---|---|---|---|---|\n");
+		     "served | shown by |\n"
+		     "|---|---|---|---|---|---|---|---|---|---|\n");
 	for (enum function_id id = 0; id < FN_COUNT; id++)
 		if (function_by_id(id)->iface == iface)
 			row(out, ++number, function_by_id(id));
@@ -135,13 +154,14 @@ void functions_md_write(struct buf *out)
 	unsigned spec = FN_COUNT - rows_of(IF_EUM, false);
 
 	buf_printf(out,
-		   "# Functions\n\nPrinted by `tools/gen-xsd` from `proto/functions.def` and `proto/status_codes.def`: do not "
-		   "edit.\n\n"
+		   "# Functions\n\nPrinted by `tools/gen-xsd` from `proto/functions.def`, `proto/status_codes.def` and "
+		   "`tools/gen_xsd/shown.def`: do not edit.\n\n"
 		   "%u functions of SGP.02 and %u of our own. The first name is the one on the wire; every name works in URLs, "
 		   "body roots, the "
 		   "northbound API and `rspctl`.\nPatterns: sync is answered at once, deferred when the card or another party has "
 		   "answered, notify "
-		   "has no answer. Actions start with `http://gsma.com`; answers and callbacks follow the same scheme.\n",
+		   "has no answer. Actions start with `http://gsma.com`; answers and callbacks follow the same scheme.\nA test below tests/e2e "
+		   "fails when the function that it shows is not served (`tools/gen_xsd/shown.def`).\n",
 		   spec, rows_of(IF_EUM, false));
 	for (enum iface i = 0; i < IF_COUNT; i++)
 		section(out, i);
