@@ -12,7 +12,12 @@ struct dialect {
 	bool fci_weak;       /* fci=weak: the input's digest joins the idempotency key (A1) */
 	bool unqualified;    /* unqualified=yes: children without namespace are taken (wire.md 10) */
 	const char *namespace_uri; /* namespace=URI: of the messages to and from it; NULL: NS_RPS_DEFAULT */
+	/* Its D calls without ReplyTo (A4): no_reply_to=address, =refuse, else they wait on the connection. */
+	enum no_reply_to { NO_REPLY_TO_PARK, NO_REPLY_TO_ADDRESS, NO_REPLY_TO_REFUSE } no_reply_to;
+	bool s_callback;     /* s_callback=yes: S functions between us and it are answered by callback where a ReplyTo asks for it (A4) */
 };
+/* All switches with their values, for messages. */
+extern const char dialect_known[];
 /* False: an unknown key or value; *out_bad names it. */
 bool dialect_parse(struct arena *a, const char *text, struct dialect *out, const char **out_bad);
 

@@ -18,7 +18,7 @@ static result record_check(struct arena *a, const struct entity_record *r, struc
 	if (!r->roles)
 		return failed(a, CODE_PARAM_MISSING, "roles", "roles: an entity needs a role");
 	if (!dialect_parse(a, r->dialect, &dialect, &bad))
-		return failed(a, CODE_PARAM_INVALID, "dialect", "dialect: %s is not known", bad);
+		return failed(a, CODE_PARAM_INVALID, "dialect", "dialect: %s is not known: there are %s", bad, dialect_known);
 	for (size_t i = 0; i < r->n_certificates; i++)
 		if (!cert_read(a, r->certificates[i].data, r->certificates[i].len, &certs[i]))
 			return failed(a, CODE_PARAM_INVALID, "certificates", "certificates[%zu]: not an X.509 certificate", i);

@@ -196,7 +196,9 @@ class Import(CtlCase):
                               ("addresses.ES9|ES9", {"addresses": {"ES9": "https://x"}}), ("certificates", {"certificates": "x"}),
                               (r"certificates\[0\].*No such file", {"certificates": ["x.pem"]}),
                               (r"certificates\[0\].*PEM", {"certificates": [self.pki("m2m-sp", "tls-server.key")]}),
-                              ("customers", {"customers": ["x"]}), ("dialect", {"dialect": "loud=yes"}), ("name", {"name": 1})):
+                              ("customers", {"customers": ["x"]}), ("dialect", {"dialect": "loud=yes"}),
+                              (r"no_reply_to=never is not known.*no_reply_to=refuse", {"dialect": {"no_reply_to": "never"}}),
+                              ("s_callback=no is not known", {"dialect": "fci=weak s_callback=no"}), ("name", {"name": 1})):
             with self.subTest(change=change):
                 code, output = self.import_files(b_wrong=dict(self.record(oid=other), **change))
                 error = json.loads(output)["error"]

@@ -136,7 +136,15 @@ Test(dialect, known_switches_are_read_and_others_named)
 	cr_assert(d.fci_weak && d.unqualified);
 	cr_assert_str_eq(d.namespace_uri, "http://x/4");
 	cr_assert(dialect_parse(a, "", &d, &bad));
-	cr_assert(!d.fci_weak && !d.namespace_uri);
+	cr_assert(!d.fci_weak && !d.namespace_uri && !d.s_callback && d.no_reply_to == NO_REPLY_TO_PARK);
+	cr_assert(dialect_parse(a, "no_reply_to=address s_callback=yes", &d, &bad));
+	cr_assert(d.s_callback && d.no_reply_to == NO_REPLY_TO_ADDRESS);
+	cr_assert(dialect_parse(a, "no_reply_to=refuse", &d, &bad));
+	cr_assert(!d.s_callback && d.no_reply_to == NO_REPLY_TO_REFUSE);
+	cr_assert(!dialect_parse(a, "no_reply_to=park", &d, &bad));
+	cr_assert_str_eq(bad, "no_reply_to=park");
+	cr_assert(!dialect_parse(a, "s_callback", &d, &bad));
+	cr_assert_str_eq(bad, "s_callback");
 	cr_assert(!dialect_parse(a, "fci=weak colour=blue", &d, &bad));
 	cr_assert_str_eq(bad, "colour=blue");
 	arena_free(a);
