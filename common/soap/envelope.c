@@ -13,7 +13,7 @@ struct reading {
 
 static bool refuse(struct soap_fault *out, const char *code, const char *reason)
 {
-	*out = (struct soap_fault){ code, reason };
+	*out = (struct soap_fault){ .code = code, .reason = reason };
 	return false;
 }
 
@@ -280,7 +280,7 @@ static const char *fault_reason(struct arena *a, const struct soap_node *reason)
 
 bool envelope_is_fault(struct arena *a, const struct envelope *e, struct soap_fault *out_fault)
 {
-	struct soap_fault f = { "Receiver", "" };
+	struct soap_fault f = { .code = "Receiver", .reason = "" };
 
 	if (!e->body || !is(e->body, NS_SOAP12, "Fault"))
 		return false;

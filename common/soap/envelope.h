@@ -25,12 +25,14 @@ struct envelope {
 	const char *transaction_id, *context_id, *message_date, *profile_type; /* parameters of MessageID */
 	const char *relates_to;
 	const char *action;
+	const char *message_pending; /* wsmc:MessagePending: "true", "false"; write only */
 	const struct soap_node *body; /* first element in Body; parse only */
 };
 
-/* A SOAP fault to be sent: code "Sender", "Receiver", "VersionMismatch" or "MustUnderstand" and the reason's text. */
+/* A SOAP fault to be sent: code "Sender", "Receiver", "VersionMismatch" or "MustUnderstand" and the reason's text; mc_subcode: of
+ * WS-MakeConnection ("MissingSelection"), NULL: none. */
 struct soap_fault {
-	const char *code, *reason;
+	const char *code, *reason, *mc_subcode;
 };
 
 /* Reads the envelope of d. False: *out_fault says why (not an envelope, SOAP 1.1 -> VersionMismatch, no or empty Body, several body
@@ -44,11 +46,12 @@ bool envelope_demand(struct arena *a, const struct envelope *e, struct soap_faul
 const char *envelope_transaction_of(struct arena *a, const char *message_id);
 
 /* Writes everything up to and including <soap:Body>: XML declaration, envelope with the namespaces soap, wsa and rps (= rps_ns),
- * header blocks in the order From To MessageID Action RelatesTo ReplyTo, absent ones left out. Parameters are joined with '?'
+ * header blocks in the order From To MessageID Action RelatesTo ReplyTo MessagePending, absent ones left out. Parameters are joined with '?'
  * (binding.md a5), From from `from` + EntityId + EntityName (+ UserName), To from `to` + EntityId, MessageID from message_id as is. */
 void envelope_open(struct buf *out, const struct envelope *e, const char *rps_ns);
 void envelope_close(struct buf *out);
-/* A complete fault message; relates_to may be NULL. Adds wsa:Action http://www.w3.org/2005/08/addressing/fault. */
+/* A complete fault message; relates_to may be NULL. Adds wsa:Action http://www.w3.org/2005/08/addressing/fault, or that of
+ * WS-MakeConnection's faults. */
 void envelope_fault(struct buf *out, const struct soap_fault *fault, const char *relates_to);
 /* True when d's body root is a SOAP 1.2 Fault; then out_fault is its code and reason. */
 bool envelope_is_fault(struct arena *a, const struct envelope *e, struct soap_fault *out_fault);

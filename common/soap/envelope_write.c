@@ -35,6 +35,16 @@ static void start(struct buf *out, const char *rps_ns)
 	buf_str(out, "><soap:Header>");
 }
 
+static void pending(struct buf *out, const char *value)
+{
+	struct xml_writer w = { out, "wsmc" };
+
+	xw_start(&w, "MessagePending");
+	xw_attr(&w, "xmlns:wsmc", NS_WSMC);
+	xw_attr(&w, "pending", value);
+	xw_end(&w, 1);
+}
+
 void envelope_open(struct buf *out, const struct envelope *e, const char *rps_ns)
 {
 	CLEANUP(buf_free) struct buf tmp = { 0 };
@@ -57,6 +67,8 @@ void envelope_open(struct buf *out, const struct envelope *e, const char *rps_ns
 		xw_text(&w, "RelatesTo", e->relates_to);
 	if (e->reply_to)
 		endpoint(&w, "ReplyTo", e->reply_to);
+	if (e->message_pending)
+		pending(out, e->message_pending);
 	buf_str(out, "</soap:Header><soap:Body>");
 }
 
@@ -70,12 +82,18 @@ void envelope_fault(struct buf *out, const struct soap_fault *fault, const char 
 	struct xml_writer wsa = { out, "wsa" }, soap = { out, "soap" };
 
 	start(out, NULL);
-	xw_text(&wsa, "Action", NS_WSA "/fault");
+	xw_text(&wsa, "Action", fault->mc_subcode ? NS_WSMC "/fault" : NS_WSA "/fault");
 	if (relates_to)
 		xw_text(&wsa, "RelatesTo", relates_to);
 	buf_str(out, "</soap:Header><soap:Body><soap:Fault><soap:Code><soap:Value>soap:");
 	xml_escape(out, fault->code);
-	buf_str(out, "</soap:Value></soap:Code><soap:Reason>");
+	buf_str(out, "</soap:Value>");
+	if (fault->mc_subcode) {
+		buf_str(out, "<soap:Subcode><soap:Value xmlns:wsmc=\"" NS_WSMC "\">wsmc:");
+		xml_escape(out, fault->mc_subcode);
+		buf_str(out, "</soap:Value></soap:Subcode>");
+	}
+	buf_str(out, "</soap:Code><soap:Reason>");
 	xw_start(&soap, "Text");
 	xw_attr(&soap, "xml:lang", "en");
 	xw_end(&soap, 0);
