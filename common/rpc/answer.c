@@ -16,7 +16,8 @@ struct answer_way answer_way_dup(struct arena *a, const struct answer_way *way)
 				    .to_entity = dup(a, way->to_entity),
 				    .message_id = dup(a, way->message_id),
 				    .transaction_id = dup(a, way->transaction_id),
-				    .context_id = dup(a, way->context_id) };
+				    .context_id = dup(a, way->context_id),
+				    .message_pending = dup(a, way->message_pending) };
 }
 
 const char *answer_wrap(struct arena *a, struct buf *out, const struct rpc *rpc, const struct answer_way *way, struct bytes answer)
@@ -27,8 +28,13 @@ const char *answer_wrap(struct arena *a, struct buf *out, const struct rpc *rpc,
 			      .to = way->to,
 			      .to_entity = way->to_entity,
 			      .relates_to = way->message_id,
-			      .action = function_response_action(way->fn, action) };
+			      .action = action,
+			      .message_pending = way->message_pending };
 
+	if (way->message_pending)
+		function_callback_action(way->fn, action);
+	else
+		function_response_action(way->fn, action);
 	e.from = arena_printf(a, "%s/%s", rpc->self_url, iface_name(way->fn->iface));
 	e.message_id = message_id_new(a, rpc->self.text, way->transaction_id, way->context_id);
 	buf_clear(out);

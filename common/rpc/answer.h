@@ -13,6 +13,7 @@ struct answer_way {
 	const char *namespace_uri;     /* of the caller's dialect; NULL: the default */
 	const char *to, *to_entity;
 	const char *message_id, *transaction_id, *context_id;
+	const char *message_pending;   /* it is fetched: "true" when more wait, "false"; its Action is a callback's then. NULL: it is not */
 };
 
 /* A copy that lives in a. */

@@ -27,10 +27,12 @@ bool callback_lookup(struct run *r, const struct function *fn)
 	rq->fn = fn;
 	rq->name_used = fn->name;
 	r->request = message_response(fn->id);
+	if (!r->request) /* it says no more than whether it was done */
+		r->request = message_bare_response(rq->arena, fn);
 	if (!run_namespace_agrees(r) || !run_addressed_to(r))
 		return false;
 	r->awaited = awaited_find(rq->rpc, fn->id);
-	if (!r->awaited || !r->request)
+	if (!r->awaited)
 		return nobody_waits(r);
 	if (!(fn->providers & rq->caller->roles))
 		return run_fault(r, "Sender", "%s is not answered by your role", fn->wire);

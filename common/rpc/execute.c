@@ -26,23 +26,23 @@ static const char *claim_key(struct run *r)
 	return arena_printf(r->rq.arena, "%s#%s", r->fci, hex_text(r->rq.arena, r->digest, 8));
 }
 
-/* Queues begin and the claim: of the call, or of a notification's message (A7). How many results that gives. */
+/* Queues begin and the claim: of the call, or of a notification's message (A7), and what judges where the answer may go. How many results
+ * that gives: the claim's comes first. */
 static size_t queue_claim(struct run *r)
 {
 	struct rq *rq = &r->rq;
 	struct param caller = p_text(rq->caller->oid.text), digest = p_bytes(r->digest, sizeof(r->digest));
 
-	if (!writes(r))
-		return 0;
-	db_begin(rq->db);
-	if (rq->fn->mep == MEP_NOTIFY)
-		DB_QUEUE(rq->db, RPC_SEEN_CLAIM, caller, p_text(r->envelope.message_id), digest);
-	else
-		DB_QUEUE(rq->db, RPC_CALL_CLAIM, caller, p_text(rq->fn->wire), p_text(rq->claim_key), digest);
-	if (!later_wants(r))
-		return 1;
-	later_queue(r);
-	return 2;
+	if (writes(r)) {
+		db_begin(rq->db);
+		if (rq->fn->mep == MEP_NOTIFY)
+			DB_QUEUE(rq->db, RPC_SEEN_CLAIM, caller, p_text(r->envelope.message_id), digest);
+		else
+			DB_QUEUE(rq->db, RPC_CALL_CLAIM, caller, p_text(rq->fn->wire), p_text(rq->claim_key), digest);
+	}
+	if (later_wants(r))
+		later_queue(r);
+	return (size_t)writes(r) + later_wants(r);
 }
 
 /* The server may have committed and ended before it could say so. */
@@ -73,7 +73,7 @@ static result join(struct run *r, struct db_failure *failure)
 	return OK;
 }
 
-/* The stored answer goes by callback. */
+/* The stored answer goes where answers of this message go. */
 static result send_again(struct run *r, struct db_failure *failure)
 {
 	later_send(r, r->stored);
@@ -102,7 +102,7 @@ static result repeat(struct run *r, struct db_failure *failure)
 	if (row_null(found, 0, 1))
 		return run_deferred(r) ? join(r, failure) : failed(a, CODE_BUSY, NULL, "this call is still running");
 	r->stored = row_bytes_dup(a, found, 0, 1);
-	return r->callback ? send_again(r, failure) : OK;
+	return r->goes != ANSWER_HERE ? send_again(r, failure) : OK;
 }
 
 /* First round trip. OK and *out_go: the handler may run; OK without it: this message or call was known. */
@@ -123,8 +123,8 @@ static result begin(struct run *r, struct relation_facts *facts, struct db_failu
 		TRY(db_sync(r->rq.db, r->rq.arena, rows, n, failure));
 	r->unheard = false; /* from here on it is known */
 	if (later_wants(r))
-		TRY(later_take(r, rows[1]));
-	if (claim && rows_count(rows[0]) == 0) {
+		TRY(later_take(r, rows[claim - 1]));
+	if (writes(r) && rows_count(rows[0]) == 0) {
 		*out_go = false;
 		if (r->rq.fn->mep != MEP_NOTIFY)
 			return repeat(r, failure);
@@ -156,20 +156,28 @@ static result expired(struct run *r)
 static result commit(struct run *r, struct db_failure *failure)
 {
 	struct rq *rq = &r->rq;
-	bool answered = rq->fn->mep == MEP_SYNC;
+	bool answered = rq->fn->mep == MEP_SYNC, sent = answered && r->goes != ANSWER_HERE;
+	struct bytes answer;
 
 	if (answered)
 		run_encode_answer(r);
-	if (!writes(r))
+	if (!writes(r) && !sent)
 		return OK;
-	if (answered)
+	answer = (struct bytes){ (const uint8_t *)r->w->answer.data, r->w->answer.len };
+	if (!writes(r))
+		db_begin(rq->db);
+	else if (answered)
 		DB_QUEUE(rq->db, RPC_CALL_FINISH, p_text(rq->caller->oid.text), p_text(rq->fn->wire), p_text(rq->claim_key),
-			 p_bytes(r->w->answer.data, r->w->answer.len));
+			 p_bytes(answer.data, answer.len));
+	if (sent)
+		later_send(r, answer);
 	if (run_deferred(r))
 		TRY(later_keep(r));
 	TRY(commit_sync(r, failure));
 	if (run_deferred(r))
 		later_kept(r);
+	else if (sent)
+		r->http_status = 202;
 	return OK;
 }
 
@@ -181,27 +189,28 @@ static bool for_good(const struct run *r)
 	return r->rq.fn->mep != MEP_NOTIFY && code != CODE_BUSY && code != CODE_INTERNAL && r->outcome->status != STATUS_EXPIRED;
 }
 
-/* A refusal changes nothing but that it is remembered (A1), and sent where answers of this call go. */
+/* A refusal changes nothing but that it is remembered (A1), and goes where answers of this call go. */
 static void refuse(struct run *r)
 {
 	struct rq *rq = &r->rq;
+	bool sent = r->goes != ANSWER_HERE;
 	struct bytes answer;
 
-	if (!r->remember && !r->callback)
+	if (!r->remember && !sent)
 		return;
 	run_encode_answer(r);
 	answer = (struct bytes){ (const uint8_t *)r->w->answer.data, r->w->answer.len };
-	if (r->callback)
+	if (sent)
 		db_begin(rq->db);
 	if (r->remember)
 		DB_QUEUE(rq->db, RPC_CALL_REFUSED, p_text(rq->caller->oid.text), p_text(rq->fn->wire), p_text(rq->claim_key),
 			 p_bytes(r->digest, sizeof(r->digest)), p_bytes(answer.data, answer.len));
-	if (r->callback) {
+	if (sent) {
 		later_send(r, answer);
 		db_commit(rq->db);
 	}
 	/* Not remembered is no loss: the repetition is judged again. Not sent: it is told on the connection. */
-	if (db_sync(rq->db, rq->arena, NULL, 0, NULL) == OK && r->callback) {
+	if (db_sync(rq->db, rq->arena, NULL, 0, NULL) == OK && sent) {
 		r->http_status = 202;
 		outbox_ring(rq->rpc->outbox);
 	}
@@ -301,7 +310,7 @@ bool run_execute(struct run *r)
 	later_drop(r);
 	if (r->outcome == OK)
 		ring(r);
-	else if (writes(r) && !r->fault.code)
+	else if (!r->fault.code)
 		refuse(r);
 	return true;
 }

@@ -30,7 +30,7 @@ struct outbox_message {
 	const char *context_id, *trace; /* NULL: none */
 	const void *in;                /* the function's request or notification struct; NULL: body */
 	struct bytes body;             /* encoded (OUTBOX_CALLBACK) */
-	const char *address, *relates_to; /* OUTBOX_CALLBACK: ReplyTo and MessageID of the request */
+	const char *address, *relates_to; /* OUTBOX_CALLBACK: ReplyTo (NULL: the registered address) and MessageID of the request */
 	bool wants_callback;           /* a D function: our own address goes as ReplyTo, HTTP 202 ends the row */
 	unsigned timeout_s;            /* for one attempt; 0: 30 */
 	int64_t give_up_s;             /* from now on, by the database's clock; 0: never (ES1) */

@@ -185,10 +185,11 @@ static const char *compose(struct outbox_worker *w, const struct outbox_row *row
 		return "the peer is not in the registry";
 	if (registry_endpoint(w->db, w->arena, &t->to, t->fn->iface, &rq.endpoint) != OK)
 		return "the registry cannot be read";
-	*out_elsewhere = t->kind == OUTBOX_CALLBACK && is_elsewhere(&rq.endpoint, row->address);
-	if (t->kind == OUTBOX_CALLBACK) { /* there and nowhere else, but to whom the registry knows by their certificates (A3) */
+	*out_elsewhere = false;
+	if (*row->address) { /* there and nowhere else, but to whom the registry knows by their certificates (A3) */
+		*out_elsewhere = is_elsewhere(&rq.endpoint, row->address);
 		rq.endpoint.urls = arena_memdup(w->arena, &row->address, sizeof(row->address));
-		rq.endpoint.n = *row->address ? 1 : 0;
+		rq.endpoint.n = 1;
 	}
 	rq.body = (const char *)row->payload.data;
 	rq.body_n = row->payload.len;

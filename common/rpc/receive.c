@@ -42,13 +42,13 @@ bool run_addressing(struct run *r)
 {
 	if (!envelope_parse(r->rq.arena, r->doc, &r->envelope, &r->fault))
 		return false;
-	if (!envelope_demand(r->rq.arena, &r->envelope, &r->fault))
+	if (!mailbox_asked(r) && !envelope_demand(r->rq.arena, &r->envelope, &r->fault))
 		return false;
-	if (strlen(r->envelope.message_id) > MESSAGE_ID_MAX)
+	if (r->envelope.message_id && strlen(r->envelope.message_id) > MESSAGE_ID_MAX)
 		return run_fault(r, "Sender", "wsa:MessageID has more than %d characters", MESSAGE_ID_MAX);
-	if (strlen(r->envelope.from) > FROM_MAX)
+	if (r->envelope.from && strlen(r->envelope.from) > FROM_MAX)
 		return run_fault(r, "Sender", "wsa:From has more than %d characters", FROM_MAX);
-	return from_is_peer(r);
+	return !r->envelope.from_entity || from_is_peer(r);
 }
 
 /* GSMA service names (wire.md 3): ES4SmSrService, ES7SmSrProvider -> the interface they start with. */
@@ -127,16 +127,23 @@ static bool url_agrees(struct run *r)
 	return true;
 }
 
-/* Lenient (wire.md 3.10): only an Action whose last part is the name of another function of ours contradicts. */
-static bool action_agrees(struct run *r)
+const struct function *run_action_function(const struct run *r)
 {
-	const char *last = strrchr(r->envelope.action, '/');
+	const char *last = r->envelope.action ? strrchr(r->envelope.action, '/') : NULL;
 	const struct function *f;
 	const char *name;
 
 	f = last ? function_by_root(last + 1, &name) : NULL;
 	if (!f && last)
 		f = function_by_root(arena_printf(r->rq.arena, "%sRequest", last + 1), &name);
+	return f;
+}
+
+/* Lenient (wire.md 3.10): only an Action whose last part is the name of another function of ours contradicts. */
+static bool action_agrees(struct run *r)
+{
+	const struct function *f = run_action_function(r);
+
 	if (f && f != r->rq.fn)
 		return run_fault(r, "Sender", "wsa:Action names %s, the body %s", f->wire, r->rq.fn->wire);
 	return true;
@@ -192,6 +199,8 @@ bool run_lookup(struct run *r)
 {
 	struct rq *rq = &r->rq;
 
+	if (mailbox_asked(r))
+		return mailbox_serve(r);
 	rq->fn = function_by_root(soap_name(r->envelope.body), &rq->name_used);
 	if (!rq->fn)
 		return root_unknown(r);

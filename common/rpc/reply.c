@@ -45,6 +45,13 @@ static const char *wrap_answer(struct run *r)
 	return answer_wrap(r->rq.arena, &r->w->envelope, r->rq.rpc, &way, answer);
 }
 
+const char *run_function_name(const struct run *r)
+{
+	if (r->mailbox)
+		return "MakeConnection";
+	return r->rq.fn ? r->rq.fn->wire : "?";
+}
+
 static void journal_in(struct run *r)
 {
 	struct bytes body = http_body(r->http);
@@ -52,7 +59,7 @@ static void journal_in(struct run *r)
 				   .kind = JOURNAL_IN,
 				   .peer = r->rq.caller->oid.text,
 				   .eid = r->rq.eid,
-				   .function = r->rq.fn ? r->rq.fn->wire : "?",
+				   .function = run_function_name(r),
 				   .message_id = r->envelope.message_id ? r->envelope.message_id : "",
 				   .text = body.data,
 				   .n = body.len };
@@ -67,7 +74,7 @@ static void journal_out(struct run *r, unsigned status, const char *message_id)
 				   .kind = JOURNAL_ANSWER_OUT,
 				   .peer = r->rq.caller->oid.text,
 				   .eid = r->rq.eid,
-				   .function = r->rq.fn ? r->rq.fn->wire : "?",
+				   .function = run_function_name(r),
 				   .message_id = message_id,
 				   .status = status,
 				   .text = r->w->envelope.data,
@@ -82,6 +89,8 @@ static const char *ending(const struct run *r)
 		return "FAULT";
 	if (r->outcome != OK)
 		return status_name(r->outcome->status);
+	if (r->mailbox && (r->fetched || r->http_status == 202))
+		return r->fetched ? "FETCHED" : "EMPTY";
 	if (r->replayed)
 		return "REPEATED"; /* what was stored may have been a refusal */
 	if (r->parking)
@@ -98,7 +107,7 @@ static void log_call(const struct run *r, unsigned status, int64_t us)
 	struct log_line l;
 
 	log_begin(&l, bad ? LOG_WARN : LOG_INFO, "call");
-	log_str(&l, "function", r->rq.fn ? r->rq.fn->wire : "?");
+	log_str(&l, "function", run_function_name(r));
 	log_str(&l, "caller", r->rq.caller->oid.text);
 	log_str(&l, "eid", r->rq.eid);
 	log_str(&l, "message_id", r->envelope.message_id);
@@ -120,9 +129,9 @@ static void count_call(const struct run *r, int64_t us)
 {
 	char labels[160];
 
-	(void)snprintf(labels, sizeof(labels), "function=\"%s\",status=\"%s\"", r->rq.fn ? r->rq.fn->wire : "?", ending(r));
+	(void)snprintf(labels, sizeof(labels), "function=\"%s\",status=\"%s\"", run_function_name(r), ending(r));
 	metric_add("rsp_calls_total", labels, 1);
-	(void)snprintf(labels, sizeof(labels), "function=\"%s\"", r->rq.fn ? r->rq.fn->wire : "?");
+	(void)snprintf(labels, sizeof(labels), "function=\"%s\"", run_function_name(r));
 	metric_observe_us("rsp_call_seconds", labels, us);
 }
 
@@ -148,6 +157,10 @@ static unsigned compose(struct run *r, const char **out_message_id)
 	if (r->http_status) {
 		buf_clear(&r->w->envelope);
 		return r->http_status;
+	}
+	if (r->fetched) {
+		*out_message_id = r->fetched;
+		return 200;
 	}
 	if (r->rq.fn->mep == MEP_NOTIFY) {
 		buf_clear(&r->w->envelope);

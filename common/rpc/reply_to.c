@@ -67,6 +67,16 @@ bool reply_to_polls(const char *url)
 	return !strncasecmp(url, NS_WSMC, sizeof(NS_WSMC) - 1);
 }
 
+const char *reply_to_mailbox(struct arena *a, const char *url)
+{
+	static const char anonymous[] = NS_WSMC "/anonymous?id=";
+	const char *id = url + sizeof(anonymous) - 1;
+
+	if (strncasecmp(url, anonymous, sizeof(anonymous) - 1) != 0 || !*id || !printable(url))
+		return NULL;
+	return arena_printf(a, "%s%s", anonymous, id);
+}
+
 bool reply_to_valid(const char *url)
 {
 	struct place place;

@@ -29,6 +29,13 @@ struct peer {
 	const struct entity *entity;
 };
 
+/* Where a call's answer goes (A2, A4). */
+enum answer_place {
+	ANSWER_HERE,     /* on the connection: at once, or when its caller has waited for it */
+	ANSWER_CALLBACK, /* a call of ours to run.address */
+	ANSWER_MAILBOX,  /* fetched from run.address */
+};
+
 struct run {
 	struct rq rq;
 	struct run *next; /* among the spare ones */
@@ -58,7 +65,11 @@ struct run {
 	bool encoded;                 /* w->answer holds the answer to this outcome */
 	bool unheard;                 /* the last commit may have taken effect or not */
 	bool remember;                /* a refusal that a repetition must get again (A1) */
-	bool callback;                /* D function: ReplyTo is allowed, and every answer goes there */
+	enum answer_place asked;      /* where its caller wants the answer */
+	enum answer_place goes;       /* where every answer goes from now on: asked, and allowed */
+	const char *address;          /* of asked; "": the caller's registered address */
+	bool mailbox;                 /* no function: the caller fetches an answer */
+	const char *fetched;          /* MessageID of what it gets, in w->envelope; NULL: nothing */
 	char place[UUID_TEXT];        /* among the parked callers, until the commit; "": none */
 	bool parking;                 /* committed: run_reply parks the connection */
 };
@@ -87,16 +98,22 @@ bool callback_lookup(struct run *r, const struct function *fn);
 bool callback_decode(struct run *r);
 bool callback_execute(struct run *r);
 
-/* later.c: what a D function adds to the transaction (A2 to A5). later_wants: its ReplyTo is a URL that may be allowed: later_queue
- * adds one result whose rows later_take judges. */
+/* mailbox.c: WS-MakeConnection. mailbox_asked: the body asks for what waits; mailbox_serve: what it gets, or why nothing. False. */
+bool mailbox_asked(const struct run *r);
+bool mailbox_serve(struct run *r);
+enum { MAILBOX_MAX = 1000 }; /* answers that may wait for one entity, or be awaited by it */
+
+/* later.c: what an answer that does not go back on the connection at once adds to the transaction (A2 to A5). later_wants: it may be
+ * allowed where it is asked for: later_queue adds one result whose rows later_take judges. */
 result later_check(struct run *r);
+bool later_by_callback(const struct run *r); /* an S function that its caller wants answered so (dialect s_callback) */
 bool later_wants(const struct run *r);
 void later_queue(struct run *r);
 result later_take(struct run *r, const struct rows *rows);
 /* Queues the reply row; BUSY when too many wait. later_kept: that was committed. */
 result later_keep(struct run *r);
 void later_kept(struct run *r);
-/* Queues this Response element as the callback of an answer that is known already. */
+/* Queues this Response element, which is known already, for where answers of this call go: not ANSWER_HERE. answer lives until db_sync. */
 void later_send(struct run *r, struct bytes answer);
 /* Nothing was committed: no place is held any more. */
 void later_drop(struct run *r);
@@ -113,6 +130,10 @@ struct answer_way run_answer_way(const struct run *r);
 bool run_namespace_agrees(struct run *r);
 /* URL and Action name no other function than rq.fn. */
 bool run_addressed_to(struct run *r);
+/* The function that the Action names, NULL: none of ours. */
+const struct function *run_action_function(const struct run *r);
+/* Its name, also when there is none: for log, journal and metrics. */
+const char *run_function_name(const struct run *r);
 /* The Response element for the run's outcome into w->answer. */
 void run_encode_answer(struct run *r);
 

@@ -236,7 +236,9 @@ Test(rpc_deferred, a_reply_to_that_is_not_allowed)
 		"https://mno.example/es4",
 		"https://mno.example:8444/es4",
 		"https://mno.example:8443@evil.example/",
-		NS_WSMC "/anonymous?id=1",
+		NS_WSMC "/anonymous",
+		NS_WSMC "/anonymous?id=",
+		NS_WSMC "/anonymous&amp;id=1",
 	};
 	const char *text;
 
@@ -247,7 +249,7 @@ Test(rpc_deferred, a_reply_to_that_is_not_allowed)
 		has(text, ">2.1<");
 		has(text, "ReplyTo");
 		if (!strncmp(wrong[i], NS_WSMC, strlen(NS_WSMC)))
-			has(text, "polling is not served");
+			has(text, "polling needs");
 		expect_counts(0, 0, 0, 0);
 	}
 	cr_expect_eq(ran, 0);

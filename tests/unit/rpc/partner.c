@@ -14,10 +14,10 @@
 extern const struct migration common_migrations[];
 extern const size_t common_migrations_count;
 
-enum { T_ENTITY = RPC_STATEMENTS, T_ADDRESS, T_COUNTS, T_OUTBOX, T_REPLY, T_END };
+enum { T_ENTITY = RPC_STATEMENTS, T_ADDRESS, T_COUNTS, T_OUTBOX, T_REPLY, T_FILL, T_AGE, T_END };
 static const struct statement own[] = {
 	{ "t_entity", "insert into entity (oid, name, roles) values ($1, 'Partner', 2)" },
-	{ "t_address", "insert into entity_address (oid, iface, ord, url) values ($1, 'ES2', 0, $2)" },
+	{ "t_address", "insert into entity_address (oid, iface, ord, url) values ($1, $2, 0, $3)" },
 	{ "t_counts", "select (select count(*) from call), (select count(answer) from call), (select count(*) from reply),"
 		      " (select count(*) from outbox), (select count(*) from seen)" },
 	{ "t_outbox", "select concat_ws('|', kind, lane, eid, address, relates_to, transaction_id, context_id,"
@@ -25,6 +25,9 @@ static const struct statement own[] = {
 		      " convert_from(payload, 'UTF8')) from outbox order by id desc limit 1" },
 	{ "t_reply", "select concat_ws('|', caller, function, fci, eid, mode, message_id, address, replica,"
 		     " extract(epoch from until - now())::bigint / 10) from reply limit 1" },
+	{ "t_fill", "insert into reply (id, caller, function, fci, mode, message_id, address, until) select gen_random_uuid(), $1,"
+		    " 'ES4-EnableProfile', n, 'poll', n, 'x', now() + interval '1 hour' from generate_series(1, $2::int) n" },
+	{ "t_age", "update reply set until = now() - interval '1 second'" },
 };
 
 static bool peer_accept(void *ctx, const struct http_peer *http_peer, void **out_peer)
@@ -70,8 +73,8 @@ void partner_open(struct partner *p, const struct rpc *rpc)
 	p->rpc.role_state = &p->entity;
 	cr_assert(oid_parse("1.3.6.1.4.1.99999.2", &p->rpc.self));
 	DB_QUEUE(p->db, T_ENTITY, p_text(PARTNER));
-	DB_QUEUE(p->db, T_ADDRESS, p_text(PARTNER), p_text(REGISTERED));
 	sync_here(p, NULL);
+	partner_register(p, "ES2", REGISTERED);
 	partner_serve(p);
 }
 
@@ -109,12 +112,13 @@ int partner_send(struct partner *p, const struct message *m)
 	CLEANUP(buf_free) struct buf request = { 0 };
 	int fd = raw_connect(http_server_port(p->server));
 
-	buf_printf(&xml,
-		   "<s:Envelope xmlns:s=\"" NS_SOAP12 "\" xmlns:wsa=\"" NS_WSA "\" xmlns:rps=\"" NS_RPS_DEFAULT "\"><s:Header>"
-		   "<wsa:From><wsa:Address>%s?EntityId=" PARTNER "</wsa:Address></wsa:From>"
-		   "<wsa:To>https://smsr.example/es4</wsa:To><wsa:MessageID>//mno/%s?TransactionID=tx-%s</wsa:MessageID>"
-		   "<wsa:Action>%s</wsa:Action>",
-		   m->from ? m->from : "https://mno.example/es4", m->message_id, m->message_id,
+	buf_str(&xml, "<s:Envelope xmlns:s=\"" NS_SOAP12 "\" xmlns:wsa=\"" NS_WSA "\" xmlns:rps=\"" NS_RPS_DEFAULT "\"><s:Header>");
+	if (!m->bare)
+		buf_printf(&xml,
+			   "<wsa:From><wsa:Address>%s?EntityId=" PARTNER "</wsa:Address></wsa:From>"
+			   "<wsa:MessageID>//mno/%s?TransactionID=tx-%s</wsa:MessageID>",
+			   m->from ? m->from : "https://mno.example/es4", m->message_id, m->message_id);
+	buf_printf(&xml, "<wsa:To>https://smsr.example/es4</wsa:To><wsa:Action>%s</wsa:Action>",
 		   m->action ? m->action : "http://gsma.com/ES4/PlatformManagement/ES4-EnableProfile");
 	if (m->reply_to)
 		buf_printf(&xml, "<wsa:ReplyTo><wsa:Address>%s</wsa:Address></wsa:ReplyTo>", m->reply_to);
@@ -202,6 +206,24 @@ const char *partner_outbox(struct partner *p)
 const char *partner_reply(struct partner *p)
 {
 	return first_row(p, T_REPLY);
+}
+
+void partner_register(struct partner *p, const char *iface, const char *url)
+{
+	DB_QUEUE(p->db, T_ADDRESS, p_text(PARTNER), p_text(iface), p_text(url));
+	sync_here(p, NULL);
+}
+
+void partner_fill_mailbox(struct partner *p, unsigned n)
+{
+	DB_QUEUE(p->db, T_FILL, p_text(PARTNER), p_int(p->arena, n));
+	sync_here(p, NULL);
+}
+
+void partner_age_replies(struct partner *p)
+{
+	DB_QUEUE0(p->db, T_AGE);
+	sync_here(p, NULL);
 }
 
 void partner_wait_parked(struct partner *p, unsigned n)

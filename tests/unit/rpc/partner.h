@@ -34,6 +34,7 @@ void partner_close(struct partner *p);
 struct message {
 	const char *message_id, *reply_to, *relates_to, *action, *path, *body;
 	const char *from; /* address in wsa:From */
+	bool bare;        /* neither From nor MessageID */
 };
 /* Sends it; the connection. */
 int partner_send(struct partner *p, const struct message *m);
@@ -48,6 +49,11 @@ struct counts partner_counts(struct partner *p);
 /* One row of the outbox and reply tables, "a|b|...": see the statements. "" when there is none. */
 const char *partner_outbox(struct partner *p);
 const char *partner_reply(struct partner *p);
+/* One more address of the partner. */
+void partner_register(struct partner *p, const char *iface, const char *url);
+/* n answers that wait for the partner in a mailbox, and whose time is over. */
+void partner_fill_mailbox(struct partner *p, unsigned n);
+void partner_age_replies(struct partner *p);
 /* Until that many are parked. */
 void partner_wait_parked(struct partner *p, unsigned n);
 /* Ends the call EnableProfile with this outcome and commits. The replicas to be rung, in the arena. */
