@@ -19,6 +19,7 @@ enum { FIRST_CLEANING_S = 60 };
 static const struct step steps[] = {
 	{ "XML signatures", libraries_open, libraries_close },
 	{ "database", database_open, database_close },
+	{ "replica name", replica_open, replica_close },
 	{ "journal", log_journal_open, log_journal_close },
 	{ "HTTP client", client_open, client_close },
 	{ "bus", bus_step_open, bus_step_close },

@@ -28,6 +28,7 @@ struct process {
 	char self_url[SELF_URL_MAX];
 	/* Guards what the main thread makes and ends while others look: what the bell rings (bus thread), the listeners (/metrics). */
 	pthread_mutex_t lock;
+	struct replica *replica; /* replica.c */
 	struct outbox *bell;
 	struct parked *parked_bell;
 	bool awake; /* spec->wake may be called */
@@ -50,6 +51,8 @@ int libraries_open(struct process *p, char error[ERROR_MAX]);
 void libraries_close(struct process *p);
 int database_open(struct process *p, char error[ERROR_MAX]);
 void database_close(struct process *p);
+int replica_open(struct process *p, char error[ERROR_MAX]); /* replica.c */
+void replica_close(struct process *p);
 int log_journal_open(struct process *p, char error[ERROR_MAX]);
 void log_journal_close(struct process *p);
 int client_open(struct process *p, char error[ERROR_MAX]);

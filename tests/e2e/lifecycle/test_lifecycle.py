@@ -9,6 +9,7 @@ import threading
 import time
 
 from rsp import roles
+from tests.e2e.base import full
 from tests.e2e.helpers import Background, Work
 from tests.e2e.soap import Answer, eid_of, get_eis, register_requests
 
@@ -160,6 +161,24 @@ class Configuration(LifecycleCase):
             self.psql("operator_b", "delete from schema_version where version = 999")
         self.assertEqual(code, 1)
         self.assertRegex(words, "version 999.*newer program")
+
+    @full
+    def test_the_name_outlives_the_database_and_is_lost_to_who_is_faster(self):
+        name, text = "hashtextextended('sm-sr/1', 0)", self.staging.log("sm-sr")
+        holds = "select pid from pg_locks where locktype = 'advisory' and granted and (classid::bigint << 32 | objid::bigint) = " + name
+        holder = self.psql("sm_sr", holds)
+        self.psql("sm_sr", "select pg_terminate_backend(%s)" % holder)
+        self.await_true(lambda: self.psql("sm_sr", holds) not in ("", holder), "the name stays free")
+        self.assertRegex(self.run_program(REPLICA="1")[1], "replica name: another sm-sr")
+        faster = Background(self.psql, "sm_sr", "select pg_advisory_lock(%s), pg_sleep(10)" % name)
+        waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+        self.await_true(lambda: self.psql("sm_sr", waits) == "1", "nobody waits for the name")
+        self.psql("sm_sr", "select pg_terminate_backend(%s)" % self.psql("sm_sr", holds))
+        self.assertEqual(self.staging.await_death("sm-sr"), 0)
+        with open(text) as f:
+            self.assertIn("another process took the name 1", f.read())
+        faster.value()
+        self.staging.start_service("sm-sr")
 
     def test_the_command_line(self):
         for arguments, code, says in ((("--check",), 0, "the configuration is good"), (("--version",), 0, r"^sm-sr \d+\.\d+\.\d+\n$"),

@@ -381,7 +381,7 @@ Test(app, says_why_it_does_not_start)
 	staged_start(&s, &spec, wrong);
 	cr_assert_eq(staged_end(&s, 0), 2);
 	has(staged_words(&s), "Usage: tiny");
-	/* Two processes want one port. */
+	/* Two processes want one name, then one port. */
 	staged_start(&s, &spec, NULL);
 	staged_wait(&s);
 	(void)snprintf(port, sizeof(port), "%u", s.management);
@@ -393,6 +393,11 @@ Test(app, says_why_it_does_not_start)
 		staged_set(&other, "ADMIN_SOCKET", "");
 		staged_set(&other, "JOURNAL", "");
 		staged_set(&other, "PORT_FILE", "");
+		staged_start(&other, &spec, NULL);
+		cr_assert_eq(staged_end(&other, 0), 1);
+		has(staged_words(&other), "tiny: cannot start: replica name: another tiny that runs on this database has the name 1: "
+					  "give each replica a RSP_T_REPLICA of its own\n");
+		staged_set(&other, "REPLICA", "2");
 		staged_start(&other, &spec, NULL);
 		cr_assert_eq(staged_end(&other, 0), 1);
 		has(staged_words(&other), "tiny: cannot start: management listener: ");
