@@ -71,15 +71,6 @@ void outbox_withdraw(struct db *db, struct arena *a, const struct oid *to, const
 	DB_QUEUE(db, RPC_OUTBOX_WITHDRAW, p_text(lane), p_text(arena_strdup(a, eid)), p_text(arena_strdup(a, ref)));
 }
 
-void outbox_request(struct db *db, struct arena *a, const struct function *fn, const struct oid *to, const char *eid, const void *in,
-		    const char *ref, const char *context_id, int64_t give_up_s)
-{
-	const struct outbox_message m = { .fn = fn, .to = to, .eid = eid, .ref = ref, .context_id = context_id, .in = in,
-					  .give_up_s = give_up_s };
-
-	outbox_send(db, a, &m);
-}
-
 /* How long nothing can become due, unless somebody rings. */
 static int64_t idle_ms(struct outbox_worker *w)
 {

@@ -14,24 +14,20 @@ struct rpc;
 /* Queues a row for the bus in the current transaction. id: de-duplication id, a UUID. */
 void outbox_event(struct db *db, struct arena *a, const char *event, const char *eid, const char *trace, const char *json);
 
-/* Queues a SOAP request to entity `to` on interface fn->iface. in: the function's request struct, its FCI already fixed in a row (A1).
- * body and addressing are encoded now; MessageID and time stamps are made per attempt. ref: the role's own key of what waits for the
- * answer (a card's EID, a submission's id), handed back to `answered`. give_up_s: as below. */
-void outbox_request(struct db *db, struct arena *a, const struct function *fn, const struct oid *to, const char *eid, const void *in,
-		    const char *ref, const char *context_id, int64_t give_up_s);
-
-/* The same with all that a message may need. */
+/* Queues a SOAP message. A request's FCI is fixed in a row already (A1). The body is encoded now; MessageID and time stamps are made per
+ * attempt. */
 struct outbox_message {
 	const struct function *fn;
 	enum outbox_kind { OUTBOX_REQUEST, OUTBOX_NOTIFY, OUTBOX_CALLBACK } kind;
 	const struct oid *to;
-	const char *eid, *ref;         /* ref as above */
+	const char *eid;
+	const char *ref;               /* the role's own key of what waits for the answer (a card's EID, a submission's id), handed to `answered` */
 	const char *transaction_id;    /* of our MessageIDs, so that a callback finds the call; NULL: a new one per attempt */
 	const char *context_id, *trace; /* NULL: none */
 	const void *in;                /* the function's request or notification struct; NULL: body */
 	struct bytes body;             /* encoded (OUTBOX_CALLBACK) */
 	const char *address, *relates_to; /* OUTBOX_CALLBACK: ReplyTo (NULL: the registered address) and MessageID of the request */
-	bool wants_callback;           /* a D function: our own address goes as ReplyTo, HTTP 202 ends the row */
+	bool wants_callback;           /* our own address goes as ReplyTo; HTTP 202 is an answer, of which `answered` is told */
 	unsigned timeout_s;            /* for one attempt; 0: 30 */
 	int64_t give_up_s;             /* from now on, by the database's clock; 0: never (ES1) */
 };

@@ -11,7 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 
-enum { PUBLISH_MS = 5000, LATER_MAX_S = 300, HOLD_MS = 1000 };
+enum { PUBLISH_MS = 5000, LATER_MAX_S = 300, ACCEPTED_S = 30, HOLD_MS = 1000 };
 
 void outbox_fault_point(const struct outbox_worker *w, const char *stage, const char *eid)
 {
@@ -60,14 +60,25 @@ static double later_s(const struct outbox_row *row)
 	return s < LATER_MAX_S ? s : LATER_MAX_S;
 }
 
+static size_t mark_later(struct outbox_worker *w, const struct outbox_row *row, double s, const char *why)
+{
+	db_begin(w->db);
+	db_relax(w->db);
+	DB_QUEUE(w->db, RPC_OUTBOX_LATER, p_text(id_text(w, row->id)), p_text(arena_printf(w->arena, "%.3f", s)), p_text(why));
+	return mark_end(w);
+}
+
 size_t outbox_put_off(struct outbox_worker *w, const struct outbox_row *row, const char *why)
 {
 	metric_add("rsp_outbox_retries_total", "", 1);
-	db_begin(w->db);
-	db_relax(w->db);
-	DB_QUEUE(w->db, RPC_OUTBOX_LATER, p_text(id_text(w, row->id)), p_text(arena_printf(w->arena, "%.3f", later_s(row))),
-		 p_text(why ? why : "no answer"));
-	return mark_end(w);
+	return mark_later(w, row, later_s(row), why ? why : "no answer");
+}
+
+size_t outbox_await(struct outbox_worker *w, const struct outbox_row *row)
+{
+	double s = later_s(row);
+
+	return mark_later(w, row, s < ACCEPTED_S ? ACCEPTED_S : s, "accepted: the answer is to come by callback");
 }
 
 bool outbox_target(struct arena *a, const struct outbox_row *row, struct outbox_target *out)

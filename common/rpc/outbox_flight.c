@@ -248,7 +248,8 @@ static size_t tell(struct outbox_worker *w, const struct flight *f)
 	db_begin(w->db);
 	if (!answered || !answered(w->outbox->spec.rpc->role_state, w->db, w->arena, &answer)) {
 		db_rollback(w->db);
-		return outbox_put_off(w, &f->row, f->answer.why ? f->answer.why : "the peer is busy");
+		return answer.accepted ? outbox_await(w, &f->row) :
+					 outbox_put_off(w, &f->row, f->answer.why ? f->answer.why : "the peer is busy");
 	}
 	DB_QUEUE(w->db, RPC_OUTBOX_DONE, p_text(arena_printf(w->arena, "%lld", (long long)f->row.id)));
 	db_commit(w->db);

@@ -106,6 +106,8 @@ size_t outbox_deliver(struct outbox_worker *w, const struct outbox_row *rows, si
 /* The row's mark, in a transaction of its own; 1, or 0 when the database did not take it. */
 size_t outbox_done(struct outbox_worker *w, int64_t id);
 size_t outbox_put_off(struct outbox_worker *w, const struct outbox_row *row, const char *why);
+/* HTTP 202, but the role keeps the row: asked again when the callback has had its time. */
+size_t outbox_await(struct outbox_worker *w, const struct outbox_row *row);
 size_t outbox_bury(struct outbox_worker *w, const struct outbox_row *row, const struct outbox_target *target, const char *why);
 /* False: the row is damaged. */
 bool outbox_target(struct arena *a, const struct outbox_row *row, struct outbox_target *out);

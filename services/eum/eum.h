@@ -46,6 +46,17 @@ void eum_create_batch_committed(struct rq *rq);
 extern const struct route eum_admin[]; /* eum_admin.c */
 
 /* eum_es1.c */
+/* Queues an ES1 request to the SM-SR that knows the card. ref: the card's EID, or the id of the change. */
+struct eum_submission {
+	enum function_id fn;
+	const struct oid *smsr;
+	bool by_callback; /* it answers 202 and calls us (dialect s_callback) */
+	const char *eid, *ref;
+	const void *in;   /* the request struct */
+};
+void eum_submit(struct db *db, struct arena *a, const struct eum_submission *s);
+extern const struct awaited eum_awaited[];
+enum { EUM_AWAITED = 2 };
 bool eum_answered(void *role, struct db *db, struct arena *a, const struct outbox_answer *answer);
 
 /* eum_maker.c */

@@ -69,12 +69,13 @@ static result batch_take(struct eum_maker *m, struct eum_batch *out, bool *out_f
 }
 
 /* The registration leaves with the card's row: never one without the other. */
-static void register_queue(struct eum_maker *m, const struct eum_card *card, const char *fci)
+static void register_queue(struct eum_maker *m, const struct eum_card *card, const char *fci, bool by_callback)
 {
 	struct es1_register_eis_rq rq = { .base = { .fci = fci }, .eis = card->eis };
+	const struct eum_submission s = { .fn = FN_ES1_RegisterEIS, .smsr = &card->eis.smsr, .by_callback = by_callback,
+					  .eid = card->eid.text, .ref = card->eid.text, .in = &rq };
 
-	outbox_request(m->db, m->arena, function_by_id(FN_ES1_RegisterEIS), &card->eis.smsr, card->eid.text, &rq, card->eid.text,
-		       NULL, 0);
+	eum_submit(m->db, m->arena, &s);
 }
 
 static result chunk_make(struct eum_maker *m, const struct eum_batch *batch, struct chunk *chunk)
@@ -82,8 +83,10 @@ static result chunk_make(struct eum_maker *m, const struct eum_batch *batch, str
 	int64_t left = batch->quantity - batch->made, at_most = (int64_t)m->eum->config->maker_cards;
 	size_t n = (size_t)(left < at_most ? left : at_most);
 	const struct secret *transport = transport_key_of(&m->eum->transport_keys, &batch->smsr);
+	const struct entity *smsr;
 	const char *why;
 
+	TRY(registry_by_oid(m->db, m->arena, &batch->smsr, &smsr));
 	chunk->cards = arena_array(m->arena, n, sizeof(*chunk->cards));
 	for (size_t i = 0; i < n; i++) {
 		int64_t index = batch->made + (int64_t)i;
@@ -97,7 +100,7 @@ static result chunk_make(struct eum_maker *m, const struct eum_batch *batch, str
 		uuid_new(id);
 		fci = arena_printf(m->arena, "%s.1", id);
 		eum_card_save(m->db, m->arena, &m->eum->issuer, batch, index, fci, card);
-		register_queue(m, card, fci);
+		register_queue(m, card, fci, smsr && smsr->dialect.s_callback);
 		(void)FAULT("eum.maker.made", card->eid.text);
 	}
 	DB_QUEUE(m->db, EUM_BATCH_MADE, p_text(batch->id), p_int(m->arena, batch->made + (int64_t)n));

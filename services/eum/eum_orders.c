@@ -161,7 +161,7 @@ result eum_get_batch(struct rq *rq, const void *in, void *out)
 
 struct card_order {
 	struct oid smsr;
-	bool refused;
+	bool refused, by_callback;
 };
 
 static void update_queue(struct rq *rq, const void *in)
@@ -176,6 +176,8 @@ static result update_take(struct rq *rq, const void *in, const struct rows *cons
 	const struct eum_update_properties_rq *update = in;
 	struct card_order *order = ARENA_NEW(rq->arena, struct card_order);
 	const struct rows *r = rows[0];
+	struct dialect dialect = { 0 };
+	const char *bad;
 
 	facts->eid_named = true;
 	facts->eid = update->eid;
@@ -183,7 +185,10 @@ static result update_take(struct rq *rq, const void *in, const struct rows *cons
 		return OK;
 	if (!oid_parse(row_text(r, 0, 0), &facts->orderer) || !oid_parse(row_text(r, 0, 1), &order->smsr))
 		return internal(rq->arena, "batch of card %s: a stored OID is none", update->eid.text);
+	if (!row_null(r, 0, 3) && !dialect_parse(rq->arena, row_text(r, 0, 3), &dialect, &bad))
+		return internal(rq->arena, "entity %s: dialect %s is not known", order->smsr.text, bad);
 	facts->eid_known = true;
+	order->by_callback = dialect.s_callback;
 	order->refused = !strcmp(row_text(r, 0, 2), "refused");
 	rq->loaded = order;
 	return OK;
@@ -197,6 +202,7 @@ result eum_update_properties(struct rq *rq, const void *in, void *out)
 	const struct eum_update_properties_rq *update = in;
 	const struct card_order *order = rq->loaded;
 	struct es1_update_properties_rq call = { .eid = update->eid, .properties = update->properties };
+	struct eum_submission s = { .fn = FN_ES1_UpdateEISAdditionalProperties, .eid = update->eid.text, .in = &call };
 	char id[UUID_TEXT];
 
 	if (!order)
@@ -205,9 +211,11 @@ result eum_update_properties(struct rq *rq, const void *in, void *out)
 		return failed(rq->arena, CODE_EID_UNKNOWN, update->eid.text, "the SM-SR refused this eUICC");
 	uuid_new(id);
 	call.base.fci = arena_printf(rq->arena, "%s.1", id);
-	DB_QUEUE(rq->db, EUM_UPDATE_ADD, p_text(arena_strdup(rq->arena, id)), p_text(update->eid.text));
-	outbox_request(rq->db, rq->arena, function_by_id(FN_ES1_UpdateEISAdditionalProperties), &order->smsr, update->eid.text,
-		       &call, arena_strdup(rq->arena, id), NULL, 0);
+	s.ref = arena_strdup(rq->arena, id);
+	s.smsr = &order->smsr;
+	s.by_callback = order->by_callback;
+	DB_QUEUE(rq->db, EUM_UPDATE_ADD, p_text(s.ref), p_text(update->eid.text));
+	eum_submit(rq->db, rq->arena, &s);
 	rq->outbox = true;
 	return OK;
 }
