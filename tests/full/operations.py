@@ -15,6 +15,7 @@ SUCCESS = "EXECUTED_SUCCESS"
 STATES = {"Disabled": "1", "Enabled": "2"}
 SPARE_S = 10  # beyond a deadline: until the answer is where it is waited for
 GATEWAY = ("enable", "audit")
+COUNTS = ("enables", "disables", "deletes", "switches")
 AGAIN_S = 0.2  # before a caller repeats itself
 
 
@@ -64,8 +65,17 @@ class Card:
     def __init__(self, number, eid, iccids):
         self.number, self.eid, self.iccids = number, eid, iccids  # by owner
         self.enabled = "operator-a"
-        self.switches = 0  # that callers were told of
+        self.told = dict.fromkeys(COUNTS, 0)  # what callers were told that it did
         self.ended = []
+
+    def follow(self, kind, owner):
+        """It succeeded. A profile that is deleted is disabled first; operator-a's is the fall-back."""
+        was = self.enabled
+        if kind != "audit":
+            self.enabled = owner if kind == "enable" else "operator-a"
+            self.told[kind + "s"] += 1
+        self.told["disables"] += kind == "delete" and was == owner
+        self.told["switches"] += self.enabled != was
 
 
 class Operation:
@@ -170,10 +180,8 @@ class Operations(Work):
         act = self.directly if operation.way == "direct" else self.by_gateway
         operation.status, operation.code, operation.message = act(card, operation)
         operation.seconds = time.monotonic() - began
-        if operation.status == SUCCESS and kind != "audit":
-            enabled = owner if kind == "enable" else "operator-a"  # whose profile is the fall-back
-            card.switches += enabled != card.enabled
-            card.enabled = enabled
+        if operation.status == SUCCESS:
+            card.follow(kind, owner)
         card.ended.append(operation)
 
     def chain(self, card):
@@ -198,7 +206,7 @@ class Operations(Work):
         return {table: self.psql("sm_sr", "select count(*) from " + table) for table in tables}
 
     def differences(self, cards):
-        """(lost, twice): switches that callers were told of and cards did not do, and the other way round; EIS and card that differ."""
+        """(lost, twice): what callers were told of and cards did not do, and the other way round; EIS and card that differ."""
         held = {c["eid"]: c for c in self.staging.cards.cards()}
         said = collections.defaultdict(list)
         for row in self.psql("sm_sr", "select eid, iccid || '|' || state from profile order by 1, 2").split():
@@ -208,10 +216,12 @@ class Operations(Work):
         for card in cards:
             c = held[card.eid]
             states = sorted("%s|%s" % (p["iccid"], STATES[p["state"]]) for p in c["profiles"])
-            if c["switches"] > card.switches:
-                twice.append("%s switched %d times for %d successes" % (card.eid, c["switches"], card.switches))
-            elif c["switches"] < card.switches or c["enabled"] != card.iccids[card.enabled]:
-                lost.append("%s switched %d times for %d successes, %s is enabled" % (card.eid, c["switches"], card.switches, c["enabled"]))
+            did = {name: c[name] for name in COUNTS}
+            story = "%s did %s for %s, %s is enabled" % (card.eid, did, card.told, c["enabled"])
+            if any(did[name] > card.told[name] for name in COUNTS):
+                twice.append(story)
+            elif did != card.told or c["enabled"] != card.iccids[card.enabled]:
+                lost.append(story)
             if sorted(said[card.eid]) != states:
                 lost.append("%s has %s, its EIS %s" % (card.eid, states, sorted(said[card.eid])))
         return lost, twice

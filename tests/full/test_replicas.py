@@ -3,14 +3,13 @@
 operation is executed once, and its caller hears how it ended."""
 import collections
 import concurrent.futures
-import os
 import random
 import time
 
 from rsp.demo_cards import CARD_SETTINGS
 from tests.full.operations import SUCCESS, Operations
 
-CARDS = int(os.environ.get("RSP_REPLICAS_CARDS", "2000"))
+CARDS = 2000
 WORKERS = 100
 KILL_EVERY_S = 5.0
 REPLICAS = ("sm-sr", "sm-sr-2", "sm-sr-3")
@@ -59,4 +58,4 @@ class Replicas(Operations):
         print("      %.1f operations/s" % (len(operations) / seconds), flush=True)
         self.assertEqual(len(operations), CARDS * len(self.steps))
         self.assertEqual({o.status for o in operations}, {SUCCESS})
-        self.assertGreaterEqual(sum(kills.values()), seconds / KILL_EVERY_S / 2)
+        self.assertGreaterEqual(sum(kills.values()), seconds / KILL_EVERY_S / 4, "a slow machine starts them slowly, but not so slowly")
