@@ -88,7 +88,7 @@ static bool crl_write(const struct order *o, const char *path, const struct issu
 {
 	struct bytes pem;
 
-	if (!pki_crl_make(o->a, ca->key, ca->der, old, revoked, o->now_us, o->now_us + CA_DAYS * DAY_US, &pem))
+	if (!pki_crl_make(o->a, ca->key, ca->der, old, revoked, o->now_us - DAY_US, o->now_us + CA_DAYS * DAY_US, &pem))
 		return complain("not a CRL in PEM", path, "remove it to begin an empty one");
 	return file_write(path, pem.data, pem.len);
 }
