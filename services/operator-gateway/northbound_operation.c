@@ -120,7 +120,7 @@ void northbound_order(struct app *app, struct http_call *call)
 {
 	struct arena *a = app_arena(call);
 	const char *key = http_header(call, "Idempotency-Key");
-	struct operation o = { .attempt = 1, .trace = rpc_trace(a, call), .created_at = clock_wall_us() };
+	struct operation o = { .attempt = 1, .trace = rpc_trace(a, call) };
 	char *id = arena_alloc(a, UUID_TEXT);
 	struct smsr_route smsr;
 
@@ -136,7 +136,7 @@ void northbound_order(struct app *app, struct http_call *call)
 	uuid_new(id);
 	o.id = id;
 	o.smsr = smsr.oid;
-	o.deadline = o.created_at + (int64_t)o.order.validity_s * S_US;
+	o.deadline = (int64_t)o.order.validity_s * S_US;
 	place(app, call, &o, key);
 }
 

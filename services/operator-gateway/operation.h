@@ -106,7 +106,9 @@ struct operation {
 	struct oid smsr;
 	enum operation_state state;
 	int64_t attempt;
-	int64_t created_at, deadline, next_at, ended_at; /* wall microseconds; ended_at 0: not yet */
+	/* Microseconds of the database's clock, which all replicas share; of one that is not stored yet, since its creation. */
+	int64_t created_at, deadline, next_at, ended_at; /* ended_at 0: not yet */
+	int64_t now;                                     /* when it was read */
 	struct operation_answer answer;                  /* the last one */
 	const char *user, *trace;
 };
@@ -133,7 +135,7 @@ struct http_call;
 #define OPERATION_COLUMNS                                                                                                    \
 	"id::text, eid, kind, iccid, iccids, smsr, mode, patient, state, attempt, created_at, deadline, next_at, ended_at, " \
 	"status,"                                                                                                            \
-	" subject, reason, subject_id, message, euicc_response, eis, user_name, trace, change"
+	" subject, reason, subject_id, message, euicc_response, eis, user_name, trace, change, clock_timestamp()"
 /* Row of a statement that selects OPERATION_COLUMNS; everything in a. */
 result operation_row(struct arena *a, const struct rows *rows, size_t row, struct operation *out);
 result operation_get(struct db *db, struct arena *a, const char *id, struct operation *out);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "services/operator-gateway/gateway.h"
 #include "services/operator-gateway/operation.h"
@@ -163,7 +162,7 @@ static result notified(struct rq *rq, const struct profile_notification *n, cons
 
 	DB_QUEUE(rq->db, GW_NOTIFICATION_ADD, p_text(smsr), p_text(n->eid.text), p_text(n->iccid.text), p_text(kind),
 		 p_time(rq->arena, n->completed), p_text(rq->envelope->message_id));
-	DB_QUEUE(rq->db, GW_OPERATION_WAKE, p_text(n->eid.text), p_text(smsr), p_time(rq->arena, clock_wall_us()));
+	DB_QUEUE(rq->db, GW_OPERATION_WAKE, p_text(n->eid.text), p_text(smsr));
 	return OK;
 }
 

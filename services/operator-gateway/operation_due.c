@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is due by the clock: the next attempt of who was told busy, callbacks that do not come. */
-#include "common/base/clock.h"
 #include "common/base/fault.h"
 #include "common/base/log.h"
 #include "services/operator-gateway/gateway.h"
@@ -9,11 +8,11 @@
 enum { DUE_MAX = 100, NET_MS = 5000, RETRY_MS = 1000, S_US = 1000000 };
 
 /* There is no use in an attempt that the SM-SR would refuse for its validity period. */
-static enum operation_event due_event(const struct operation *o, int64_t now)
+static enum operation_event due_event(const struct operation *o)
 {
 	int64_t least = operation_function(o->order.kind)->validity.min_s;
 
-	return o->deadline - now < least * S_US ? OPEV_LATE : OPEV_DUE;
+	return o->deadline - o->now < least * S_US ? OPEV_LATE : OPEV_DUE;
 }
 
 struct due {
@@ -24,11 +23,10 @@ struct due {
 
 static result settle(struct db *db, struct arena *a, struct due *d)
 {
-	int64_t now = clock_wall_us();
 	const struct rows *rows;
 
 	db_begin(db);
-	DB_QUEUE(db, GW_OPERATION_DUE, p_time(a, now), p_int(a, DUE_MAX));
+	DB_QUEUE(db, GW_OPERATION_DUE, p_int(a, DUE_MAX));
 	TRY(db_sync(db, a, &rows, 1, NULL));
 	d->n = rows_count(rows);
 	d->operations = arena_array(a, d->n, sizeof(*d->operations));
@@ -37,7 +35,7 @@ static result settle(struct db *db, struct arena *a, struct due *d)
 		bool sent = false;
 
 		TRY(operation_row(a, rows, i, o));
-		(void)operation_step(db, a, o, due_event(o, now), NULL, &sent);
+		(void)operation_step(db, a, o, due_event(o), NULL, &sent);
 		d->sent = d->sent || sent;
 		(void)FAULT("operator-gateway.due.stepped", o->order.eid.text);
 	}
@@ -51,15 +49,15 @@ static result settle(struct db *db, struct arena *a, struct due *d)
 static unsigned until_next(struct db *db, struct arena *a)
 {
 	const struct rows *rows;
-	int64_t us;
+	int64_t ms;
 
 	DB_QUEUE0(db, GW_OPERATION_NEXT);
 	if (db_sync(db, a, &rows, 1, NULL) != OK)
 		return RETRY_MS;
 	if (row_null(rows, 0, 0))
 		return NET_MS;
-	us = row_int(rows, 0, 0) - clock_wall_us();
-	return us <= 0 ? 1 : us / 1000 >= NET_MS ? NET_MS : (unsigned)(us / 1000) + 1;
+	ms = row_int(rows, 0, 0);
+	return ms <= 0 ? 1 : ms >= NET_MS ? NET_MS : (unsigned)ms + 1;
 }
 
 bool operations_due(struct gateway *g, struct db *db, struct arena *a, unsigned *out_ms)

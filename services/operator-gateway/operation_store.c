@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "services/operator-gateway/gateway.h"
 
@@ -41,6 +40,7 @@ result operation_row(struct arena *a, const struct rows *rows, size_t row, struc
 	take_answer(a, rows, row, 14, &o.answer);
 	o.user = row_text_dup(a, rows, row, 21);
 	o.trace = row_text_dup(a, rows, row, 22);
+	o.now = row_int(rows, row, 24);
 	*out = o;
 	return OK;
 }
@@ -70,10 +70,10 @@ static void split_iccids(struct arena *a, const char *text, struct es4_audit_eis
 	}
 }
 
-/* Our times are of our own clock, those of the outbox of its database's. What is due already is given up at the next look. */
-static int64_t seconds_until(int64_t at)
+/* What is due already is given up at the next look. */
+static int64_t seconds_until(const struct operation *o, int64_t at)
 {
-	int64_t us = at - clock_wall_us();
+	int64_t us = at - o->now;
 
 	return us <= 0 ? 1 : (us + S_US - 1) / S_US;
 }
@@ -114,7 +114,7 @@ static void send_request(struct db *db, struct arena *a, const struct operation 
 				    .trace = o->trace,
 				    .in = request_of(a, o, &base),
 				    .wants_callback = o->order.callback,
-				    .give_up_s = seconds_until(give_up_at) };
+				    .give_up_s = seconds_until(o, give_up_at) };
 
 	if (!o->order.callback)
 		m.timeout_s = (unsigned)validity_s + ANSWER_SPARE_S;
@@ -134,8 +134,8 @@ void operation_queue_add(struct db *db, struct arena *a, const struct operation 
 
 	DB_QUEUE(db, GW_OPERATION_ADD, p_text(o->id), p_text(order->eid.text), p_text(operation_kind_name(order->kind)),
 		 p_text(order->iccid.text), p_text(order->iccids), p_text(o->smsr.text),
-		 p_text(order->callback ? "callback" : "connection"), p_bool(order->patient), p_time(a, o->created_at),
-		 p_time(a, o->deadline), p_time(a, operation_due(o, OPERATION_QUEUED, o->created_at)), p_text(o->user),
+		 p_text(order->callback ? "callback" : "connection"), p_bool(order->patient), p_int(a, o->deadline),
+		 p_int(a, operation_due(o, OPERATION_QUEUED, o->now)), p_text(o->user),
 		 key ? p_text(key) : p_null(), p_text(order_input(a, order)), p_text(o->trace), p_text(change_text(a, order)));
 	send_request(db, a, o, 1, operation_request_s(order->kind, order->validity_s), give_up_at(o));
 }
@@ -156,7 +156,7 @@ static const struct operation_answer *silence(void)
 	return &silent;
 }
 
-static void log_end_of(const struct operation *o, const struct operation_answer *r, int64_t now)
+static void log_end_of(const struct operation *o, const struct operation_answer *r)
 {
 	struct log_line l;
 
@@ -169,7 +169,7 @@ static void log_end_of(const struct operation *o, const struct operation_answer 
 	log_str(&l, "subject", r->subject);
 	log_str(&l, "reason", r->reason);
 	log_int(&l, "attempt", o->attempt);
-	log_int(&l, "ms", (now - o->created_at) / 1000);
+	log_int(&l, "ms", (o->now - o->created_at) / 1000);
 	log_end(&l);
 }
 
@@ -187,8 +187,7 @@ bool operation_step(struct db *db, struct arena *a, const struct operation *o, e
 		    const struct operation_answer *answer, bool *out_sent)
 {
 	struct operation_step step = operation_next(o->state, event);
-	int64_t now = clock_wall_us(), attempt = o->attempt + (step.action == OPACT_SEND ? 1 : 0);
-	int64_t due = operation_due(o, step.state, now);
+	int64_t attempt = o->attempt + (step.action == OPACT_SEND ? 1 : 0), due = operation_due(o, step.state, o->now);
 	bool ends = step.state == OPERATION_ENDED;
 
 	if (step.action == OPACT_NOTHING)
@@ -199,13 +198,13 @@ bool operation_step(struct db *db, struct arena *a, const struct operation *o, e
 		queue_answer(db, o, answer);
 	withdraw(db, a, o, event);
 	if (step.action == OPACT_SEND)
-		send_request(db, a, o, attempt, operation_request_s(o->order.kind, (o->deadline - now) / S_US), give_up_at(o));
+		send_request(db, a, o, attempt, operation_request_s(o->order.kind, (o->deadline - o->now) / S_US), give_up_at(o));
 	else if (step.action == OPACT_REPEAT) /* how long it may take was said before: at the SM-SR only the first one counts */
 		send_request(db, a, o, attempt, operation_function(o->order.kind)->validity.min_s, due);
 	DB_QUEUE(db, GW_OPERATION_STEP, p_text(o->id), p_text(operation_state_name(step.state)), p_int(a, attempt), p_time(a, due),
-		 ends ? p_time(a, now) : p_null());
+		 ends ? p_time(a, o->now) : p_null());
 	if (ends)
-		log_end_of(o, answer ? answer : &o->answer, now);
+		log_end_of(o, answer ? answer : &o->answer);
 	*out_sent = step.action == OPACT_SEND || step.action == OPACT_REPEAT;
 	return true;
 }
