@@ -14,7 +14,6 @@ from tests.e2e.helpers import Work
 SUCCESS = "EXECUTED_SUCCESS"
 STATES = {"Disabled": "1", "Enabled": "2"}
 SPARE_S = 10  # beyond a deadline: until the answer is where it is waited for
-GATEWAY = ("enable", "audit")
 COUNTS = ("enables", "disables", "deletes", "switches")
 AGAIN_S = 0.2  # before a caller repeats itself
 
@@ -113,8 +112,6 @@ class Operations(Work):
 
     # One operation.
     def way_of(self, card, step):
-        if self.steps[step][0] not in GATEWAY:
-            return "direct"
         return self.ways[(card.number + step) % len(self.ways)]
 
     def gateway_call(self, owner, method, path, body=None, headers=None, timeout=90):
