@@ -50,6 +50,11 @@ BODIES = {
     "ES4-GetEIS": lambda: dict(Eid=EID),
     "ES4-AuditEIS": lambda: dict(Eid=EID, Iccid=["8933000000000000001"]),
     "ES4-EnableProfile": lambda: dict(Eid=EID, Iccid="8933000000000000001"),
+    "ES4-DisableProfile": lambda: dict(Eid=EID, Iccid="8933000000000000001"),
+    "ES4-DeleteProfile": lambda: dict(Eid=EID, Iccid="8933000000000000001"),
+    "ES4-UpdatePolicyRules": lambda: dict(Eid=EID, Iccid="8933000000000000001", pol2=dict(
+        Rule=[dict(Subject="PROFILE", Action="DISABLE", Qualification="Auto-Delete")])),
+    "ES4-UpdateSubscriptionAddress": lambda: dict(Eid=EID, Iccid="8933000000000000001", newSubscriptionAddress=dict(Msisdn="88299000001")),
     "EUM-CreateBatch": lambda: dict(Name="b", Quantity=3, EidPrefix="890490320005008812", PlatformType="x", PlatformVersion="1.0.0",
                                     Memory=1000, HttpSupport=True, **{"Smsr-id": "1.3"}, Profile=[
                                         {"Mno-id": "1.5", "IccidPrefix": "8933", "ImsiPrefix": "00101", "MsisdnPrefix": "88299",
@@ -57,7 +62,7 @@ BODIES = {
     "EUM-GetBatch": lambda: dict(Batch="b"),
     "EUM-UpdateProperties": lambda: dict(Eid=EID, AdditionalProperties=dict(Property=[dict(key="a", value="b")])),
 }
-DEFERRED = {"ES4-AuditEIS", "ES4-EnableProfile"}  # their Actions have no suffix (SGP.02 Annex B)
+DEFERRED = {"ES4-AuditEIS", "ES4-DeleteProfile", "ES4-DisableProfile", "ES4-EnableProfile"}  # their Actions have no suffix (SGP.02 Annex B)
 SIDES = [("ES1", "sm-sr", "ES1SmSrService", "SmSrES1Port"), ("ES4", "sm-sr", "ES4SmSrService", "SmSrES4Port"),
          ("EUM", "eum", "EUMOrderService", "EUMOrderPort")]
 
