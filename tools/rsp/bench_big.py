@@ -25,7 +25,8 @@ class Sizes(bench.Sizes):
         self.few, self.many, self.waiting, self.crowd = few, many, waiting, crowd
 
 
-FULL = Sizes(1000, 1_000_000, 10_000, 32, reads=50_000, seconds=5, warm_up=10, rounds=3, switching=500, in_flight=8)
+# The warm-up is long: each backend faults on each page of the shared memory that it sees first.
+FULL = Sizes(1000, 1_000_000, 10_000, 32, reads=50_000, seconds=5, warm_up=90, rounds=3, switching=500, in_flight=8)
 QUICK = Sizes(50, 500, 24, 4, reads=64, seconds=0.3, warm_up=0.3, rounds=1, switching=8, in_flight=4)
 
 
