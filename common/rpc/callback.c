@@ -107,8 +107,7 @@ static bool conclude(struct run *r, enum callback_verdict verdict)
 		break;
 	case CALLBACK_TAKEN:
 		run_fault_point(r, "committed");
-		if (rq->outbox)
-			outbox_ring(rq->rpc->outbox);
+		rq_ring(rq);
 		if (r->awaited->committed)
 			r->awaited->committed(rq);
 		break;
@@ -124,7 +123,7 @@ bool callback_execute(struct run *r)
 	for (unsigned i = 0; i < ATTEMPTS; i++) {
 		struct db_failure failure = { 0 };
 
-		r->rq.outbox = false;
+		r->rq.outbox = r->rq.events = false;
 		verdict = CALLBACK_NOT_OURS;
 		r->outcome = attempt(r, &failure, &verdict);
 		if (r->outcome == OK)

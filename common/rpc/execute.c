@@ -275,8 +275,7 @@ static enum attempt attempt(struct run *r)
 /* Bells only: what they announce stands in rows already. */
 static void ring(struct run *r)
 {
-	if (r->rq.outbox)
-		outbox_ring(r->rq.rpc->outbox);
+	rq_ring(&r->rq);
 	if (r->served->committed && !r->replayed)
 		r->served->committed(&r->rq);
 }
@@ -284,7 +283,7 @@ static void ring(struct run *r)
 static void attempts(struct run *r)
 {
 	for (unsigned i = 0; i < ATTEMPTS; i++) {
-		r->rq.outbox = false;
+		r->rq.outbox = r->rq.events = false;
 		r->rq.warning = NULL;
 		r->replayed = false;
 		if (attempt(r) == ATTEMPT_DONE)
@@ -332,5 +331,13 @@ void rq_warn(struct rq *rq, enum code code, const char *subject_id, const char *
 void rq_event(struct rq *rq, const char *event, const char *eid, const char *json)
 {
 	outbox_event(rq->db, rq->arena, event, eid, rq->trace, json);
-	rq->outbox = true;
+	rq->events = true;
+}
+
+void rq_ring(const struct rq *rq)
+{
+	if (rq->outbox)
+		outbox_ring(rq->rpc->outbox);
+	else if (rq->events)
+		outbox_ring_bus(rq->rpc->outbox);
 }

@@ -111,7 +111,7 @@ static void wait_ring(struct outbox_worker *w, uint64_t seen, int64_t ms)
 	struct timespec until = in_ms(ms);
 
 	w->waiting = true;
-	while (!w->landed && (w->closing || (!o->closing && o->rings == seen)))
+	while (!w->landed && (w->closing || (!o->closing && o->rings[w->bus] == seen)))
 		if (pthread_cond_timedwait(&w->ring, &o->lock, &until))
 			break;
 	w->waiting = false;
@@ -143,7 +143,7 @@ static void *worker_main(void *arg)
 			wait_ring(w, seen, ms);
 		if (w->bus)
 			gather(w);
-		seen = o->rings;
+		seen = o->rings[w->bus];
 		w->closing = o->closing;
 		pthread_mutex_unlock(&o->lock);
 	}
@@ -224,14 +224,25 @@ void outbox_close(struct outbox *o)
 	free(o);
 }
 
-void outbox_ring(struct outbox *o)
+static void ring(struct outbox *o, bool calls)
 {
 	if (!o)
 		return;
 	pthread_mutex_lock(&o->lock);
-	o->rings++;
+	o->rings[true]++;
+	o->rings[false] += calls;
 	for (unsigned i = 0; i < o->n_workers; i++)
-		if (o->workers[i]->waiting)
+		if (o->workers[i]->waiting && (calls || o->workers[i]->bus))
 			pthread_cond_signal(&o->workers[i]->ring);
 	pthread_mutex_unlock(&o->lock);
+}
+
+void outbox_ring(struct outbox *o)
+{
+	ring(o, true);
+}
+
+void outbox_ring_bus(struct outbox *o)
+{
+	ring(o, false);
 }

@@ -63,7 +63,8 @@ struct outbox_spec {
 struct outbox *outbox_open(const struct outbox_spec *spec);
 /* What is in flight gets a second more, and the process's HTTP client sends nothing from then on. NULL allowed. */
 void outbox_close(struct outbox *o);
-/* Wakes a worker: rows were committed, or the bus came back. */
+/* Wakes the workers: rows were committed, or the bus came back. outbox_ring_bus: nothing but events was. */
 void outbox_ring(struct outbox *o);
+void outbox_ring_bus(struct outbox *o);
 
 #endif

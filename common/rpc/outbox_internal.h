@@ -46,7 +46,7 @@ struct outbox {
 	struct outbox_worker **workers; /* [0] works the bus */
 	unsigned n_workers;
 	pthread_mutex_t lock; /* of all below, and of what the workers say so of */
-	uint64_t rings;
+	uint64_t rings[2]; /* for the workers of calls, for the bus's */
 	unsigned in_flight; /* of all workers */
 	bool closing;
 	struct pause paused[PAUSED_MAX];

@@ -67,11 +67,13 @@ struct rq {
 	char eid[EID_DIGITS + 1]; /* for log, journal and outbox order; "" when the input has none */
 	const char *trace;        /* traceparent, "" when none came */
 	const struct result *warning;
-	bool outbox;              /* rows were added: ring the worker after commit */
+	bool outbox, events;      /* calls, events for the bus were added: ring the workers after commit */
 };
 
 /* Makes the answer EXECUTED_WITHWARNING with this code; the last one stands. */
 void rq_warn(struct rq *rq, enum code code, const char *subject_id, const char *fmt, ...) PRINTF(4, 5);
+/* After the commit: wakes who works on what was added. */
+void rq_ring(const struct rq *rq);
 /* Queues an event for the bus in the current transaction (B2): event "eis.registered", payload JSON text. */
 void rq_event(struct rq *rq, const char *event, const char *eid, const char *json);
 

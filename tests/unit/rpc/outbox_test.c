@@ -267,6 +267,30 @@ Test(rpc_outbox, order_back_off_and_give_up)
 }
 
 /* A fault's reason is as long as the peer wants; in a row it is not. */
+/* By themselves workers look every five seconds. */
+Test(rpc_outbox, who_rings_for_whom)
+{
+	struct stage *s = stage_make();
+	int64_t begun, call;
+
+	work(s);
+	for (int i = 0; i < 3; i++) {
+		(void)add(s, BUS_LANE, "1", "eis.registered", 0, NULL);
+		begun = clock_ms();
+		outbox_ring_bus(s->outbox);
+		await_none(s, BUS_LANE);
+		cr_expect_lt(clock_ms() - begun, 3000);
+	}
+	(void)add(s, BUS_LANE, "1", "eis.registered", 0, NULL);
+	call = add(s, PEER, "1", "ES1-RegisterEIS", 0, NULL);
+	begun = clock_ms();
+	outbox_ring(s->outbox);
+	await_none(s, BUS_LANE);
+	(void)await_attempts(s, call, 1);
+	cr_expect_lt(clock_ms() - begun, 3000);
+	stage_drop(s);
+}
+
 Test(rpc_outbox, what_a_peer_says_is_kept_in_short)
 {
 	struct stage *s = stage_make();
