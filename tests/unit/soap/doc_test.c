@@ -3,8 +3,8 @@
 
 #include <criterion/criterion.h>
 #include <string.h>
+#include <time.h>
 
-#include "common/base/clock.h"
 #include "common/soap/writer.h"
 
 static struct arena *a;
@@ -149,13 +149,13 @@ Test(soap_doc, depth_nodes_and_attributes_are_bounded)
 }
 
 /* 200,000 attributes would keep libxml2's check for double names busy for minutes. */
-Test(soap_doc, very_many_attributes_are_refused_at_once, .timeout = 5)
+Test(soap_doc, very_many_attributes_are_refused_at_once, .timeout = 60)
 {
-	int64_t before = clock_ms();
+	clock_t before = clock(); /* of our own processor: the machine may be busy */
 
 	refused(repeated("<a", " x#='1'", 200000, "/>"), "too many attributes in one element");
 	refused(repeated("<a", " xmlns:x#=''", 200000, "/>"), "too many attributes in one element");
-	cr_assert_lt(clock_ms() - before, 2000);
+	cr_assert_lt(clock() - before, 2 * CLOCKS_PER_SEC);
 }
 
 static struct bytes utf16(const char *ascii, bool big, bool mark)
