@@ -6,12 +6,10 @@
 
 #include "common/app/app_internal.h"
 #include "common/app/json_in.h"
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/rpc/json_out.h"
-#include "common/store/statements.h"
 
-enum { MESSAGES = 100, MESSAGES_MAX = 1000, OUTBOX = 100, OUTBOX_MAX = 10000 };
+enum { MESSAGES = 100, MESSAGES_MAX = 1000 };
 
 /* clang-format off */
 static const struct route routes[] = {
@@ -19,6 +17,10 @@ static const struct route routes[] = {
 	{ "POST", "/admin/entities", admin_entity_save },
 	{ "GET", "/admin/messages", admin_messages },
 	{ "GET", "/admin/outbox", admin_outbox },
+	{ "GET", "/admin/outbox/", admin_outbox_show },
+	{ "POST", "/admin/outbox/replay", admin_outbox_replay },
+	{ "DELETE", "/admin/outbox/", admin_outbox_drop },
+	{ "GET", "/admin/peers", admin_peers },
 	{ "GET", "/admin/faults", admin_faults },
 	{ "POST", "/admin/faults", admin_fault_arm },
 	{ "POST", "/admin/log-level", admin_log_level },
@@ -59,15 +61,6 @@ void admin_messages(struct app *app, struct http_call *call)
 	http_reply(call, 200, "application/json", b.data, b.len);
 }
 
-static void time_member(struct buf *b, const char *name, const struct rows *rows, size_t row, unsigned col)
-{
-	char when[DATETIME_MAX];
-
-	if (!row_null(rows, row, col))
-		datetime_format(row_int(rows, row, col), when);
-	json_out_member(b, name, row_null(rows, row, col) ? NULL : when);
-}
-
 void admin_rows(struct http_call *call, const struct rows *rows, void (*element)(struct buf *out, const struct rows *rows, size_t row))
 {
 	CLEANUP(buf_free) struct buf b = { 0 };
@@ -80,36 +73,6 @@ void admin_rows(struct http_call *call, const struct rows *rows, void (*element)
 	}
 	buf_str(&b, "]\n");
 	app_json(call, 200, b.data);
-}
-
-static void outbox_row(struct buf *b, const struct rows *rows, size_t i)
-{
-	buf_printf(b, "{\"id\":%lld,\"attempts\":%lld", (long long)row_int(rows, i, 0), (long long)row_int(rows, i, 5));
-	json_out_member(b, "lane", row_text(rows, i, 1));
-	json_out_member(b, "eid", row_text(rows, i, 2));
-	json_out_member(b, "kind", row_text(rows, i, 3));
-	json_out_member(b, "dedup", row_text(rows, i, 4));
-	time_member(b, "created_at", rows, i, 6);
-	time_member(b, "next_at", rows, i, 7);
-	time_member(b, "dead_at", rows, i, 8);
-	json_out_member(b, "error", row_text(rows, i, 9));
-	buf_char(b, '}');
-}
-
-void admin_outbox(struct app *app, struct http_call *call)
-{
-	const char *dead = http_query(call, "dead");
-	struct arena *a = app_arena(call);
-	struct db *db = app_db(call);
-	const struct rows *rows = NULL;
-
-	DB_QUEUE(db, RPC_OUTBOX_LIST, p_bool(dead && (!strcmp(dead, "1") || !strcmp(dead, "yes"))),
-		 p_int(a, query_limit(call, OUTBOX, OUTBOX_MAX)));
-	if (db_sync(db, a, &rows, 1, NULL) != OK) {
-		app_error(call, 503, "database", "the database does not answer");
-		return;
-	}
-	admin_rows(call, rows, outbox_row);
 }
 
 void admin_log_level(struct app *app, struct http_call *call)

@@ -93,7 +93,7 @@ void pool_thread_close(void *ctx, void *thread);
 /* Finds the route in the tables (each ends with method NULL or is NULL) and runs it, or answers 404 or 405. */
 void route_call(struct process *p, struct http_call *call, const struct route *const *tables, size_t n);
 
-/* management.c, admin.c, admin_entity.c, admin_state.c */
+/* management.c, admin.c, admin_entity.c, admin_outbox.c */
 void management_handle(void *ctx, struct http_call *call);
 void admin_handle(void *ctx, struct http_call *call);
 void northbound_handle(void *ctx, struct http_call *call);
@@ -103,6 +103,10 @@ void admin_entities(struct app *app, struct http_call *call);
 void admin_entity_save(struct app *app, struct http_call *call);
 void admin_messages(struct app *app, struct http_call *call);
 void admin_outbox(struct app *app, struct http_call *call);
+void admin_outbox_show(struct app *app, struct http_call *call);
+void admin_outbox_replay(struct app *app, struct http_call *call);
+void admin_outbox_drop(struct app *app, struct http_call *call);
+void admin_peers(struct app *app, struct http_call *call);
 void admin_faults(struct app *app, struct http_call *call);
 void admin_fault_arm(struct app *app, struct http_call *call);
 void admin_log_level(struct app *app, struct http_call *call);

@@ -69,8 +69,10 @@ int database_open(struct process *p, char error[ERROR_MAX])
 		.n_migrations = common_migrations_count + n_migrations,
 		.plan_once = spec->plan_once,
 	};
-	char why[512] = "";
+	char why[512] = "", application[64];
 
+	(void)snprintf(application, sizeof(application), "%s:%s", spec->name, p->app.config->replica);
+	store.application = application; /* whose connection holds a lock: RPC_OUTBOX_HOLDERS */
 	p->statements = joined(rpc_statements, RPC_STATEMENTS, spec->statements, spec->n_statements, sizeof(*p->statements));
 	p->migrations = joined(common_migrations, common_migrations_count, spec->migrations, n_migrations, sizeof(*p->migrations));
 	store.statements = p->statements;
@@ -127,7 +129,7 @@ static void bus_wake_taken(void *ctx, const char *payload, size_t n)
 	struct process *p = ctx;
 
 	pthread_mutex_lock(&p->lock);
-	outbox_ring(p->bell);
+	outbox_wake(p->bell);
 	parked_ring(p->parked_bell);
 	if (p->awake && p->app.spec->wake)
 		p->app.spec->wake(&p->app);

@@ -12,6 +12,8 @@
 
 enum {
 	NET_MS = 5000,           /* the longest sleep: a lost ring costs no more (C2) */
+	AGAIN_MS = 20,           /* after a ring, to the first of the looks at what another process holds: its lock may be a moment's */
+	TELL_MS = 100,           /* between two rings at others: one look there finds all that has come */
 	GATHER_MS = 20,          /* events of so long travel together: one look, one mark for all of them */
 	END_MS = 1000,           /* what a call in flight still gets at the end */
 	CALL_S = 30,             /* for one attempt */
@@ -80,14 +82,28 @@ static int64_t idle_ms(struct outbox_worker *w)
 	if (hold > 0)
 		return hold;
 
-	DB_QUEUE0(w->db, RPC_OUTBOX_NEXT);
+	DB_QUEUE(w->db, RPC_OUTBOX_NEXT, p_time(w->arena, w->seen_us));
 	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
 		return 1000;
-	if (!row_null(rows, 0, 0) && row_int(rows, 0, 0) > 0 && row_int(rows, 0, 0) < ms)
-		ms = row_int(rows, 0, 0) + 1;
+	if (!row_null(rows, 0, 0) && row_int(rows, 0, 0) < ms)
+		ms = row_int(rows, 0, 0) < 0 ? 1 : row_int(rows, 0, 0) + 1;
 	if (probe >= 0 && probe < ms)
 		ms = probe + 1;
+	if (w->missed && w->again_ms < ms) {
+		ms = w->again_ms;
+		w->again_ms *= 2;
+	}
 	return ms;
+}
+
+/* Who holds what we have committed must hear of it; without the bus its net finds it. */
+static void tell_others(struct outbox_worker *w, uint64_t own_rings)
+{
+	if (!w->missed || w->told == own_rings || clock_ms() - w->told_ms < TELL_MS)
+		return;
+	w->told = own_rings;
+	w->told_ms = clock_ms();
+	outbox_tell_holders(w);
 }
 
 static struct timespec in_ms(int64_t ms)
@@ -132,18 +148,22 @@ static void *worker_main(void *arg)
 {
 	struct outbox_worker *w = arg;
 	struct outbox *o = w->outbox;
-	uint64_t seen = 0;
+	uint64_t seen = 0, own = 0;
 
 	while (!w->closing || w->n_flights) {
 		size_t done = outbox_pass(w);
 		int64_t ms = done || w->closing ? NET_MS : idle_ms(w);
 
+		tell_others(w, own);
 		pthread_mutex_lock(&o->lock);
 		if (!done && !(w->closing && !w->n_flights))
 			wait_ring(w, seen, ms);
 		if (w->bus)
 			gather(w);
+		if (seen != o->rings[w->bus])
+			w->again_ms = AGAIN_MS;
 		seen = o->rings[w->bus];
+		own = o->own_rings;
 		w->closing = o->closing;
 		pthread_mutex_unlock(&o->lock);
 	}
@@ -224,13 +244,14 @@ void outbox_close(struct outbox *o)
 	free(o);
 }
 
-static void ring(struct outbox *o, bool calls)
+static void ring(struct outbox *o, bool calls, bool own)
 {
 	if (!o)
 		return;
 	pthread_mutex_lock(&o->lock);
 	o->rings[true]++;
 	o->rings[false] += calls;
+	o->own_rings += own;
 	for (unsigned i = 0; i < o->n_workers; i++)
 		if (o->workers[i]->waiting && (calls || o->workers[i]->bus))
 			pthread_cond_signal(&o->workers[i]->ring);
@@ -239,10 +260,15 @@ static void ring(struct outbox *o, bool calls)
 
 void outbox_ring(struct outbox *o)
 {
-	ring(o, true);
+	ring(o, true, true);
 }
 
 void outbox_ring_bus(struct outbox *o)
 {
-	ring(o, false);
+	ring(o, false, true);
+}
+
+void outbox_wake(struct outbox *o)
+{
+	ring(o, true, false);
 }

@@ -63,8 +63,23 @@ struct outbox_spec {
 struct outbox *outbox_open(const struct outbox_spec *spec);
 /* What is in flight gets a second more, and the process's HTTP client sends nothing from then on. NULL allowed. */
 void outbox_close(struct outbox *o);
-/* Wakes the workers: rows were committed, or the bus came back. outbox_ring_bus: nothing but events was. */
+/* Wakes the workers: rows were committed. Where another replica works on them, it is rung there. NULL allowed, as below. */
 void outbox_ring(struct outbox *o);
+/* The same for nothing but events. */
 void outbox_ring_bus(struct outbox *o);
+/* The same when another replica rings, or the bus came back. */
+void outbox_wake(struct outbox *o);
+
+/* For the administrator. */
+struct outbox_pause {
+	const char *lane, *why;
+	int64_t left_ms; /* 0: it is being probed */
+};
+/* Lanes that this process has paused; how many. */
+size_t outbox_pauses(struct outbox *o, struct arena *a, struct outbox_pause **out);
+/* Ends the pause of a lane, if there is one: it is probed at the next look. */
+void outbox_try(struct outbox *o, const char *lane);
+/* A row's body for people: where it has secrets, or nobody knows, it is masked as the journal's texts are. */
+void outbox_body(struct arena *a, const char *lane, const char *kind, struct bytes body, struct buf *out);
 
 #endif

@@ -11,7 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 
-enum { PUBLISH_MS = 5000, LATER_MAX_S = 300, ACCEPTED_S = 30, HOLD_MS = 1000 };
+enum { PUBLISH_MS = 5000, LATER_MAX_S = 60 /* what comes behind of the same card waits as long */, ACCEPTED_S = 30, HOLD_MS = 1000 };
 
 void outbox_fault_point(const struct outbox_worker *w, const char *stage, const char *eid)
 {
@@ -103,6 +103,20 @@ bool outbox_target(struct arena *a, const struct outbox_row *row, struct outbox_
 	return true;
 }
 
+void outbox_body(struct arena *a, const char *lane, const char *kind, struct bytes body, struct buf *out)
+{
+	const struct outbox_row row = { .lane = lane, .kind = kind };
+	const struct bind_message *m = NULL;
+	struct outbox_target t;
+
+	if (outbox_target(a, &row, &t))
+		m = t.kind == OUTBOX_CALLBACK ? message_response(t.fn->id) : message_request(t.fn->id);
+	if (m && !bind_has_secret(m))
+		buf_add(out, body.data, body.len);
+	else
+		journal_mask(out, body.data, body.len);
+}
+
 size_t outbox_bury(struct outbox_worker *w, const struct outbox_row *row, const struct outbox_target *target, const char *why)
 {
 	bool told = row->give_up && target && target->kind == OUTBOX_REQUEST && w->outbox->spec.answered;
@@ -155,7 +169,7 @@ static size_t deliver_events(struct outbox_worker *w, const struct outbox_row *c
 		good++;
 	}
 	if (good < n)
-		(void)outbox_lane_failed(w->outbox, BUS_LANE);
+		(void)outbox_lane_failed(w->outbox, BUS_LANE, "NATS does not acknowledge");
 	else
 		outbox_lane_reached(w->outbox, BUS_LANE);
 	metric_add("rsp_events_published_total", "", (double)good);

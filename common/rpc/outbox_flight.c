@@ -21,6 +21,7 @@ struct flight {
 	struct outbox_target target;
 	struct flight_lane *lane;
 	bool elsewhere;           /* to a place that says nothing of the peer's own */
+	bool probe;               /* of a paused lane the only one */
 	unsigned slot;
 	struct arena *answer_arena;
 	struct call_answer answer;
@@ -45,7 +46,7 @@ static struct flight_lane *lane_find(const struct outbox_worker *w, const char *
 /* A lane may have as much as it leaves free for all others: however silent its peer is, a new lane finds room. */
 static bool lane_full(const struct outbox_worker *w, const struct flight_lane *lane)
 {
-	return lane->n >= w->max - w->n_flights || (lane->probe && outbox_probing(w->outbox, lane->name));
+	return lane->n >= w->max - w->n_flights;
 }
 
 void outbox_full_lanes(const struct outbox_worker *w, struct buf *text)
@@ -93,8 +94,6 @@ static void table_add(struct flight *f)
 
 	if (!f->lane->n++)
 		memcpy(f->lane->name, f->row.lane, strlen(f->row.lane) + 1);
-	if (outbox_probing(w->outbox, f->row.lane))
-		f->lane->probe = f;
 	w->flying[f->row.shard]++;
 	f->slot = w->n_flights;
 	w->flights[w->n_flights++] = f;
@@ -108,8 +107,6 @@ static void table_remove(struct flight *f)
 	w->flights[f->slot] = w->flights[--w->n_flights];
 	w->flights[f->slot]->slot = f->slot;
 	w->flying[f->row.shard]--;
-	if (f->lane->probe == f)
-		f->lane->probe = NULL;
 	if (!--f->lane->n)
 		*f->lane = (struct flight_lane){ 0 };
 	count(w->outbox, -1);
@@ -210,7 +207,7 @@ size_t outbox_fly(struct outbox_worker *w, const struct outbox_row *row)
 	struct call_request rq;
 	struct flight *f;
 	const char *why;
-	bool elsewhere;
+	bool elsewhere, probe;
 
 	if (!outbox_target(w->arena, row, &target))
 		return outbox_put_off(w, row, "the row is damaged");
@@ -220,7 +217,10 @@ size_t outbox_fly(struct outbox_worker *w, const struct outbox_row *row)
 	why = compose(w, row, &target, &rq, &elsewhere);
 	if (why)
 		return outbox_put_off(w, row, why);
+	if (!outbox_lane_enter(w->outbox, row->lane, &probe))
+		return 0;
 	f = flight_new(w, row, &target, lane);
+	f->probe = probe;
 	f->elsewhere = elsewhere;
 	table_add(f);
 	outbox_fault_point(w, "taken", row->eid);
@@ -260,10 +260,13 @@ static size_t tell(struct outbox_worker *w, const struct flight *f)
 /* Notifications and callbacks: the role hears nothing of their end. */
 static size_t settle_oneway(struct outbox_worker *w, const struct flight *f)
 {
+	const struct soap_fault *fault = &f->answer.fault;
+
 	outbox_fault_point(w, "delivered", f->row.eid);
 	if (f->answer.outcome == CALL_ACCEPTED)
 		return outbox_done(w, f->row.id);
-	return outbox_bury(w, &f->row, &f->target, f->answer.why ? f->answer.why : "refused by a fault");
+	return outbox_bury(w, &f->row, &f->target,
+			   arena_printf(w->arena, "%s fault: %s", fault->code, fault->reason ? fault->reason : "no reason was given"));
 }
 
 static size_t settle(struct outbox_worker *w, const struct flight *f)
@@ -274,7 +277,7 @@ static size_t settle(struct outbox_worker *w, const struct flight *f)
 	case CALL_RESPONSE:
 		final = true;
 		break;
-	case CALL_FAULT: /* a Sender fault will not change; a Receiver fault may */
+	case CALL_FAULT: /* a Sender fault will not change, and must not hold up what comes behind; a Receiver fault may */
 		final = strcmp(f->answer.fault.code, "Receiver") != 0;
 		break;
 	case CALL_ACCEPTED: /* a function that is answered at once is asked again */
@@ -297,10 +300,12 @@ static size_t flight_end(struct outbox_worker *w, const struct flight *f)
 
 	if (failed && w->closing)
 		return 0; /* our own end, not the peer's: the row is as it was */
+	if (f->probe)
+		outbox_probe_end(w->outbox, f->row.lane);
 	if (!failed)
 		outbox_lane_reached(w->outbox, f->row.lane);
 	else if (!f->elsewhere) /* silent or going down counts as well: row by row it would take all that may be in flight */
-		paused = outbox_lane_failed(w->outbox, f->row.lane);
+		paused = outbox_lane_failed(w->outbox, f->row.lane, f->answer.why);
 	/* Nothing was sent: the lane waits, not the row. But a callback's own address says little of the peer: others go first. */
 	if (outcome == CALL_UNREACHABLE && f->target.kind != OUTBOX_CALLBACK && paused)
 		return 0;

@@ -10,7 +10,7 @@
 
 #define BUS_LANE "bus"
 #define PEER_LANE "peer:"
-enum { SHARDS = 16, BATCH_MAX = 128, PAUSED_MAX = 64, IN_FLIGHT_DEFAULT = 256, IN_FLIGHT_MAX = 65536 };
+enum { SHARDS = 16, BATCH_MAX = 128, PAUSED_MAX = 64, IN_FLIGHT_DEFAULT = 256, IN_FLIGHT_MAX = 65536, WHY_MAX = 200 };
 
 /* One due row, copied. */
 struct outbox_row {
@@ -37,7 +37,9 @@ struct pause {
 	char lane[OID_MAX + 8]; /* "" : free */
 	int64_t until_ms, backoff_ms;
 	bool probing;
+	int64_t probed_ms; /* by when the one row that is on its way should have failed; past: none is */
 	bool away; /* the bus: there was no connection; it ends the pause when it is back */
+	char why[WHY_MAX];
 };
 
 struct outbox_worker;
@@ -46,7 +48,8 @@ struct outbox {
 	struct outbox_worker **workers; /* [0] works the bus */
 	unsigned n_workers;
 	pthread_mutex_t lock; /* of all below, and of what the workers say so of */
-	uint64_t rings[2]; /* for the workers of calls, for the bus's */
+	uint64_t rings[2];  /* for the workers of calls, for the bus's */
+	uint64_t own_rings; /* those for what this process committed */
 	unsigned in_flight; /* of all workers */
 	bool closing;
 	struct pause paused[PAUSED_MAX];
@@ -58,7 +61,6 @@ struct flight;
 struct flight_lane {
 	char name[OID_MAX + 8]; /* "": free */
 	unsigned n;
-	const struct flight *probe; /* the one row by which a paused lane is tried; NULL: none is on its way */
 };
 
 struct outbox_worker {
@@ -76,6 +78,11 @@ struct outbox_worker {
 	int64_t session;         /* that connection's backend; 0: not known */
 	bool held[SHARDS];
 	unsigned flying[SHARDS];
+	int64_t seen_us;         /* the database's time of the last look */
+	uint32_t missed;         /* shards, as bits, that have due rows and are another process's */
+	int64_t again_ms;        /* to the next look at those */
+	uint64_t told;           /* own_rings of which their holders have been told, */
+	int64_t told_ms;         /* and when */
 
 	struct flight **flights; /* room for max */
 	struct flight_lane *lanes;
@@ -84,6 +91,7 @@ struct outbox_worker {
 	/* Under the outbox's lock: */
 	pthread_cond_t ring;
 	bool waiting;
+	uint32_t shards;         /* those held, as bits */
 	struct flight *landed;   /* back from the client, in no order: no two are of one (lane, EID) */
 };
 
@@ -91,15 +99,21 @@ struct outbox_worker {
 const char *outbox_paused_lanes(struct outbox *o, struct arena *a);
 /* True when only one row of this lane may be tried: it is being probed. */
 bool outbox_probing(struct outbox *o, const char *lane);
-/* False: there is no room for one more pause: rows of this lane have to wait each by itself. */
-bool outbox_lane_failed(struct outbox *o, const char *lane);
+/* Whether a row of this lane may be sent now. *out_probe: it is the one by which a paused lane is tried; no worker sends another one until
+ * outbox_probe_end, or until that row can no longer be on its way to a peer that is away. */
+bool outbox_lane_enter(struct outbox *o, const char *lane, bool *out_probe);
+void outbox_probe_end(struct outbox *o, const char *lane);
+/* False: there is no room for one more pause: rows of this lane have to wait each by itself. why: for people; NULL: unknown. */
+bool outbox_lane_failed(struct outbox *o, const char *lane, const char *why);
 void outbox_lane_reached(struct outbox *o, const char *lane);
-/* Milliseconds until the next pause ends of those that had not ended when the lanes were looked at; -1: none. */
+/* Milliseconds until the next pause ends, or the time of its probe, of those that had not ended when the lanes were looked at; -1: none. */
 int64_t outbox_next_probe_ms(struct outbox *o, int64_t looked_ms);
 
 /* outbox_shards.c: one pass. Locks what has work, delivers a batch of it, lets go of what has nothing in flight. How many rows were
  * ended, put off or sent. */
 size_t outbox_pass(struct outbox_worker *w);
+/* Rings at the replicas that hold what this worker missed: they hear nothing of our commits. */
+void outbox_tell_holders(struct outbox_worker *w);
 
 /* outbox_deliver.c: rows of shards that are locked, at most one per (lane, eid). How many were ended, put off or sent. */
 size_t outbox_deliver(struct outbox_worker *w, const struct outbox_row *rows, size_t n);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/buf.h"
 #include "common/base/clock.h"
 
 enum { LOCK_SPACE = 0x6F626F78 /* first half of the advisory locks; + 1 for the bus's */ };
@@ -41,18 +42,38 @@ static unsigned room(const struct outbox_worker *w)
 	return n < share ? share - n : 0;
 }
 
-static void shards_read(struct outbox_worker *w, const char *text)
+/* Numbers, blank between two, as bits. */
+static uint32_t shards_read(const char *text)
 {
+	uint32_t bits = 0;
 	char *end;
 
 	for (const char *p = text; *p; p = *end ? end + 1 : end) {
 		unsigned long shard = strtoul(p, &end, 10);
 
 		if (end == p)
-			return;
+			break;
 		if (shard < SHARDS)
-			w->held[shard] = true;
+			bits |= 1u << shard;
 	}
+	return bits;
+}
+
+/* Says what is held; what the other workers of this process hold: they hear every ring. */
+static uint32_t shards_share(struct outbox_worker *w)
+{
+	struct outbox *o = w->outbox;
+	uint32_t own = 0, others = 0;
+
+	for (unsigned i = 0; i < SHARDS; i++)
+		own |= w->held[i] ? 1u << i : 0;
+	pthread_mutex_lock(&o->lock);
+	w->shards = own;
+	for (unsigned i = 0; i < o->n_workers; i++)
+		if (o->workers[i] && o->workers[i] != w && o->workers[i]->bus == w->bus)
+			others |= o->workers[i]->shards;
+	pthread_mutex_unlock(&o->lock);
+	return others;
 }
 
 /* Takes shards that have work, next to those that are held. False: the database is away. */
@@ -60,6 +81,7 @@ static bool shards_take(struct outbox_worker *w, const char *skip)
 {
 	unsigned workers = w->bus ? 1 : w->outbox->spec.workers;
 	const struct rows *rows[2];
+	uint32_t taken;
 	size_t n = 0;
 
 	if (!w->session) {
@@ -76,7 +98,11 @@ static bool shards_take(struct outbox_worker *w, const char *skip)
 	if (row_int(rows[n], 0, 0) != w->session)
 		forget(w); /* a new connection: the locks are gone with the old one */
 	w->session = row_int(rows[n], 0, 0);
-	shards_read(w, row_text(rows[n], 0, 1));
+	w->seen_us = row_int(rows[n], 0, 2);
+	taken = shards_read(row_text(rows[n], 0, 1));
+	for (unsigned i = 0; i < SHARDS; i++)
+		w->held[i] = w->held[i] || (taken & 1u << i);
+	w->missed = shards_read(row_text(rows[n], 0, 3)) & ~shards_share(w);
 	return true;
 }
 
@@ -94,6 +120,29 @@ static void shards_release(struct outbox_worker *w)
 	for (unsigned i = 0; i < SHARDS; i++)
 		if (!w->flying[i])
 			w->held[i] = false;
+	(void)shards_share(w);
+}
+
+void outbox_tell_holders(struct outbox_worker *w)
+{
+	const struct rpc *rpc = w->outbox->spec.rpc;
+	CLEANUP(buf_free) struct buf missed = { 0 };
+	const struct rows *rows;
+
+	if (w->bus || !rpc->bus || !bus_connected(rpc->bus))
+		return;
+	for (unsigned i = 0; i < SHARDS; i++)
+		if (w->missed & 1u << i)
+			buf_printf(&missed, "%s%u", missed.len ? " " : "", i);
+	DB_QUEUE(w->db, RPC_OUTBOX_HOLDERS, p_int(w->arena, LOCK_SPACE + w->bus), p_text(missed.data));
+	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
+		return;
+	for (size_t i = 0; i < rows_count(rows); i++) {
+		const char *replica = row_text(rows, i, 0);
+
+		if (*replica && strcmp(replica, rpc->replica) != 0)
+			bus_wake(rpc->bus, replica, "outbox");
+	}
 }
 
 static void row_read(struct arena *a, const struct rows *rows, size_t i, struct outbox_row *out)

@@ -63,10 +63,11 @@ static char *session_options(const char *theirs, const char *schema, bool plan_o
 
 PGconn *conn_open(const struct store *s, char cause[CAUSE_MAX])
 {
-	static const char *const keys[] = { "dbname", "options", "fallback_application_name", "client_encoding",
-					    "connect_timeout", "tcp_user_timeout", "keepalives_idle", "keepalives_interval",
-					    "keepalives_count", NULL };
-	const char *const values[] = { s->spec.conninfo, s->options, program_invocation_short_name, "UTF8", "3",
+	const char *name = s->spec.application ? s->spec.application : program_invocation_short_name;
+	const char *const keys[] = { "dbname", "options", s->spec.application ? "application_name" : "fallback_application_name",
+				     "client_encoding", "connect_timeout", "tcp_user_timeout", "keepalives_idle",
+				     "keepalives_interval", "keepalives_count", NULL };
+	const char *const values[] = { s->spec.conninfo, s->options, name, "UTF8", "3",
 				       "10000", "5", "2", "3", NULL };
 	PGconn *conn = PQconnectdbParams(keys, values, 1);
 
@@ -233,6 +234,7 @@ void store_close(struct store *s)
 		return;
 	free((void *)(uintptr_t)s->spec.conninfo);
 	free((void *)(uintptr_t)s->spec.schema);
+	free((void *)(uintptr_t)s->spec.application);
 	free(s->options);
 	free(s);
 }
@@ -286,6 +288,7 @@ static struct store *store_new(const struct store_spec *spec, char error[512])
 	s->spec = *spec;
 	s->spec.conninfo = copied(spec->conninfo ? spec->conninfo : "");
 	s->spec.schema = copied(spec->schema);
+	s->spec.application = copied(spec->application);
 	s->options = session_options(theirs, spec->schema, spec->plan_once);
 	return s;
 }

@@ -23,6 +23,7 @@ struct migration {
 
 struct store_spec {
 	const char *conninfo;  /* libpq connection string, without password */
+	const char *application; /* the connections' application_name; NULL: the program's name */
 	const char *schema;    /* search_path to set, NULL: default */
 	const struct statement *statements;
 	size_t n_statements;

@@ -92,6 +92,8 @@ bool eum_answered(void *role, struct db *db, struct arena *a, const struct outbo
 {
 	struct outcome o;
 
+	if (answer->given_up)
+		return true; /* no answer says nothing of a card; a replay brings one */
 	if (answer->accepted) /* asked again until the callback has come: an SM-SR that forgot it answers as before */
 		return false;
 	o = judge(a, answer->base, &answer->fault);

@@ -143,6 +143,8 @@ static void check_management(void)
 	cr_assert_eq(status, 200);
 	has(body, "rsp_build_info{role=\"tiny\",version=\"");
 	has(body, "\nrsp_outbox_rows 0\n");
+	has(body, "\nrsp_outbox_dead 0\n");
+	has(body, "\nrsp_outbox_oldest_seconds 0\n");
 	has(body, "\nrsp_http_parked{listener=\"partner\"} 0\n");
 	body = ask(NULL, s.management, "POST", "/healthz", "{}", &status);
 	cr_assert_eq(status, 405);
@@ -225,6 +227,17 @@ static void check_admin(void)
 		(void)admin_ask("GET", "/admin/careless", "", 200);
 	has(admin_ask("GET", "/admin/messages?limit=5", "", 200), "[]");
 	has(admin_ask("GET", "/admin/outbox?dead=1", "", 200), "[]");
+	has(admin_ask("GET", "/admin/outbox?peer=x", "", 400), "not an object identifier");
+	has(admin_ask("GET", "/admin/outbox/12", "", 404), "no row 12");
+	(void)admin_ask("GET", "/admin/outbox/x", "", 404);
+	(void)admin_ask("DELETE", "/admin/outbox/12", "", 404);
+	has(admin_ask("POST", "/admin/outbox/replay", "{\"all\":true}", 200), "{\"replayed\":0}");
+	has(admin_ask("POST", "/admin/outbox/replay", "{\"peer\":\"1.2.3\"}", 200), "{\"replayed\":0}");
+	(void)admin_ask("POST", "/admin/outbox/replay", "{\"id\":12}", 404);
+	for (const char *const *wrong = (const char *const[]){ "{}", "{\"id\":0}", "{\"all\":false}", "{\"id\":1,\"all\":true}", NULL };
+	     *wrong; wrong++)
+		has(admin_ask("POST", "/admin/outbox/replay", *wrong, 400), "give one of id");
+	has(admin_ask("GET", "/admin/peers", "", 200), "[]");
 	(void)admin_ask("POST", "/admin/log-level", "{\"level\":\"loud\"}", 400);
 	(void)admin_ask("POST", "/admin/log-level", "{\"level\":\"debug\"}", 200);
 	has(admin_ask("POST", "/admin/faults", "{\"point\":\"sm-sr.outbox.taken\",\"action\":\"maybe\"}", 400),

@@ -12,121 +12,18 @@
 #include "common/http/server.h"
 #include "common/rpc/outbox_internal.h"
 #include "tests/unit/http/pki.h"
+#include "tests/unit/rpc/outbox_peer.h"
 #include "tests/unit/store/cluster.h"
 
 extern const struct migration common_migrations[];
 extern const size_t common_migrations_count;
 
 #define SELF "1.3.6.1.4.1.99999.1"
-enum { SEEN_MAX = 400, TEXT_MAX = 3000, CARDS = 4, PER_CARD = 6 };
-
-/* The peer: what it does is said by the path -------------------------------------------------------------------------------- */
-
-struct peer_side {
-	pthread_mutex_t lock;
-	struct {
-		char path[16], text[TEXT_MAX];
-	} seen[SEEN_MAX];
-	size_t n;
-	unsigned busy[CARDS], last[CARDS]; /* of /slow */
-	bool crossed, disordered;
-};
-
-static const char fault_sender[] = "<s:Envelope xmlns:s=\"" NS_SOAP12 "\"><s:Body><s:Fault>"
-				   "<s:Code><s:Value>s:Sender</s:Value></s:Code><s:Reason>"
-				   "<s:Text xml:lang=\"en\">never heard of it</s:Text></s:Reason></s:Fault></s:Body></s:Envelope>";
-
-/* How many of this path and text came, and the newest. */
-static size_t seen(struct peer_side *p, const char *path, const char *text, char out[TEXT_MAX])
-{
-	size_t n = 0;
-
-	pthread_mutex_lock(&p->lock);
-	for (size_t i = 0; i < p->n; i++) {
-		if (strcmp(p->seen[i].path, path) != 0 || !strstr(p->seen[i].text, text))
-			continue;
-		n++;
-		if (out)
-			memcpy(out, p->seen[i].text, TEXT_MAX);
-	}
-	pthread_mutex_unlock(&p->lock);
-	return n;
-}
-
-static size_t note(struct peer_side *p, const char *path, struct bytes body)
-{
-	size_t n;
-
-	pthread_mutex_lock(&p->lock);
-	if (p->n < SEEN_MAX) {
-		snprintf(p->seen[p->n].path, sizeof(p->seen[0].path), "%s", path);
-		snprintf(p->seen[p->n].text, TEXT_MAX, "%.*s", (int)body.len, (const char *)body.data);
-		p->n++;
-	}
-	n = p->n;
-	pthread_mutex_unlock(&p->lock);
-	return n;
-}
-
-static void expired(void *user, struct http_call *c)
-{
-	(void)http_resume(c, 503, NULL, NULL, 0);
-}
-
-static void gone(void *user)
-{
-}
-
-static void be_silent(struct http_call *c)
-{
-	static const struct http_parked_hooks hooks = { expired, gone };
-
-	http_park(c, clock_ms() + 60000, &hooks, NULL);
-}
-
-/* Rows say "mark:<card>.<number>": no card may have two at once, nor a lower number after a higher one. */
-static void be_slow(struct peer_side *p, struct http_call *c)
-{
-	const char *mark = strstr((const char *)http_body(c).data, "mark:");
-	unsigned card = 0, number = 0;
-
-	if (!mark || sscanf(mark, "mark:%u.%u", &card, &number) != 2 || card >= CARDS) {
-		http_reply(c, 400, NULL, NULL, 0);
-		return;
-	}
-	pthread_mutex_lock(&p->lock);
-	p->crossed |= p->busy[card]++ > 0;
-	p->disordered |= number != p->last[card] + 1;
-	p->last[card] = number;
-	pthread_mutex_unlock(&p->lock);
-	nanosleep(&(struct timespec){ .tv_nsec = 30000000 }, NULL);
-	pthread_mutex_lock(&p->lock);
-	p->busy[card]--;
-	pthread_mutex_unlock(&p->lock);
-	http_reply(c, 202, NULL, NULL, 0);
-}
-
-static void peer_handle(void *ctx, struct http_call *c)
-{
-	struct peer_side *p = ctx;
-	const char *path = http_path(c);
-
-	(void)note(p, path, http_body(c));
-	if (!strcmp(path, "/silent") || (!strcmp(path, "/mixed") && strstr((const char *)http_body(c).data, "mute")))
-		be_silent(c);
-	else if (!strcmp(path, "/slow"))
-		be_slow(p, c);
-	else if (!strcmp(path, "/refuse"))
-		http_reply(c, 400, "application/soap+xml", fault_sender, sizeof(fault_sender) - 1);
-	else if (!strcmp(path, "/again") && seen(p, path, "", NULL) < 3)
-		http_reply(c, 500, NULL, NULL, 0);
-	else
-		http_reply(c, !strcmp(path, "/empty") ? 200 : 202, NULL, NULL, 0);
-}
+enum { PER_CARD = 6 };
 
 /* The stage ---------------------------------------------------------------------------------------------------------------- */
 
-enum { T_ENTITY = RPC_STATEMENTS, T_CERT, T_URL, T_CALLBACK, T_ROW, T_LEFT, T_KILL, T_LOCKS, T_END };
+enum { T_ENTITY = RPC_STATEMENTS, T_CERT, T_URL, T_CALLBACK, T_ROW, T_LEFT, T_KILL, T_LOCKS, T_BURY, T_END };
 static const struct statement own[] = {
 	{ "t_entity", "insert into entity (oid, name, roles) values ($1, 'peer', 31)" },
 	{ "t_cert", "insert into entity_cert (fingerprint, oid, spki, subject, not_after)"
@@ -141,6 +38,7 @@ static const struct statement own[] = {
 	{ "t_kill", "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname is not null" },
 	{ "t_locks", "select count(distinct objid), count(*), max(n) from (select objid, count(*) over (partition by pid) n from pg_locks"
 		     " where locktype = 'advisory') l" },
+	{ "t_bury", "update outbox set dead_at = now(), error = 'old'" },
 };
 
 struct stage {
@@ -440,8 +338,12 @@ Test(rpc_outbox_flow, what_travels_and_how_it_ends)
 	/* Refused for good: kept with its reason, and not asked again. */
 	notify(s, &refuse, "n2");
 	AWAIT(row_bool(row(s, "n2"), 0, 2));
-	expect_in(row_text(row(s, "n2"), 0, 1), "never heard of it");
+	cr_expect_str_eq(row_text(row(s, "n2"), 0, 1), "Sender fault: never heard of it");
 	cr_expect_eq(seen(&s->peer, "/refuse", "", NULL), 1);
+	/* What comes behind it does not wait. */
+	notify(s, &refuse, "n2");
+	AWAIT(seen(&s->peer, "/refuse", "", NULL) == 2);
+	AWAIT(left(s, &refuse) == 0);
 	/* Of a request, the role hears that; and that time is over, in the lane of a peer that nobody knows. */
 	cr_expect_eq(s->others, 0);
 	order(s, &refuse, "r", "x");
@@ -452,6 +354,26 @@ Test(rpc_outbox_flow, what_travels_and_how_it_ends)
 	AWAIT(row_bool(row(s, "g"), 0, 2));
 	cr_expect_eq(s->given_up, 1);
 	cr_expect_str_eq(row_text(row(s, "g"), 0, 1), "give-up time reached");
+	stage_drop(s);
+}
+
+/* Three of one card became dead letters while the peer was away; a fourth waits behind nobody. */
+Test(rpc_outbox_flow, replayed_in_order)
+{
+	struct stage *s = stage_make();
+	struct oid slow = peer_add(s, "1.3.6.1.4.1.99999.2", "/slow");
+
+	for (unsigned i = 1; i <= 3; i++)
+		order(s, &slow, "0", arena_printf(s->a, "mark:0.%u", i));
+	DB_QUEUE0(s->db, T_BURY);
+	(void)sync_rows(s);
+	order(s, &slow, "0", "mark:0.4");
+	DB_QUEUE(s->db, RPC_OUTBOX_REPLAY, p_null(), p_text(arena_printf(s->a, "peer:%s", slow.text)));
+	cr_expect_eq(rows_count(sync_rows(s)), 3);
+	s->outbox = work(s, 2, 0);
+	AWAIT(left(s, &slow) == 0);
+	cr_expect_eq(s->accepted, 4);
+	cr_expect_not(s->peer.disordered);
 	stage_drop(s);
 }
 
