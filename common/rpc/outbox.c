@@ -81,7 +81,6 @@ static int64_t idle_ms(struct outbox_worker *w)
 
 	if (hold > 0)
 		return hold;
-
 	DB_QUEUE(w->db, RPC_OUTBOX_NEXT, p_time(w->arena, w->seen_us));
 	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
 		return 1000;

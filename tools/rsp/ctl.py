@@ -44,6 +44,26 @@ class Ctl:
         chosen = ["--eid", eid] if eid else []
         return self._answer("--admin", admin_socket, "messages", *chosen, "--limit", str(limit))
 
+    def outbox(self, admin_socket, dead=False, eid=None, peer=None, limit=None):
+        options = (("--eid", eid), ("--peer", peer), ("--limit", limit))
+        chosen = [str(word) for option in options if option[1] is not None for word in option]
+        return self._answer("--admin", admin_socket, "outbox", "list", *(["--dead"] if dead else []), *chosen)
+
+    def outbox_show(self, admin_socket, row):
+        return self._answer("--admin", admin_socket, "outbox", "show", str(row))
+
+    def outbox_replay(self, admin_socket, row=None, peer=None):
+        """One, those for a partner, or all: how many."""
+        chosen = [str(row)] if row is not None else ["--peer", peer] if peer else ["--all"]
+        return self._answer("--admin", admin_socket, "outbox", "replay", *chosen)["replayed"]
+
+    def outbox_drop(self, admin_socket, row):
+        return self._answer("--admin", admin_socket, "outbox", "drop", str(row), "--yes")
+
+    def peers(self, admin_socket):
+        """By lane."""
+        return {row["lane"]: row for row in self._answer("--admin", admin_socket, "peer", "list")}
+
     def fault_list(self, admin_socket):
         return self._answer("--admin", admin_socket, "fault", "list")
 

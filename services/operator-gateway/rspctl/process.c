@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands on the admin socket of any process: messages, faults, outbox, tokens. */
+/* Commands on the admin socket of any process: messages, faults, tokens. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,14 +128,6 @@ int cmd_fault(struct ctl *c)
 	else
 		printf("%s: %s for %s\n", c->args[0], c->args[1], c->args[2]);
 	return EXIT_OK;
-}
-
-int cmd_outbox(struct ctl *c)
-{
-	static const char *const names[] = { "id", "lane", "kind", "eid", "attempts", "created_at", "next_at", "dead_at", "error" };
-	static const char *const heads[] = { "ID", "LANE", "KIND", "EID", "ATTEMPTS", "CREATED", "NEXT", "DEAD", "ERROR" };
-
-	return list_command(c, c->option[OPT_DEAD] ? "/admin/outbox?dead=yes" : "/admin/outbox", names, heads, LEN(names));
 }
 
 int cmd_token_list(struct ctl *c)

@@ -70,7 +70,7 @@ class CtlCase(Work):
 
 class ExitCodes(CtlCase):
     def test_0_done(self):
-        for words in (("entity", "list"), ("messages",), ("fault",), ("fault", "list"), ("outbox",), ("outbox", "--dead")):
+        for words in (("entity", "list"), ("messages",), ("fault",), ("fault", "list"), ("outbox", "list"), ("outbox", "list", "--dead"), ("peer", "list")):
             code, output = self.admin_ctl("sm-sr", *words)
             self.assertEqual(code, 0, output)
             self.assertIsInstance(json.loads(output), list)
@@ -98,6 +98,9 @@ class ExitCodes(CtlCase):
                             ("usage: rspctl entity import DIR", (*admin, "entity", "import")), ("value|missing", ("entity", "list", "--admin")),
                             ("--admin", ("entity", "list")), ("32 digits", (*admin, "messages", "--eid", UNKNOWN[:-1] + "5")),
                             ("1 to 999999", (*admin, "messages", "--limit", "0")), ("pause.kill", (*admin, "fault", "x", "explode", "*")),
+                            ("number of a row", (*admin, "outbox", "show", "x")), ("--yes", (*admin, "outbox", "drop", "1")),
+                            ("replay ID", (*admin, "outbox", "replay")), ("replay ID", (*admin, "outbox", "replay", "1", "--all")),
+                            ("object identifier", (*admin, "outbox", "list", "--peer", "x")),
                             ("32 digits", (*self.gateway_words(), "eis", "get", "1")),
                             ("KEY=VALUE", (*self.order().words(), "eis", "properties", UNKNOWN, "x")),
                             ("number of seconds", (*self.order().words(), "batch", "status", "x", "--wait", "soon"))):
@@ -285,9 +288,9 @@ class Outbox(CtlCase):
         with self.stopped("sm-sr"):
             batch = self.order_batch(self.order_of("outbox", 2))
             self.await_true(lambda: self.status(batch)["made"] == 2, "no cards", 20)
-            rows = json.loads(self.admin_ctl("eum", "outbox")[1])
+            rows = json.loads(self.admin_ctl("eum", "outbox", "list")[1])
             waiting = [r for r in rows if r["eid"] in self.eids(batch)]
             self.assertEqual({(r["lane"], r["kind"]) for r in waiting}, {("peer:" + self.staging.entities["sm-sr"]["oid"], "ES1-RegisterEIS")})
             self.assertEqual(len(waiting), 2)
-            self.assertEqual(json.loads(self.admin_ctl("eum", "outbox", "--dead")[1]), [])
+            self.assertEqual(json.loads(self.admin_ctl("eum", "outbox", "list", "--dead")[1]), [])
         self.await_registered(batch, 2)
