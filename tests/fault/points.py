@@ -15,10 +15,14 @@ class Operation:
 
 OPERATIONS = {row.name: row for row in (
     Operation("enable", "ES4-EnableProfile", "profiles/{b}/enable", {"enables": 1}, "b", "ab", [("disabled", "a")]),
+    Operation("disable", "ES4-DisableProfile", "profiles/{b}/disable", {"disables": 1}, "a", "ab", [("enabled", "a")], "enable"),
+    Operation("delete", "ES4-DeleteProfile", "profiles/{b}/delete", {"deletes": 1}, "a", "a", []),
+    # Of an enabled profile: two commands, a restart between them.
+    Operation("delete-on", "ES4-DeleteProfile", "profiles/{b}/delete", {"disables": 1, "deletes": 1}, "a", "a", [("enabled", "a")], "enable"),
     Operation("audit", "ES4-AuditEIS", "audit", {}, "a", "ab", []),
 )}
 COUNTERS = ("enables", "disables", "deletes")
-SWITCHES = ("enable", "disable")  # the card restarts and notifies
+SWITCHES = ("enable", "disable", "delete-on")  # the card restarts and notifies
 
 
 class Point:
@@ -32,6 +36,11 @@ class Point:
 
 
 def points():
+    for stage in ("begun", "handled", "committed"):
+        yield Point("operator-gateway.{function}." + stage, "operator-b", 0, pool="operator-b")
+        yield Point("operator-gateway.ES4-HandleProfileDisabledNotification." + stage, "operator-a", 0, pool="operator-a", operations=("enable",))
+        yield Point("operator-gateway.ES4-HandleProfileEnabledNotification." + stage, "operator-a", 0, pool="operator-a",
+                    operations=("disable", "delete-on"))
     for stage in ("decoded", "begun", "handled", "committed"):
         yield Point("sm-sr.{function}." + stage, "sm-sr", 0, pool="partner")
     yield Point("sm-sr.card.loaded", "sm-sr", 0, pool="cards")
@@ -54,13 +63,14 @@ def points():
         yield Point("sm-sr.sms." + stage, "sm-sr", 3, "sms")
     for stage in ("taken", "delivered"):
         yield Point("operator-gateway.outbox." + stage, "operator-b", 4, "gateway")
+    yield Point("operator-gateway.order.committed", "operator-b", 0, pool="northbound")
 
 
 POINTS = tuple(points())
 VICTIMS = ("sm-sr", "card", "gateway", "postgres", "nats")
 # Each stops what the other has to pass.
 APART = {"sim": ("sm-sr.sms.answered",)}
-POOL = 3  # threads of one pool that are held at a time: a connection that is dealt to one of them waits
+POOL = 2  # threads of one pool that are held at a time: a connection that is dealt to one of them waits
 
 Cell = collections.namedtuple("Cell", "victim point operation")
 

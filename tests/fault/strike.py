@@ -134,7 +134,7 @@ class Strike:
     def taken(self, work):
         """The SM-SR has the gateway's call: before that a witness would be who made it."""
         point = work.cell.point
-        return work.reached and point.pool != "partner" and point.at != "operator-b" and not point.way
+        return work.reached and point.pool not in ("partner", "northbound") and point.at != "operator-b" and not point.way
 
     def prepare(self, work):
         if work.cell.point.way == "cut":
@@ -182,8 +182,8 @@ class Strike:
         for gateway in ("operator-a", "operator-b"):
             self.staging.kill(gateway)
         self.release()
-        for gateway in ("operator-a", "operator-b"):
-            self.staging.start_service(gateway)
+        for start in [Background(self.staging.start_service, gateway) for gateway in ("operator-a", "operator-b")]:
+            start.value()
 
     def strike_postgres(self):
         self.staging.cluster.child.kill(signal.SIGQUIT)
