@@ -98,6 +98,7 @@ void change_put(json_t *j, const struct operation_order *o);
 /* How it was answered; texts are "" when absent. status: EXECUTED_SUCCESS, ..., FAILED, EXPIRED; NO_ANSWER when nobody knows. */
 struct operation_answer {
 	const char *status, *subject, *reason, *subject_id, *message, *euicc_response, *eis;
+	int64_t at; /* ProcessingEnd, wall microseconds of the SM-SR's clock; 0: not said */
 };
 
 struct operation {
@@ -110,6 +111,8 @@ struct operation {
 	int64_t created_at, deadline, next_at, ended_at; /* ended_at 0: not yet */
 	int64_t now;                                     /* when it was read */
 	struct operation_answer answer;                  /* the last one */
+	int64_t refusals;                                /* of them, 1.2/4.4 */
+	int64_t busy_at;                                 /* when the last was made; 0: ask with another FCI */
 	const char *user, *trace;
 };
 /* True: text is a UUID; only such may be looked for. */
@@ -118,6 +121,10 @@ bool operation_id_ok(const char *text);
 const char *operation_ref(struct arena *a, const struct operation *o, int64_t attempt);
 /* False: text is none. */
 bool operation_ref_parse(struct arena *a, const char *text, const char **out_id, int64_t *out_attempt);
+/* The busy_at that follows a busy answer. A request may have been executed and its answer lost, and the repetition be told "busy" by an
+ * SM-SR that cannot look just now: so the same FCI is asked again as long as it is judged anew each time. A refusal of the same moment is
+ * a stored one: this FCI was never executed and never will be. */
+int64_t operation_busy_at(const struct operation *o, const struct operation_answer *answer);
 /* When something is due in a state that was entered now. */
 int64_t operation_due(const struct operation *o, enum operation_state state, int64_t now);
 /* What a response means: status, code, the card's words, the EIS of an audit. A success that is not about this card is none. */
@@ -135,7 +142,7 @@ struct http_call;
 #define OPERATION_COLUMNS                                                                                                    \
 	"id::text, eid, kind, iccid, iccids, smsr, mode, patient, state, attempt, created_at, deadline, next_at, ended_at, " \
 	"status,"                                                                                                            \
-	" subject, reason, subject_id, message, euicc_response, eis, user_name, trace, change, clock_timestamp()"
+	" subject, reason, subject_id, message, euicc_response, eis, user_name, trace, change, clock_timestamp(), refusals, busy_at"
 /* Row of a statement that selects OPERATION_COLUMNS; everything in a. */
 result operation_row(struct arena *a, const struct rows *rows, size_t row, struct operation *out);
 result operation_get(struct db *db, struct arena *a, const char *id, struct operation *out);

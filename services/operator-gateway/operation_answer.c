@@ -53,7 +53,7 @@ bool gateway_answered(void *role, struct db *db, struct arena *a, const struct o
 {
 	struct gateway *g = role;
 	enum operation_event event = in->accepted ? OPEV_ACCEPTED : OPEV_GIVEN_UP;
-	struct operation_answer answer = { status_name(STATUS_FAILED), "fault", "", "", "", "", "" };
+	struct operation_answer answer = { status_name(STATUS_FAILED), "fault", "", "", "", "", "", 0 };
 	bool told = in->response || in->fault.code, sent = false;
 	struct concerned c;
 	const struct operation *o = &c.operation;

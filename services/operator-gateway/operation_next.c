@@ -164,11 +164,16 @@ int64_t operation_request_s(enum operation_kind kind, int64_t rest_s)
 	return operation_at_once(kind) && rest_s > usual ? usual : rest_s;
 }
 
-static int64_t backoff_us(int64_t attempt)
+int64_t operation_busy_at(const struct operation *o, const struct operation_answer *answer)
+{
+	return answer->at != o->busy_at ? answer->at : 0;
+}
+
+static int64_t backoff_us(int64_t refusals)
 {
 	int64_t s = BACKOFF_S;
 
-	for (int64_t i = 1; i < attempt && s < BACKOFF_MAX_S; i++)
+	for (int64_t i = 0; i < refusals && s < BACKOFF_MAX_S; i++)
 		s *= 2;
 	return (s < BACKOFF_MAX_S ? s : BACKOFF_MAX_S) * S_US;
 }
@@ -179,7 +184,7 @@ int64_t operation_due(const struct operation *o, enum operation_state state, int
 
 	switch (state) {
 	case OPERATION_WAITING:
-		at = now + backoff_us(o->attempt);
+		at = now + backoff_us(o->refusals);
 		return at < o->deadline ? at : o->deadline;
 	case OPERATION_ACCEPTED:
 		return o->deadline + (int64_t)SILENCE_S * S_US;

@@ -201,7 +201,8 @@ struct operation_answer operation_answer_of(struct arena *a, const struct operat
 						      : done        ? ""
 								    : "no message was given",
 					   .euicc_response = "",
-					   .eis = "" };
+					   .eis = "",
+					   .at = base->processing_end ? *base->processing_end : 0 };
 
 	if (o->order.kind == OPERATION_AUDIT && done) {
 		answer.eis = eis_of(a, o, response);
@@ -212,7 +213,8 @@ struct operation_answer operation_answer_of(struct arena *a, const struct operat
 							  "",
 							  "the SM-SR says success but sent no EIS of this card",
 							  "",
-							  "" };
+							  "",
+							  answer.at };
 	} else if (o->order.kind != OPERATION_AUDIT && !operation_at_once(o->order.kind)) {
 		const struct card_rs *rs = response;
 

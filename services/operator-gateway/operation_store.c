@@ -41,6 +41,8 @@ result operation_row(struct arena *a, const struct rows *rows, size_t row, struc
 	o.user = row_text_dup(a, rows, row, 21);
 	o.trace = row_text_dup(a, rows, row, 22);
 	o.now = row_int(rows, row, 24);
+	o.refusals = row_int(rows, row, 25);
+	o.busy_at = row_int(rows, row, 26);
 	*out = o;
 	return OK;
 }
@@ -150,7 +152,7 @@ static const struct operation_answer *silence(void)
 {
 	static const struct operation_answer silent = {
 		"NO_ANSWER", "no_answer", "", "", "the SM-SR gave no answer in time: ask for an audit to see what became of it",
-		"",          "",
+		"",          "",          0,
 	};
 
 	return &silent;
@@ -183,11 +185,24 @@ static void withdraw(struct db *db, struct arena *a, const struct operation *o, 
 		outbox_withdraw(db, a, &o->smsr, o->order.eid.text, operation_ref(a, o, o->attempt));
 }
 
+/* The next attempt of who was told busy is another call only when this one is known to be none. */
+static int64_t next_attempt(const struct operation *o, enum operation_action action)
+{
+	return o->attempt + (action == OPACT_SEND && !o->busy_at);
+}
+
+static void queue_busy(struct db *db, struct arena *a, const struct operation *o, const struct operation_answer *answer)
+{
+	int64_t at = operation_busy_at(o, answer);
+
+	DB_QUEUE(db, GW_OPERATION_BUSY, p_text(o->id), at ? p_time(a, at) : p_null());
+}
+
 bool operation_step(struct db *db, struct arena *a, const struct operation *o, enum operation_event event,
 		    const struct operation_answer *answer, bool *out_sent)
 {
 	struct operation_step step = operation_next(o->state, event);
-	int64_t attempt = o->attempt + (step.action == OPACT_SEND ? 1 : 0), due = operation_due(o, step.state, o->now);
+	int64_t attempt = next_attempt(o, step.action), due = operation_due(o, step.state, o->now);
 	bool ends = step.state == OPERATION_ENDED;
 
 	if (step.action == OPACT_NOTHING)
@@ -196,6 +211,8 @@ bool operation_step(struct db *db, struct arena *a, const struct operation *o, e
 		answer = silence();
 	if (answer)
 		queue_answer(db, o, answer);
+	if (answer && event == OPEV_BUSY)
+		queue_busy(db, a, o, answer);
 	withdraw(db, a, o, event);
 	if (step.action == OPACT_SEND)
 		send_request(db, a, o, attempt, operation_request_s(o->order.kind, (o->deadline - o->now) / S_US), give_up_at(o));

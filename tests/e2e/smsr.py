@@ -45,15 +45,16 @@ class Request:
         return None if found is None else found.text
 
 
-def response_body(root, status="EXECUTED_SUCCESS", code=None, more=""):
-    """code: "8.2.1/4.2"; message: it happened."""
+def response_body(root, status="EXECUTED_SUCCESS", code=None, more="", ended=None):
+    """code: "8.2.1/4.2"; message: it happened. ended: its ProcessingEnd."""
     data = ""
     if code:
         subject, reason = code.split("/")
         data = ("<rps:StatusCodeData><rps:Subject>%s</rps:Subject><rps:Reason>%s</rps:Reason><rps:Message>it happened</rps:Message>"
                 "</rps:StatusCodeData>" % (subject, reason))
-    return ("<rps:%s><rps:FunctionExecutionStatus><rps:Status>%s</rps:Status>%s</rps:FunctionExecutionStatus>%s</rps:%s>"
-            % (root, status, data, more, root))
+    times = "<rps:ProcessingStart>%s</rps:ProcessingStart><rps:ProcessingEnd>%s</rps:ProcessingEnd>" % (ended, ended) if ended else ""
+    return ("<rps:%s>%s<rps:FunctionExecutionStatus><rps:Status>%s</rps:Status>%s</rps:FunctionExecutionStatus>%s</rps:%s>"
+            % (root, times, status, data, more, root))
 
 
 class Peer:
@@ -136,7 +137,8 @@ class Peer:
                 "</soap:Reason></soap:Fault>" % (code, reason))
         return 500, soap.envelope(self.oid, "", "", body)
 
-    def callback(self, request, status="EXECUTED_SUCCESS", code=None, more="", root=None, relates_to=True, transaction=None, client=ENTITY):
+    def callback(self, request, status="EXECUTED_SUCCESS", code=None, more="", root=None, relates_to=True, transaction=None, client=ENTITY,
+                 ended=None):
         """Posts it to ReplyTo; the HTTP status and the Answer."""
         root = root or request.name.replace("Request", "Response")
         sender = self.staging.entities[client]["oid"]
@@ -145,7 +147,7 @@ class Peer:
                   "<wsa:MessageID>%s</wsa:MessageID>%s<wsa:Action>http://gsma.com/ES4/PlatformManagementCallBack/%s</wsa:Action>"
                   % (sender, escape(request.reply_to), message_id,
                      "<wsa:RelatesTo>%s</wsa:RelatesTo>" % escape(request.message_id) if relates_to else "", root))
-        return self.post(request.reply_to, soap.envelope(sender, "", "", response_body(root, status, code, more), header=header), client)
+        return self.post(request.reply_to, soap.envelope(sender, "", "", response_body(root, status, code, more, ended), header=header), client)
 
     def notify(self, gateway, name, eid, iccid, message_id=None):
         """HandleProfileEnabledNotification, ...Disabled... or ...Deleted..."""

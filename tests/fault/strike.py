@@ -9,7 +9,7 @@ from tests.e2e.helpers import Background
 from tests.e2e.soap import Answer, audit_body, card_body, envelope
 from tests.fault.points import COUNTERS
 
-HELD_S = 12      # a cell that is not held by then is not reached: a connection was dealt to a thread that another cell holds
+HELD_S = 8       # a cell that is not held by then is not reached: a connection was dealt to a thread that another cell holds
 SETTLED_S = 60
 VALIDITY_S = 120
 EXPIRES_S = 3

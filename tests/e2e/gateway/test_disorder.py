@@ -30,6 +30,17 @@ class Attempts(OrderCase):
         operation, first, second = self.second_attempt()
         self.assertEqual((first.transaction, second.transaction), (operation + ".1", operation + ".2"))
 
+    def test_the_same_call_again_until_its_refusal_is_a_stored_one(self):
+        """It may have been executed, its answer lost, and the SM-SR unable to look just now: another call would execute it twice."""
+        operation, at = self.ordered(), "2026-01-15T09:30:0%dZ"
+        for n, ended in enumerate((at % 1, at % 2, at % 2, at % 3), 1):
+            self.assertEqual(self.peer.callback(self.await_request(operation, n), *BUSY, ended=ended)[0], 202)
+            self.await_state(operation, "waiting")
+            self.move(operation)
+        self.peer.callback(self.await_request(operation, 5))
+        self.assertEqual((self.ended(operation)["status"], self.operation(operation)["attempt"]), ("EXECUTED_SUCCESS", 2))
+        self.assertEqual(self.fcis(operation), [operation + ".1"] * 3 + [operation + ".2"] * 2)
+
     def test_an_old_busy_neither_ends_nor_repeats_the_new_one(self):
         operation, first, second = self.second_attempt()
         for relates_to, transaction in ((True, None), (False, first.transaction)):

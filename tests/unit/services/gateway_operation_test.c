@@ -53,16 +53,31 @@ Test(operation_due, times)
 	static const int64_t backoff[] = { 5, 10, 20, 40, 60, 60 };
 
 	for (size_t i = 0; i < LEN(backoff); i++) {
-		o.attempt = (int64_t)i + 1;
-		cr_expect_eq(operation_due(&o, OPERATION_WAITING, 100LL * S), (100 + backoff[i]) * S, "attempt %zu", i + 1);
+		o.refusals = (int64_t)i;
+		cr_expect_eq(operation_due(&o, OPERATION_WAITING, 100LL * S), (100 + backoff[i]) * S, "refusal %zu", i + 1);
 	}
 	cr_expect_eq(operation_due(&o, OPERATION_WAITING, 999LL * S), 1000LL * S, "never behind the deadline");
 	cr_expect_eq(operation_due(&o, OPERATION_ACCEPTED, 0), 1060LL * S);
 	cr_expect_eq(operation_due(&o, OPERATION_REPEATED, 1060LL * S), 1300LL * S);
 	cr_expect_eq(operation_due(&o, OPERATION_REPEATED, 5000LL * S), 5060LL * S, "a gateway that was away still waits");
 	cr_expect_eq(operation_due(&o, OPERATION_QUEUED, 0), 1300LL * S);
-	o.attempt = INT64_MAX;
+	o.refusals = INT64_MAX;
 	cr_expect_eq(operation_due(&o, OPERATION_WAITING, 0), 60LL * S);
+}
+
+Test(operation_due, the_same_call_again_unless_its_refusal_is_a_stored_one)
+{
+	struct operation o = { .attempt = 1 };
+	struct operation_answer busy = { .at = 7LL * S };
+
+	o.busy_at = operation_busy_at(&o, &busy);
+	cr_expect_eq(o.busy_at, 7LL * S);
+	busy.at = 12LL * S;
+	o.busy_at = operation_busy_at(&o, &busy);
+	cr_expect_eq(o.busy_at, 12LL * S, "judged anew");
+	cr_expect_eq(operation_busy_at(&o, &busy), 0, "stored");
+	busy.at = 0;
+	cr_expect_eq(operation_busy_at(&o, &busy), 0, "it tells no time");
 }
 
 static struct operation enable(void)
@@ -123,7 +138,7 @@ Test(operation_answer, of_an_attempt_that_is_over_only_success_counts)
 
 	o.attempt = 2;
 	for (size_t i = 0; i < LEN(rows); i++) {
-		struct operation_answer r = { rows[i].status, rows[i].subject, rows[i].reason, "", "", "", "" };
+		struct operation_answer r = { rows[i].status, rows[i].subject, rows[i].reason, "", "", "", "", 0 };
 
 		cr_expect_eq(operation_event_of(&o, 1, &r), rows[i].old, "row %zu", i);
 		cr_expect_eq(operation_event_of(&o, 2, &r), rows[i].current, "row %zu", i);
