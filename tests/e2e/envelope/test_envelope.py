@@ -96,15 +96,15 @@ class Envelopes(Case):
         self.assertEqual((answer.http, answer.code), (200, "8.1.1/1.1"))
 
     def test_a_function_that_is_not_served_yet(self):
-        body = ("<rps:ES4-DisableProfileRequest><rps:FunctionCallIdentifier>1</rps:FunctionCallIdentifier><rps:Eid>%s</rps:Eid>"
-                "<rps:Iccid>8933010000000000010</rps:Iccid></rps:ES4-DisableProfileRequest>" % EID)
-        answer = self.post(envelope(self.oid, "1", "http://gsma.com/ES4/PlatformManagement/ES4-DisableProfile", body))
-        self.assertEqual((answer.http, answer.name, answer.status, answer.code), (200, "ES4-DisableProfileResponse", "FAILED", "1.6/3.1"))
+        body = ("<rps:ES4-SetFallBackAttributeRequest><rps:FunctionCallIdentifier>1</rps:FunctionCallIdentifier><rps:Eid>%s</rps:Eid>"
+                "<rps:Iccid>8933010000000000010</rps:Iccid></rps:ES4-SetFallBackAttributeRequest>" % EID)
+        answer = self.post(envelope(self.oid, "1", "http://gsma.com/ES4/PlatformManagement/ES4-SetFallBackAttribute", body))
+        self.assertEqual((answer.http, answer.name, answer.status, answer.code), (200, "ES4-SetFallBackAttributeResponse", "FAILED", "1.6/3.1"))
 
     def test_a_notification_that_is_not_served_yet(self):
-        body = ("<rps:ES4-HandleProfileDeletedNotification><rps:Eid>%s</rps:Eid><rps:Iccid>8933010000000000010</rps:Iccid>"
-                "<rps:CompletionTimestamp>2026-01-15T09:30:00Z</rps:CompletionTimestamp></rps:ES4-HandleProfileDeletedNotification>" % EID)
-        message = envelope(self.staging.entities["sm-sr"]["oid"], "1", "http://gsma.com/ES4/PlatformManagement/ES4-HandleProfileDeletedNotification",
+        body = ("<rps:ES4-HandlePLMASettingNotification><rps:Eid>%s</rps:Eid><rps:Iccid>8933010000000000010</rps:Iccid>"
+                "<rps:CompletionTimestamp>2026-01-15T09:30:00Z</rps:CompletionTimestamp></rps:ES4-HandlePLMASettingNotification>" % EID)
+        message = envelope(self.staging.entities["sm-sr"]["oid"], "1", "http://gsma.com/ES4/PlatformManagement/ES4-HandlePLMASettingNotification",
                            body)
         status, _, text = self.soap_call("operator-a", "sm-sr", "/es4", message)
         self.assertEqual((status, text), (202, b""))
