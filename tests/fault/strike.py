@@ -6,15 +6,13 @@ import time
 
 from rsp.cards import UnixConnection
 from tests.e2e.helpers import Background
-from tests.e2e.soap import Answer, audit_body, card_body, envelope
 from tests.fault.points import COUNTERS
+from tests.fault.witness import VALIDITY_S, Polling, Waiting
 
 HELD_S = 8       # a cell that is not held by then is not reached: a connection was dealt to a thread that another cell holds
 SETTLED_S = 60
-VALIDITY_S = 120
 EXPIRES_S = 3
 WITNESSED = ("sm-sr", "postgres")
-AGAIN = (None, "1.2/4.2", "1.2/4.4")  # what is not kept: asked again
 STATES = {"Disabled": 1, "Enabled": 2}
 
 
@@ -31,38 +29,6 @@ class Work:
     @property
     def name(self):
         return "%s, %s at %s" % (self.cell.victim, self.cell.operation.name, self.point)
-
-
-class Witness:
-    """The same call by the same caller over a connection of its own: it hears the answer, or fetches it by saying the same again."""
-
-    def __init__(self, case, work):
-        self.case, self.work, self.tries = case, work, 0
-        self.thread = Background(self.run)
-
-    def run(self):
-        until = time.monotonic() + SETTLED_S
-        while time.monotonic() < until:
-            self.tries += 1
-            try:
-                answer = Answer(self.case.soap_call("sm-sr", "operator-b", "/es4", self.text(), timeout=SETTLED_S))
-            except OSError:
-                answer = None
-            if answer is not None and answer.http == 200 and answer.fault is None and (answer.status != "FAILED" or answer.code not in AGAIN):
-                return answer
-            time.sleep(0.2)
-        return None
-
-    def text(self):
-        work, operation = self.work, self.work.cell.operation
-        root, fci = operation.function + "Request", work.operation + ".1"
-        if operation.name == "audit":
-            body = audit_body(work.card.eid, fci=fci, validity=VALIDITY_S)
-        else:
-            body = card_body(root, work.card.eid, [work.card.b], fci, VALIDITY_S)
-        oid = {name: self.case.staging.entities[name]["oid"] for name in ("operator-b", "sm-sr")}
-        group = "ProfileManagement" if operation.name == "audit" else "PlatformManagement"
-        return envelope(oid["operator-b"], oid["sm-sr"], "http://gsma.com/ES4/%s/%s" % (group, root), body)
 
 
 class Strike:
@@ -126,10 +92,10 @@ class Strike:
         until = time.monotonic() + HELD_S
         while not self.held(works) and time.monotonic() < until:
             time.sleep(0.03)
-        for work in works:
+        for number, work in enumerate(works):
             if self.victim in WITNESSED and self.taken(work):
                 work.operation = work.order.value()
-                work.witness = Witness(self.case, work)
+                work.witness = (Waiting, Polling)[number % 2](self.case, work, SETTLED_S)
 
     def taken(self, work):
         """The SM-SR has the gateway's call: before that a witness would be who made it."""
@@ -258,6 +224,6 @@ class Strike:
             return
         answer = work.witness.thread.value(SETTLED_S)
         if answer is None or "%s|%s" % (answer.status, (answer.code or "/").replace("/", "|")) != self.outcome(work):
-            work.wrong.append(("lost", "who asked on a connection heard %s after %d tries"
-                               % (None if answer is None else (answer.status, answer.code), work.witness.tries)))
+            work.wrong.append(("lost", "who asked by %s heard %s after %d tries"
+                               % (work.witness.way, None if answer is None else (answer.status, answer.code), work.witness.tries)))
 
