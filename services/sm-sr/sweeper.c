@@ -45,6 +45,7 @@ struct sweeper {
 	_Atomic(struct gone *) gone;
 	struct aside aside[ASIDE_MAX];
 	size_t n_aside;
+	int64_t look_ms;  /* at replicas that died */
 	unsigned trouble; /* in a row */
 	bool stuck;       /* in this pass: the database did not answer */
 };
@@ -100,6 +101,18 @@ static void mark_gone(struct sweeper *s)
 	}
 	gone_add(s, all, last);
 	s->stuck = true;
+}
+
+/* A replica that died could not say that its cards' connections broke, and may not come back under its name. Every one that lives holds
+ * its name in the database; one that has just lost that to a restart of the database is not judged. */
+static void mark_abandoned(struct sweeper *s)
+{
+	if (clock_ms() < s->look_ms)
+		return;
+	s->look_ms = clock_ms() + s->smsr->config->sweep_ms;
+	DB_QUEUE(s->db, SMSR_SESSIONS_ABANDONED, p_text(s->rpc->role), p_text(s->rpc->replica));
+	if (db_sync(s->db, s->a, NULL, 0, NULL) != OK)
+		s->stuck = true;
 }
 
 /* ---- cards that wait ---- */
@@ -290,6 +303,7 @@ static bool pass(void *ctx)
 	arena_reset(s->a);
 	s->stuck = false;
 	mark_gone(s);
+	mark_abandoned(s);
 	done = sweep_due(s);
 	if (done >= DUE_MAX && !s->stuck)
 		return true;

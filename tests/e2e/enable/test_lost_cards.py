@@ -75,7 +75,7 @@ class LostByUs(CardCase):
     @full
     def test_the_sm_sr_dies_and_the_card_stays_away(self):
         card = self.card()
-        card.hook("hold-answer")
+        card.hook("hold-answer", times=0)
         self.enabling(card)
         self.await_true(lambda: card.now["switches"] == 1, "the card does not execute its script")
         self.staging.kill("sm-sr")
@@ -85,4 +85,27 @@ class LostByUs(CardCase):
         self.await_true(card.uncertain, "its script is taken for one that is still executed", 20)
         card.power(True)
         self.await_true(lambda: card.enabled() == card.b and card.idle() and not card.uncertain(), "what it did is not found out")
+        self.assertEqual(card.now["switches"], 1)
+
+
+class LostByAReplica(CardCase):
+    """One that dies and does not come back: those that live find out."""
+    needs = dict(LostByUs.needs, replicas=2, balancer=True)
+
+    @full
+    def test_a_replica_dies_and_the_card_stays_away(self):
+        card = self.card()
+        card.hook("hold-answer", times=0)
+        self.enabling(card)
+        self.await_true(lambda: card.now["switches"] == 1, "the card does not execute its script")
+        name = {"1": "sm-sr", "2": "sm-sr-2"}[card.sql("select replica from card_session where eid = '{eid}'")]
+        self.staging.kill(name)
+        try:
+            card.power(False)
+            card.unhook("hold-answer")
+            self.await_true(card.uncertain, "its script is taken for one that is still executed", 60)
+            card.power(True)
+            self.await_true(lambda: card.enabled() == card.b and card.idle() and not card.uncertain(), "what it did is not found out")
+        finally:
+            self.staging.start_service(name)
         self.assertEqual(card.now["switches"], 1)
