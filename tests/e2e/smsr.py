@@ -74,6 +74,8 @@ class Peer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
+                if peer.server is None:
+                    raise ConnectionError("stopped; this connection was kept")
                 request = Request(self.path, self.rfile.read(int(self.headers["Content-Length"])))
                 peer.requests.append(request)
                 status, text = peer.behaviour(request) if peer.behaviour else (202, None)

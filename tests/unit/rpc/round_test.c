@@ -73,12 +73,14 @@ static void stage_close(struct stage *s)
 
 static struct run *run_of(struct stage *s, size_t at, const struct served *served, const char *in)
 {
+	static const struct entity caller = { .roles = ROLE_OPERATOR };
 	struct run *r = &s->runs[at];
 
 	if (!r->rq.arena)
 		r->rq.arena = arena_new();
 	*r = (struct run){ .w = &s->worker, .served = served, .in = arena_strdup(r->rq.arena, in),
-			   .rq = { .rpc = &s->rpc, .arena = r->rq.arena, .db = s->worker.db, .fn = function_by_id(served->id) } };
+			   .rq = { .rpc = &s->rpc, .arena = r->rq.arena, .db = s->worker.db, .fn = function_by_id(served->id),
+				   .caller = &caller } };
 	return r;
 }
 
