@@ -148,8 +148,7 @@ class Strike:
         for gateway in ("operator-a", "operator-b"):
             self.staging.kill(gateway)
         self.release()
-        for start in [Background(self.staging.start_service, gateway) for gateway in ("operator-a", "operator-b")]:
-            start.value()
+        self.staging.start_services(("operator-a", "operator-b"))
 
     def strike_postgres(self):
         self.staging.cluster.child.kill(signal.SIGQUIT)

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 
 from .paths import RspError
@@ -114,6 +115,9 @@ class Child:
         return self.proc is not None and self.proc.poll() is None
 
     def start(self):
+        """On the main thread: the kernel ends a child with the thread, not the process, that started it."""
+        if threading.current_thread() is not threading.main_thread():
+            raise RspError("%s is to be started by a thread that ends before it" % self.name)
         fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self.proc = spawn(self.argv, user=self.user, deathsig=self.deathsig, env=self.env, stdin=subprocess.DEVNULL,

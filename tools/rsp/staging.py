@@ -234,6 +234,13 @@ class Staging:
         if wait:
             self._await(self.instances[name])
 
+    def start_services(self, names):
+        """The same for several, which start at the same time."""
+        for name in names:
+            self._launch(self.instances[name])
+        for name in names:
+            self._await(self.instances[name])
+
     def stop_bus(self):
         self.bus.child.stop()
 

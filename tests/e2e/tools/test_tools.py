@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -94,6 +95,20 @@ class Processes(unittest.TestCase):
             self.assertEqual(supervisor.stop(), [("crashed", -signal.SIGKILL)])
             with open(order) as f:
                 self.assertEqual(f.read().split(), ["second", "first"])
+
+    def test_no_child_is_started_by_a_thread_that_ends_before_it(self):
+        refused = []
+
+        def start():
+            try:
+                proc.Child("x", ["/bin/sleep", "600"], {}, os.devnull).start()
+            except paths.RspError as e:
+                refused.append(str(e))
+
+        thread = threading.Thread(target=start)
+        thread.start()
+        thread.join()
+        self.assertEqual(len(refused), 1)
 
     def test_a_child_that_ends_early_is_reported_with_its_log(self):
         with tempfile.TemporaryDirectory() as folder:
