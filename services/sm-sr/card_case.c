@@ -74,7 +74,8 @@ static void commands_take(struct card_case *c, const struct rows *rows)
 							.session = row_text_dup(c->a, rows, i, 4),
 							.target = aid_of(rows, i, 5),
 							.script = row_bytes_dup(c->a, rows, i, 6),
-							.kept = row_bytes_dup(c->a, rows, i, 7) };
+							.kept = row_bytes_dup(c->a, rows, i, 7),
+							.ticket = row_text_dup(c->a, rows, i, 8) };
 }
 
 result case_take(struct card_case *c, const struct rows *const rows[CASE_RESULTS])

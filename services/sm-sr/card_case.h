@@ -21,6 +21,7 @@ struct card_command {
 	enum command_kind kind;
 	enum command_state state;
 	const char *session;     /* uuid of the session that fetched it; NULL */
+	const char *ticket;      /* which its answer names; NULL: none was given */
 	struct aid target;
 	struct bytes script;
 	/* A confirmation: the notification (E1) whose effects are due, empty: none. GET STATUS: what was listed before. */

@@ -2,6 +2,7 @@
 /* What a step changes about a card's commands and session: each function queues its statement and keeps the case as it will be. */
 #include <string.h>
 
+#include "common/base/hex.h"
 #include "services/sm-sr/card_case.h"
 
 static struct param p_aid(const struct card_case *c, const struct aid *aid)
@@ -40,6 +41,15 @@ void case_command_add(struct card_case *c, const struct procedure *p, enum comma
 	c->queued = true;
 }
 
+/* A new one whenever it is sent for the first time: what was said about it before is not about this. */
+static const char *ticket_new(struct card_case *c)
+{
+	uint8_t ticket[8];
+
+	random_bytes(ticket, sizeof(ticket));
+	return hex_text(c->a, ticket, sizeof(ticket));
+}
+
 struct card_command *case_command_now(struct card_case *c, const struct procedure *p, enum command_kind kind, const char *session,
 				      const struct buf *apdus_script)
 {
@@ -47,8 +57,9 @@ struct card_command *case_command_now(struct card_case *c, const struct procedur
 
 	m->state = COMMAND_FETCHED;
 	m->session = session;
+	m->ticket = ticket_new(c);
 	DB_QUEUE(c->db, SMSR_COMMAND_NOW, p_text(c->eid.text), p_text_or_null(m->procedure), p_int(c->a, kind), p_aid(c, &m->target),
-		 p_bytes(m->script.data, m->script.len), p_text(session));
+		 p_bytes(m->script.data, m->script.len), p_text(session), p_text(m->ticket));
 	return m;
 }
 
@@ -56,7 +67,9 @@ void case_command_fetched(struct card_case *c, struct card_command *m, const cha
 {
 	m->state = COMMAND_FETCHED;
 	m->session = session;
-	DB_QUEUE(c->db, SMSR_COMMAND_FETCHED, p_text(c->eid.text), p_int(c->a, m->seq), p_int(c->a, m->kind), p_text(session));
+	m->ticket = ticket_new(c);
+	DB_QUEUE(c->db, SMSR_COMMAND_FETCHED, p_text(c->eid.text), p_int(c->a, m->seq), p_int(c->a, m->kind), p_text(session),
+		 p_text(m->ticket));
 }
 
 void case_command_answered(struct card_case *c, struct card_command *m)

@@ -13,6 +13,7 @@
 #include "services/sm-sr/cards.h"
 #include "services/sm-sr/isdr_keys.h"
 
+#define TICKET "script" /* in the query of the URI that a script is answered to */
 enum { BODY_LIMIT = 4 * CARD_ANSWER_MAX, MEMORY = 8 * 1024, JOURNAL_BODY = 512 };
 
 /* What a pool thread owns. */
@@ -209,6 +210,8 @@ static void answer_card(const struct app *app, struct card_thread *t, struct htt
 		answer->script);
 	ram_target_format(&target, &answer->target);
 	headers[1] = (struct http_header){ RAM_H_NEXT_URI, smsr->config->cards_uri };
+	if (answer->ticket)
+		headers[1].value = arena_printf(t->a, "%s?" TICKET "=%s", smsr->config->cards_uri, answer->ticket);
 	headers[2] = (struct http_header){ RAM_H_TARGET, target.data };
 	http_reply_headers(call, answer->status, RAM_COMMAND, answer->script.data, answer->script.len, headers, 3);
 }
@@ -225,6 +228,7 @@ static void handle(void *ctx, struct http_call *call)
 					      .resume = http_header(call, RAM_H_RESUME),
 					      .content_type = http_header(call, "Content-Type"),
 					      .msg = http_query(call, "msg"),
+					      .ticket = http_query(call, TICKET),
 					      .body = http_body(call) };
 	struct card_answer answer = { .status = 404 };
 	struct card_post post;

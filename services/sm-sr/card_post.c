@@ -51,7 +51,8 @@ void card_post_read(struct arena *a, const struct card_headers *h, const struct 
 	enum post_kind kind;
 	const char *fault = identity_fault(h, eid, &kind);
 
-	*out = (struct card_post){ .kind = POST_FIRST, .body = h->body, .resume = h->resume && !strcasecmp(h->resume, "true") };
+	*out = (struct card_post){ .kind = POST_FIRST, .body = h->body, .ticket = h->ticket,
+				   .resume = h->resume && !strcasecmp(h->resume, "true") };
 	if (fault) {
 		bad(out, kind, fault);
 	} else if (h->msg) {

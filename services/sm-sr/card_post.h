@@ -12,6 +12,7 @@ enum { CARD_ANSWER_MAX = 64 * 1024 };
 struct card_headers {
 	const char *protocol, *from, *status, *resume, *content_type;
 	const char *msg; /* of the query: a notification in hex */
+	const char *ticket; /* of the query: which script is answered */
 	struct bytes body;
 };
 
@@ -28,6 +29,7 @@ struct card_post {
 	bool resume;       /* what was not reported is to be sent again */
 	enum ram_status status;
 	struct bytes body;
+	const char *ticket; /* POST_ANSWER, POST_UNABLE: of the script that is meant; NULL: not said */
 	struct notification note; /* imei, meid in a */
 	const char *bad;
 };

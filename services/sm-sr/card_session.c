@@ -38,6 +38,7 @@ static void send_script(struct visit *v, const struct card_command *m)
 {
 	v->answer.status = STATUS_OK;
 	v->answer.script = m->script;
+	v->answer.ticket = m->ticket;
 	v->answer.target = m->target;
 	v->answer.kind = m->kind;
 }
@@ -91,10 +92,29 @@ static void settle_answer(struct visit *v, struct card_command *m)
 		procedure_answered(&v->c, m, answer);
 }
 
-/* What an earlier session of this card fetched: after a resume one of it is this session's, the rest is lost. */
+static void settle_unable(struct visit *v, struct card_command *m)
+{
+	case_command_answered(&v->c, m);
+	procedure_unanswerable(&v->c, m, ram_status_name(v->post->status));
+}
+
+/* It tells what a script did. */
+static bool reports(const struct card_post *post)
+{
+	return post->kind == POST_ANSWER || post->kind == POST_UNABLE;
+}
+
+/* A card whose last report was taken, and our reply to it lost, reports the same once more: that is not about m, which it never got. */
+static bool is_about(const struct card_post *post, const struct card_command *m)
+{
+	return !post->ticket || (m->ticket && !strcmp(post->ticket, m->ticket));
+}
+
+/* What an earlier session of this card fetched: after a resume one of it is this session's, the rest is lost. So is all of it when the
+ * card does not say which script it reports on. */
 static void inherit(struct visit *v)
 {
-	bool resumed = !v->post->resume;
+	bool resumed = !v->post->resume || (reports(v->post) && !v->post->ticket);
 
 	for (size_t i = 0; i < v->c.n_commands; i++) {
 		struct card_command *m = &v->c.commands[i];
@@ -231,14 +251,12 @@ static void decide(struct visit *v)
 	inherit(v);
 	/* Looked up now: what was lost may have added commands, and the case keeps them in a new array then. */
 	m = fetched_by(&v->c, v->peer.session);
-	if (v->post->kind == POST_ANSWER && m)
-		settle_answer(v, m);
-	else if (v->post->kind == POST_UNABLE && m) {
-		case_command_answered(&v->c, m);
-		procedure_unanswerable(&v->c, m, ram_status_name(v->post->status));
-	} else if (!m && v->post->kind != POST_FIRST) {
+	if (reports(v->post) && !(m && is_about(v->post, m)))
 		log_msg(LOG_INFO, "card_answer", "eid %s: nobody waits for it", v->c.eid.text);
-	}
+	else if (v->post->kind == POST_ANSWER)
+		settle_answer(v, m);
+	else if (v->post->kind == POST_UNABLE)
+		settle_unable(v, m);
 	choose_next(v);
 }
 

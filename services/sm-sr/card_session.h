@@ -19,6 +19,7 @@ enum { CARD_POSTS_MAX = 64 };
 struct card_answer {
 	unsigned status;         /* 200 with script, 204, 503 */
 	struct bytes script;     /* in the arena */
+	const char *ticket;      /* of the script: its answer is to name it; NULL: it has none */
 	struct aid target;
 	enum command_kind kind;  /* of the script: log, journal */
 	bool confirms;           /* the POST was a notification that is confirmed */

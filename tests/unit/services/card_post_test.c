@@ -43,7 +43,7 @@ Test(sm_sr_card_post, kinds)
 	cr_assert(eid_parse(EID_1, &eid));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
-		struct card_headers h = { r->protocol, r->from, r->status, r->resume, r->type, r->msg, { (const uint8_t *)r->body, strlen(r->body) } };
+		struct card_headers h = { r->protocol, r->from, r->status, r->resume, r->type, r->msg, NULL, { (const uint8_t *)r->body, strlen(r->body) } };
 		struct card_post post;
 
 		card_post_read(a, &h, &eid, &post);

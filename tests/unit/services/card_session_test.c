@@ -8,6 +8,7 @@
 #include "tests/unit/services/procedure_fixture.h"
 
 static struct stage *s;
+static const char *ticket; /* of the last script */
 
 /* What an answer to the card may be besides a kind of script. */
 enum { END = -1 };
@@ -31,6 +32,7 @@ static int post(struct card_peer *peer, const struct card_post *post)
 	card_visit(&s->rpc, &s->smsr, s->db, s->a, peer, post, &answer);
 	cr_assert(answer.status == 200 || answer.status == 204, "HTTP %u", answer.status);
 	cr_assert_eq(answer.script.len > 0, answer.status == 200);
+	ticket = answer.ticket;
 	return answer.script.len ? (int)answer.kind : END;
 }
 
@@ -39,7 +41,8 @@ static int ask_for_work(struct card_peer *peer)
 	return post(peer, &(const struct card_post){ .kind = POST_FIRST });
 }
 
-static int answer_with(struct card_peer *peer, const char *data, uint16_t sw)
+/* about: the ticket that it names, NULL: none. */
+static int answer_about(struct card_peer *peer, const char *data, uint16_t sw, const char *about, bool resume)
 {
 	CLEANUP(buf_free) struct buf body = { 0 };
 	uint8_t *raw = arena_alloc(s->a, strlen(data) / 2);
@@ -47,7 +50,15 @@ static int answer_with(struct card_peer *peer, const char *data, uint16_t sw)
 
 	cr_assert(hex_decode(data, strlen(data), raw));
 	script_answer_build(&body, SCRIPT_INDEFINITE, &one, 1);
-	return post(peer, &(const struct card_post){ .kind = POST_ANSWER, .body = { (const uint8_t *)body.data, body.len } });
+	return post(peer, &(const struct card_post){ .kind = POST_ANSWER,
+						     .resume = resume,
+						     .ticket = about,
+						     .body = { (const uint8_t *)body.data, body.len } });
+}
+
+static int answer_with(struct card_peer *peer, const char *data, uint16_t sw)
+{
+	return answer_about(peer, data, sw, NULL, false);
 }
 
 static int notify(struct card_peer *peer, enum notification_type type, uint16_t seq, enum profile_at profile, bool resume)
@@ -302,6 +313,61 @@ static void an_uncertain_card_is_rung_where_it_may_be(void)
 	cr_expect_str_eq(rings_at(s, 2), "4922222");
 }
 
+/* The reply to an answer is lost, and the card says it once more: it is no answer to what would have come next. */
+static void an_answer_said_twice_counts_once(void)
+{
+	struct card_peer *peer = connection(), *next = connection();
+	const char *confirmation;
+	struct look l;
+
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	cr_assert_eq(ask_for_work(peer), COMMAND_ENABLE);
+	cr_assert_eq(answer_with(peer, "", SW_OK), END);
+	cr_assert_eq(notify(peer, NOTE_CHANGE_OK, 1, OTHER, false), COMMAND_CONFIRM);
+	cr_assert_eq(answer_with(peer, "", SW_OK), END);
+	/* The reply to the answer to this confirmation is the DELETE. */
+	cr_assert_eq(ask_delete(s, OTHER), OK);
+	cr_assert_eq(ask_for_work(peer), COMMAND_DISABLE);
+	cr_assert_eq(answer_about(peer, "", SW_OK, ticket, false), END);
+	cr_assert_eq(notify(peer, NOTE_CHANGE_OK, 2, BASE, false), COMMAND_CONFIRM);
+	confirmation = ticket;
+	cr_assert_eq(answer_about(peer, "", SW_OK, confirmation, false), COMMAND_DELETE);
+	/* On the same connection, and on another one: it gets the DELETE again, as often as it says so. */
+	cr_expect_eq(answer_about(peer, "", SW_OK, confirmation, false), COMMAND_DELETE);
+	cr_expect_eq(answer_about(next, "", SW_OK, confirmation, true), COMMAND_DELETE);
+	cr_expect_eq(
+		post(next, &(const struct card_post){ .kind = POST_UNABLE, .status = RAM_SECURITY_ERROR, .ticket = confirmation }),
+		COMMAND_DELETE);
+	l = look(s);
+	cr_expect_null(l.answer);
+	cr_expect_eq(l.profiles, 2);
+	cr_expect(!l.uncertain);
+	/* This is the answer, after one more resume. */
+	next = connection();
+	cr_expect_eq(answer_about(next, "", SW_OK, ticket, true), END);
+	l = look(s);
+	SAYS(l.answer, "EXECUTED_SUCCESS");
+	cr_expect_eq(l.profiles, 1);
+	cr_expect_eq(l.open_commands, 0);
+}
+
+/* Of a card that names no ticket only the connection tells what it answers; after a resume nobody knows: it is audited. */
+static void a_resumed_answer_must_say_to_what(void)
+{
+	struct card_peer *next = connection();
+	struct look l;
+
+	cr_assert_eq(ask_delete(s, OTHER), OK);
+	cr_assert_eq(ask_for_work(connection()), COMMAND_DELETE);
+	cr_expect_eq(answer_about(next, "", SW_OK, NULL, true), COMMAND_STATUS);
+	l = look(s);
+	cr_expect_null(l.answer);
+	cr_expect_eq(l.profiles, 2);
+	cr_expect_eq(answer_with(next, list(ISDP_ENABLED, ISDP_DISABLED), SW_OK), COMMAND_DELETE);
+	cr_expect_eq(answer_with(next, "", SW_OK), END);
+	SAYS(look(s).answer, "EXECUTED_SUCCESS");
+}
+
 Test(card_session, post_by_post, .timeout = 120)
 {
 	static void (*const scenarios[])(void) = {
@@ -315,6 +381,8 @@ Test(card_session, post_by_post, .timeout = 120)
 		what_was_confirmed_in_time_is_kept,
 		owners_hear_from_where_the_card_came,
 		an_uncertain_card_is_rung_where_it_may_be,
+		an_answer_said_twice_counts_once,
+		a_resumed_answer_must_say_to_what,
 	};
 
 	if (!cluster_installed())
