@@ -21,6 +21,13 @@ struct due {
 	struct operation *operations;
 };
 
+/* A newer release wrote it, or somebody damaged it. */
+static void put_aside(struct db *db, struct arena *a, const char *id, result why)
+{
+	log_msg(LOG_WARN, "operation.due", "%s", why->cause);
+	DB_QUEUE(db, GW_OPERATION_ASIDE, p_text(arena_strdup(a, id)));
+}
+
 static result settle(struct db *db, struct arena *a, struct due *d)
 {
 	const struct rows *rows;
@@ -28,13 +35,17 @@ static result settle(struct db *db, struct arena *a, struct due *d)
 	db_begin(db);
 	DB_QUEUE(db, GW_OPERATION_DUE, p_int(a, DUE_MAX));
 	TRY(db_sync(db, a, &rows, 1, NULL));
-	d->n = rows_count(rows);
-	d->operations = arena_array(a, d->n, sizeof(*d->operations));
-	for (size_t i = 0; i < d->n; i++) {
-		struct operation *o = &d->operations[i];
+	d->operations = arena_array(a, rows_count(rows), sizeof(*d->operations));
+	for (size_t i = 0; i < rows_count(rows); i++) {
+		struct operation *o = &d->operations[d->n];
+		result readable = operation_row(a, rows, i, o);
 		bool sent = false;
 
-		TRY(operation_row(a, rows, i, o));
+		if (readable != OK) {
+			put_aside(db, a, row_text(rows, i, 0), readable);
+			continue;
+		}
+		d->n++;
 		(void)operation_step(db, a, o, due_event(o), NULL, &sent);
 		d->sent = d->sent || sent;
 		(void)FAULT("operator-gateway.due.stepped", o->order.eid.text);
