@@ -61,78 +61,85 @@ static void sms(struct app *app, struct http_call *call)
 	app_json(call, 200, json.data);
 }
 
-static void keys_bump(struct app *app, struct http_call *call)
+/* Cards are gone through a batch at a time: who asks goes on behind "next" until there is none. False: answered. */
+static bool cards_of(struct http_call *call, const json_t *body, const char **out_eid, const char **out_after)
 {
-	CLEANUP(json_body_free) json_t *body = json_body(call);
-	const char *eid = json_string_value(json_object_get(body, "eid"));
-	json_int_t by = json_integer_value(json_object_get(body, "by"));
-	struct arena *a = app_arena(call);
-	struct db *db = app_db(call);
-	const struct rows *rows;
+	const char *eid = json_string_value(json_object_get(body, "eid")), *after = json_string_value(json_object_get(body, "after"));
 	struct eid parsed;
-	long long n;
 
-	if (!body)
-		return;
-	if (!eid || (strcmp(eid, "*") != 0 && !eid_parse(eid, &parsed)) || by < 1 || by > (json_int_t)SCP80_COUNTER_MAX) {
-		app_error(call, 400, "bad_request", "eid: an EID, or * for all; by: how far the counters are raised, at least 1");
-		return;
-	}
-	DB_QUEUE(db, SMSR_KEYS_BUMP, p_text(eid), p_int(a, by), p_int(a, KEYSET_SCP80), p_int(a, (int64_t)SCP80_COUNTER_MAX));
-	if (db_sync(db, a, &rows, 1, NULL) != OK) {
-		app_error(call, 503, "database", "the database does not answer");
-		return;
-	}
-	n = (long long)row_int(rows, 0, 0);
-	log_msg(LOG_WARN, "keys_bumped", "the counters of %lld key sets were raised by %lld", n, (long long)by);
-	sms_lane_ring(app->rpc.role_state);
-	app_json(call, 200, arena_printf(a, "{\"keysets\":%lld}", n));
+	*out_eid = eid;
+	*out_after = after ? after : "";
+	if (eid && (!strcmp(eid, "*") || eid_parse(eid, &parsed)) && (!**out_after || eid_parse(after, &parsed)))
+		return true;
+	app_error(call, 400, "bad_request", "eid: an EID, or * for all; after: the EID behind which to go on");
+	return false;
 }
 
-/* The rows of cards that are busy just now are waited for, but not long. */
-static bool uncertain_batch(struct db *db, struct arena *a, const char *eid, const char *after, const struct rows **out)
+/* The rows of cards that are busy just now are waited for, but not long. rows: a count, the last EID. False: answered. */
+static bool batch(struct http_call *call, unsigned statement, const struct param *params, size_t n, const struct rows **out)
 {
 	enum { ATTEMPTS = 5 };
 
 	for (unsigned i = 0; i < ATTEMPTS; i++) {
-		DB_QUEUE(db, SMSR_CARDS_UNCERTAIN, p_text(eid), p_text(after));
-		if (db_sync(db, a, out, 1, NULL) == OK)
+		db_queue(app_db(call), statement, params, n);
+		if (db_sync(app_db(call), app_arena(call), out, 1, NULL) == OK)
 			return true;
 	}
+	app_error(call, 503, "database", "the database does not answer, or cards are busy");
 	return false;
 }
 
-/* A batch at a time: who asks goes on behind "next" until there is none. */
+static void batch_done(struct http_call *call, const char *member, const char *eid, const struct rows *rows)
+{
+	CLEANUP(buf_free) struct buf json = { 0 };
+	bool more = !strcmp(eid, "*") && !row_null(rows, 0, 1);
+
+	buf_printf(&json, "{\"%s\":%lld", member, (long long)row_int(rows, 0, 0));
+	json_out_member(&json, "next", more ? row_text(rows, 0, 1) : NULL);
+	buf_char(&json, '}');
+	app_json(call, 200, json.data);
+}
+
+static void keys_bump(struct app *app, struct http_call *call)
+{
+	CLEANUP(json_body_free) json_t *body = json_body(call);
+	json_int_t by = json_integer_value(json_object_get(body, "by"));
+	struct arena *a = app_arena(call);
+	const struct rows *rows;
+	const char *eid, *after;
+
+	if (!body || !cards_of(call, body, &eid, &after))
+		return;
+	if (by < 1 || by > (json_int_t)SCP80_COUNTER_MAX) {
+		app_error(call, 400, "bad_request", "by: how far the counters are raised, at least 1");
+		return;
+	}
+	if (!batch(call, SMSR_KEYS_BUMP,
+		   (const struct param[]){ p_text(eid), p_int(a, by), p_int(a, KEYSET_SCP80), p_int(a, (int64_t)SCP80_COUNTER_MAX), p_text(after) },
+		   5, &rows))
+		return;
+	log_msg(LOG_WARN, "keys_bumped", "the counters of %lld key sets were raised by %lld", (long long)row_int(rows, 0, 0), (long long)by);
+	sms_lane_ring(app->rpc.role_state);
+	batch_done(call, "keysets", eid, rows);
+}
+
 static void cards_uncertain(struct app *app, struct http_call *call)
 {
 	CLEANUP(json_body_free) json_t *body = json_body(call);
-	const char *eid = json_string_value(json_object_get(body, "eid")), *after = json_string_value(json_object_get(body, "after"));
-	CLEANUP(buf_free) struct buf json = { 0 };
-	struct arena *a = app_arena(call);
 	const struct rows *rows;
-	struct eid parsed;
-	bool all;
+	const char *eid, *after;
 
-	if (!body)
+	(void)app;
+	if (!body || !cards_of(call, body, &eid, &after))
 		return;
-	all = eid && !strcmp(eid, "*");
-	if (!eid || (!all && !eid_parse(eid, &parsed)) || (after && *after && !eid_parse(after, &parsed))) {
-		app_error(call, 400, "bad_request", "eid: an EID, or * for all; after: the EID behind which to go on");
+	if (!batch(call, SMSR_CARDS_UNCERTAIN, (const struct param[]){ p_text(eid), p_text(after) }, 2, &rows))
 		return;
-	}
-	if (!uncertain_batch(app_db(call), a, eid, after ? after : "", &rows)) {
-		app_error(call, 503, "database", "the database does not answer, or cards are busy");
-		return;
-	}
-	if (!all && row_int(rows, 0, 0) == 0) {
+	if (strcmp(eid, "*") != 0 && row_int(rows, 0, 0) == 0) {
 		app_error(call, 404, "not_found", "no card with this EID is managed here");
 		return;
 	}
 	log_msg(LOG_WARN, "cards_uncertain", "%lld cards are audited at their next session", (long long)row_int(rows, 0, 0));
-	buf_printf(&json, "{\"cards\":%lld", (long long)row_int(rows, 0, 0));
-	json_out_member(&json, "next", all && !row_null(rows, 0, 1) ? row_text(rows, 0, 1) : NULL);
-	buf_char(&json, '}');
-	app_json(call, 200, json.data);
+	batch_done(call, "cards", eid, rows);
 }
 
 const struct route smsr_admin[] = {

@@ -43,6 +43,11 @@ static const struct statement own[] = {
 	{ "t_triggered", "update card_command set triggers = $2::int4, trigger_at = clock_timestamp()"
 			 " where eid = $1 and state = 0" },
 	{ "t_pol2", "update profile set pol2 = $3 where eid = $1 and iccid = $2" },
+	{ "t_herd", "with c as (select (b * 100 + 98 - b * 100 % 97)::text as eid"
+		    " from (select 890019990299999999000000000000::numeric + i as b from generate_series(1, $1::int4) i) x),"
+		    " s as (insert into eis_state (eid, remaining_memory) select eid, 0 from c)"
+		    " insert into keyset (eid, version, counter) select eid, v, 5 from c, unnest(array[3, 64]) v" },
+	{ "t_counters", "select count(*), count(*) filter (where counter = $1::int8) from keyset where version < 16" },
 	{ "t_look", "select (select string_agg(iccid, ' ') from profile where eid = $1 and state = 2),"
 		    " (select convert_from(answer, 'UTF8') from call where fci = $2),"
 		    " (select string_agg(state || '/' || coalesce(status::text, '') || '/' || code, ' ' order by started_at) from "
@@ -158,6 +163,22 @@ void crowd(struct stage *s, unsigned n)
 {
 	DB_QUEUE(s->db, T_CROWD, p_int(s->a, n));
 	sync_ok(s, 0, NULL);
+}
+
+void herd(struct stage *s, unsigned n)
+{
+	DB_QUEUE(s->db, T_HERD, p_int(s->a, n));
+	sync_ok(s, 0, NULL);
+}
+
+void counters(struct stage *s, int64_t counter, int64_t *out_all, int64_t *out_same)
+{
+	const struct rows *rows;
+
+	DB_QUEUE(s->db, T_COUNTERS, p_int(s->a, counter));
+	sync_ok(s, 1, &rows);
+	*out_all = row_int(rows, 0, 0);
+	*out_same = row_int(rows, 0, 1);
 }
 
 void set_msisdn(struct stage *s, enum profile_at p, const char *msisdn)

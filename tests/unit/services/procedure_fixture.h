@@ -8,7 +8,7 @@
 #include "services/sm-sr/procedures.h"
 #include "tests/unit/store/cluster.h"
 
-enum { T_FIRST = SMSR_STATEMENTS_END, T_CARD = T_FIRST, T_PROFILE, T_ENTITY, T_ADDRESS, T_CALL, T_RESET, T_OVERDUE, T_DAMAGE, T_CROWD, T_MSISDN, T_TRIGGERED, T_POL2, T_LOOK, T_END };
+enum { T_FIRST = SMSR_STATEMENTS_END, T_CARD = T_FIRST, T_PROFILE, T_ENTITY, T_ADDRESS, T_CALL, T_RESET, T_OVERDUE, T_DAMAGE, T_CROWD, T_MSISDN, T_TRIGGERED, T_POL2, T_HERD, T_COUNTERS, T_LOOK, T_END };
 
 /* The fall-back profile, enabled first, and the other one. Each operator owns one. The third, of nobody who could be told, is on the
  * card after add_third. */
@@ -42,6 +42,10 @@ void add_third(struct stage *s);
 void damage_procedure(struct stage *s);
 /* n procedures that are due for longer, of cards that nobody knows. */
 void crowd(struct stage *s, unsigned n);
+/* n more cards with two key sets each, of which one is for SMS. */
+void herd(struct stage *s, unsigned n);
+/* How many key sets for SMS there are, and how many of them have just this counter. */
+void counters(struct stage *s, int64_t counter, int64_t *out_all, int64_t *out_same);
 void set_msisdn(struct stage *s, enum profile_at p, const char *msisdn);
 /* The number that the card is rung at by its next SMS; "": none is due. times: how often it was rung before. */
 const char *rings_at(struct stage *s, unsigned times);

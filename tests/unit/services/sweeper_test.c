@@ -172,3 +172,33 @@ Test(sweeper, a_late_proof_does_not_put_off_who_came_after_its_trigger, .timeout
 	cr_expect(rung_after(s, &r), "that session is over, this order is younger");
 	stage_drop(s);
 }
+
+/* However many cards there are, one step of raising their counters is of a bounded size, and all steps reach each of them once. */
+Test(cards, counters_are_raised_in_batches, .timeout = 120)
+{
+	enum { CARDS = 2500, BATCH = 1000, BY = 1000 };
+	const char *after = "";
+	int64_t all, same, raised = 0;
+	unsigned batches = 0;
+	struct stage *s;
+
+	if (!cluster_installed())
+		cr_skip_test("PostgreSQL is not installed");
+	s = stage_make();
+	herd(s, CARDS);
+	while (after) {
+		const struct rows *rows;
+
+		DB_QUEUE(s->db, SMSR_KEYS_BUMP, p_text("*"), p_int(s->a, BY), p_int(s->a, KEYSET_SCP80), p_int(s->a, 1 << 30), p_text(after));
+		cr_assert_eq(db_sync(s->db, s->a, &rows, 1, NULL), OK);
+		cr_expect_leq(row_int(rows, 0, 0), BATCH);
+		raised += row_int(rows, 0, 0);
+		after = row_text_dup(s->a, rows, 0, 1);
+		cr_assert(++batches <= CARDS / BATCH + 2);
+	}
+	counters(s, 5 + BY, &all, &same);
+	cr_expect_eq(all, CARDS);
+	cr_expect_eq(same, CARDS);
+	cr_expect_eq(raised, CARDS);
+	stage_drop(s);
+}
