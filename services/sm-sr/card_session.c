@@ -192,28 +192,42 @@ static void leave(struct visit *v)
 	end_with(v, STATUS_END);
 }
 
+/* NULL: nothing now. Of an uncertain card only its list is asked, and what may have happened on it is not judged before. */
+static struct card_command *sendable(const struct card_case *c)
+{
+	struct card_command *next = case_next(c);
+
+	return next && (!c->uncertain || next->kind == COMMAND_STATUS) ? next : NULL;
+}
+
+static void send_next(struct visit *v)
+{
+	struct card_command *next = sendable(&v->c);
+
+	if (next && !procedure_may_send(&v->c, next))
+		next = sendable(&v->c);
+	if (next)
+		fetch(v, next);
+	else
+		leave(v);
+}
+
 static void choose_next(struct visit *v)
 {
 	struct card_case *c = &v->c;
-	struct card_command *going_on, *next;
+	struct card_command *going_on;
 
 	/* The sweeper has not come yet: nothing of it is sent any more. */
 	if (c->running && c->running->overdue)
 		procedure_expire(c);
 	procedure_follow_up(c);
 	going_on = fetched_by(c, v->peer.session);
-	next = case_next(c);
-	if (next && !procedure_may_send(c, next))
-		next = case_next(c);
-	if (going_on) { /* it did not get it; the rest of a list; a confirmation once more */
+	if (going_on) /* it did not get it; the rest of a list; a confirmation once more */
 		send_script(v, going_on);
-	} else if (c->uncertain && !v->peer.asked_status) {
+	else if (c->uncertain && !v->peer.asked_status)
 		choose_status(v);
-	} else if (next && (!c->uncertain || next->kind == COMMAND_STATUS)) {
-		fetch(v, next);
-	} else {
-		leave(v);
-	}
+	else
+		send_next(v);
 }
 
 /* What it fetched waits for another session. */

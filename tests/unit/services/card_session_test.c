@@ -197,6 +197,32 @@ static void pol2_is_asked_again_before_it_is_sent(void)
 	cr_expect_eq(look(s).open_commands, 0);
 }
 
+/* The card has executed it perhaps: that it may not any more is no answer before the card was asked. */
+static void what_may_have_happened_is_not_refused(void)
+{
+	static const uint8_t stays[] = { 0, POL2_DISABLE, POL2_NOT_ALLOWED };
+	struct card_peer *peer = connection();
+
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	cr_assert_eq(ask_for_work(connection()), COMMAND_ENABLE);
+	set_pol2(s, BASE, (struct bytes){ stays, sizeof(stays) });
+	cr_expect_eq(ask_for_work(peer), COMMAND_STATUS);
+	cr_expect_null(look(s).answer);
+	cr_expect_eq(answer_with(peer, list(ISDP_DISABLED, ISDP_ENABLED), SW_OK), END);
+	cr_assert_eq(notify(peer, NOTE_CHANGE_OK, 1, OTHER, false), COMMAND_CONFIRM);
+	cr_expect_eq(answer_with(peer, "", SW_OK), END);
+	SAYS(look(s).answer, "EXECUTED_SUCCESS");
+	/* It did not: then it is. */
+	stage_reset(s);
+	peer = connection();
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	cr_assert_eq(ask_for_work(connection()), COMMAND_ENABLE);
+	set_pol2(s, BASE, (struct bytes){ stays, sizeof(stays) });
+	cr_expect_eq(ask_for_work(peer), COMMAND_STATUS);
+	cr_expect_eq(answer_with(peer, list(ISDP_ENABLED, ISDP_DISABLED), SW_OK), END);
+	SAYS(look(s).answer, "8.2.3");
+}
+
 /* The card took the enable of OTHER, and its word of it is being confirmed. */
 static struct card_peer *confirming(void)
 {
@@ -377,6 +403,7 @@ Test(card_session, post_by_post, .timeout = 120)
 		an_endless_session_ends,
 		nothing_is_sent_after_the_deadline,
 		pol2_is_asked_again_before_it_is_sent,
+		what_may_have_happened_is_not_refused,
 		a_lost_confirmation_is_said_again,
 		what_was_confirmed_in_time_is_kept,
 		owners_hear_from_where_the_card_came,
