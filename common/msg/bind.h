@@ -28,6 +28,8 @@ enum bind_flag {
 	BIND_SECRET = 1 << 3,   /* cut in the journal */
 	BIND_CHOICE = 1 << 4,   /* neighbouring rows with this flag may come mixed in any order (Key | Certificate) */
 	BIND_SIGNED = 1 << 5,   /* a group whose canonical octets are kept beside it (EumSignedInfo) and written raw when present */
+	BIND_FORCED = 1 << 6,   /* BIND_AID, BIND_HEX: the schema demands it of failures, too (wire.md 10). Length 0 is "nothing to say":
+				 * written as the schema takes it (an AID as 0000000000), read from that, from empty and from absent */
 };
 
 struct bind_field {

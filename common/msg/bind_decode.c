@@ -230,7 +230,7 @@ static result decode_group(struct decoder *d, const struct bind_group *g, const 
 		} else if (matches(d, f, c)) {
 			TRY(decode_one(d, f, c, at, out));
 			c = soap_next(c);
-		} else if (!(f->flags & BIND_OPTIONAL)) {
+		} else if (!(f->flags & (BIND_OPTIONAL | BIND_FORCED))) {
 			return not_here(d, f, c, at);
 		}
 		f = end;

@@ -129,6 +129,17 @@ static const char *parse_hex(struct arena *a, const struct bind_field *f, const 
 	return NULL;
 }
 
+#define NO_AID "0000000000" /* what the schema takes where there is none */
+
+static const char *parse_aid(const struct bind_field *f, const char *text, void *item)
+{
+	if ((f->flags & BIND_FORCED) && (!*text || !strcmp(text, NO_AID))) {
+		*(struct aid *)item = (struct aid){ .len = 0 };
+		return NULL;
+	}
+	return aid_parse(text, item) ? NULL : "not 5 to 16 bytes in hexadecimal digits";
+}
+
 static const char *parse_int(struct arena *a, const struct bind_field *f, const char *text, void *item)
 {
 	const char *p = *text == '+' || *text == '-' ? text + 1 : text;
@@ -183,7 +194,7 @@ const char *bind_value_parse(struct arena *a, const struct bind_field *f, const 
 	case BIND_ICCID:
 		return iccid_parse(text, item) ? NULL : "not 6 to 20 digits that start with 89";
 	case BIND_AID:
-		return aid_parse(text, item) ? NULL : "not 5 to 16 bytes in hexadecimal digits";
+		return parse_aid(f, text, item);
 	case BIND_OID:
 		return oid_parse(text, item) ? NULL : "not numbers with dots between";
 	case BIND_HEX:
@@ -215,6 +226,8 @@ static const char *formatted(struct buf *out, const struct bind_field *f, const 
 	case BIND_OID:
 		return ((const struct oid *)item)->text;
 	case BIND_AID:
+		if ((f->flags & BIND_FORCED) && ((const struct aid *)item)->len == 0)
+			return NO_AID;
 		aid_format(item, aid);
 		buf_str(out, aid);
 		break;
