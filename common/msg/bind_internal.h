@@ -57,6 +57,14 @@ size_t bind_items(const struct bind_field *f, const void *base, const void **out
 #define TIME(s, m, n) ROW(s, m, n, BIND_TIME, "xs:dateTime")
 #define BYTES_LEFT(s, m, n) ROW(s, m, n, BIND_INT, "xs:nonNegativeInteger", .max = INT64_MAX)
 
+/* Rows whose spelling differs from message to message (wire.md 10): either reads both. */
+#define SMSR(s, m) ROW(s, m, "Smsr-id", BIND_OID, "ObjectIdentifierType", .alias = "SmSr-id")
+#define SMSR_RARE(s, m) ROW(s, m, "SmSr-id", BIND_OID, "ObjectIdentifierType", .alias = "Smsr-id")
+#define COMPLETED(s, m) ROW(s, m, "CompletionTimestamp", BIND_TIME, "xs:dateTime", .alias = "completionTimestamp")
+#define COMPLETED_RARE(s, m) ROW(s, m, "completionTimestamp", BIND_TIME, "xs:dateTime", .alias = "CompletionTimestamp")
+/* Any string in the schema of requests; an EIS can hold a String100. */
+#define PROFILE_TYPE(s, m) OPT_IN(s, m, "ProfileType", BIND_STRING, "xs:string", .max = 100)
+
 /* What every message starts with (wire.md 4). */
 #define REQUEST_ROWS                                                                                             \
 	ROW(struct request_base, fci, "FunctionCallIdentifier", BIND_STRING, "xs:string", .min = 1, .max = 256), \
@@ -71,9 +79,32 @@ size_t bind_items(const struct bind_field *f, const void *base, const void **out
 /* The base fields alone, as types of the schema, and an answer that has nothing more. */
 extern const struct bind_group request_base_group, response_base_group, execution_status_group, plain_rs_group;
 extern const struct bind_group eis_group, properties_group, pol2_group, address_group;
+/* Bodies that interfaces share. */
+extern const struct bind_group get_eis_rq_group, get_eis_rs_group, audit_rq_group, audit_rs_group;
+extern const struct bind_group profile_rq_group, card_rs_group, address_rq_group;
+extern const struct bind_group profile_notification_group, es3_profile_notification_group;
 
 extern const struct bind_message es1_register_eis_request, es1_register_eis_response;
 extern const struct bind_message es1_update_properties_request, es1_update_properties_response;
+extern const struct bind_message es2_get_eis_request, es2_get_eis_response;
+extern const struct bind_message es2_download_profile_request, es2_download_profile_response;
+extern const struct bind_message es2_update_policy_rules_request, es2_update_policy_rules_response;
+extern const struct bind_message es2_update_subscription_address_request, es2_update_subscription_address_response;
+extern const struct bind_message es2_enable_profile_request, es2_enable_profile_response;
+extern const struct bind_message es2_disable_profile_request, es2_disable_profile_response;
+extern const struct bind_message es2_delete_profile_request, es2_delete_profile_response;
+extern const struct bind_message es2_audit_eis_request, es2_audit_eis_response;
+extern const struct bind_message es3_get_eis_request, es3_get_eis_response;
+extern const struct bind_message es3_create_isdp_request, es3_create_isdp_response;
+extern const struct bind_message es3_send_data_request, es3_send_data_response;
+extern const struct bind_message es3_profile_download_completed_request, es3_profile_download_completed_response;
+extern const struct bind_message es3_enable_profile_request, es3_enable_profile_response;
+extern const struct bind_message es3_disable_profile_request, es3_disable_profile_response;
+extern const struct bind_message es3_delete_isdp_request, es3_delete_isdp_response;
+extern const struct bind_message es3_update_policy_rules_request, es3_update_policy_rules_response;
+extern const struct bind_message es3_update_subscription_address_request, es3_update_subscription_address_response;
+extern const struct bind_message es3_audit_eis_request, es3_audit_eis_response;
+extern const struct bind_message es3_update_connectivity_parameters_request, es3_update_connectivity_parameters_response;
 extern const struct bind_message es4_get_eis_request, es4_get_eis_response;
 extern const struct bind_message es4_enable_profile_request, es4_enable_profile_response;
 extern const struct bind_message es4_disable_profile_request, es4_disable_profile_response;
@@ -81,7 +112,14 @@ extern const struct bind_message es4_delete_profile_request, es4_delete_profile_
 extern const struct bind_message es4_update_policy_rules_request, es4_update_policy_rules_response;
 extern const struct bind_message es4_update_subscription_address_request, es4_update_subscription_address_response;
 extern const struct bind_message es4_audit_eis_request, es4_audit_eis_response;
-extern const struct bind_message es4_profile_enabled_notification, es4_profile_disabled_notification, es4_profile_deleted_notification;
+/* The same notification on ES2, ES3 and ES4. */
+#define TOLD(name) es2_##name##_notification, es3_##name##_notification, es4_##name##_notification
+extern const struct bind_message TOLD(profile_enabled), TOLD(profile_disabled);
+extern const struct bind_message TOLD(profile_deleted), TOLD(profile_downloaded);
+extern const struct bind_message TOLD(pol2_updated), TOLD(smsr_change);
+extern const struct bind_message TOLD(emergency_set), TOLD(emergency_unset);
+extern const struct bind_message TOLD(fallback_set), TOLD(fallback_unset);
+#undef TOLD
 extern const struct bind_message eum_create_batch_request, eum_create_batch_response;
 extern const struct bind_message eum_get_batch_request, eum_get_batch_response;
 extern const struct bind_message eum_update_properties_request, eum_update_properties_response;

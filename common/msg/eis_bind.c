@@ -177,7 +177,7 @@ static const struct bind_field eis_fields[] = {
 	BYTES_LEFT(struct eis, remaining_memory, "RemainingMemory"),
 	BYTES_LEFT(struct eis, available_memory, "AvailableMemoryForProfiles"),
 	OPT(struct eis, last_audit, "LastAuditDate", BIND_TIME, "xs:dateTime"),
-	ROW(struct eis, smsr, "Smsr-id", BIND_OID, "ObjectIdentifierType", .alias = "SmSr-id"),
+	SMSR(struct eis, smsr),
 	MANY_GROUP(struct eis, profiles, n_profiles, "ProfileInfo", profile_group, 0, 0),
 	GROUP(struct eis, isdr, "Isd-r", sd_group),
 	OPT_GROUP(struct eis, audit_trail, "AuditTrail", trail_group),

@@ -6,7 +6,7 @@ static const struct bind_field get_eis_rq_fields[] = {
 	EID(struct es4_get_eis_rq, eid, "Eid"),
 	{ 0 },
 };
-static const struct bind_group get_eis_rq_group = { NULL, sizeof(struct es4_get_eis_rq), get_eis_rq_fields };
+const struct bind_group get_eis_rq_group = { NULL, sizeof(struct es4_get_eis_rq), get_eis_rq_fields };
 const struct bind_message es4_get_eis_request = { "ES4-GetEISRequest", BASE_REQUEST, &get_eis_rq_group };
 
 static const struct bind_field get_eis_rs_fields[] = {
@@ -14,7 +14,7 @@ static const struct bind_field get_eis_rs_fields[] = {
 	OPT_GROUP(struct es4_get_eis_rs, eis, "Eis", eis_group),
 	{ 0 },
 };
-static const struct bind_group get_eis_rs_group = { NULL, sizeof(struct es4_get_eis_rs), get_eis_rs_fields };
+const struct bind_group get_eis_rs_group = { NULL, sizeof(struct es4_get_eis_rs), get_eis_rs_fields };
 const struct bind_message es4_get_eis_response = { "ES4-GetEISResponse", BASE_RESPONSE, &get_eis_rs_group };
 
 static const struct bind_field policy_rq_fields[] = {
@@ -35,7 +35,7 @@ static const struct bind_field address_rq_fields[] = {
 	GROUP(struct es4_update_subscription_address_rq, address, "newSubscriptionAddress", address_group),
 	{ 0 },
 };
-static const struct bind_group address_rq_group = { NULL, sizeof(struct es4_update_subscription_address_rq), address_rq_fields };
+const struct bind_group address_rq_group = { NULL, sizeof(struct es4_update_subscription_address_rq), address_rq_fields };
 const struct bind_message es4_update_subscription_address_request = { "ES4-UpdateSubscriptionAddressRequest", BASE_REQUEST,
 								      &address_rq_group };
 const struct bind_message es4_update_subscription_address_response = { "ES4-UpdateSubscriptionAddressResponse", BASE_RESPONSE,

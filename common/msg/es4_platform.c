@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ES4 functions that need the card, and what the operator is told of it (wire.md 5.4). */
+/* ES4 functions that need the card (wire.md 5.4). ES3 has the same bodies. */
 #include "common/msg/bind_internal.h"
 
 static const struct bind_field profile_rq_fields[] = {
@@ -8,7 +8,7 @@ static const struct bind_field profile_rq_fields[] = {
 	ICCID(struct es4_profile_rq, iccid, "Iccid"),
 	{ 0 },
 };
-static const struct bind_group profile_rq_group = { NULL, sizeof(struct es4_profile_rq), profile_rq_fields };
+const struct bind_group profile_rq_group = { NULL, sizeof(struct es4_profile_rq), profile_rq_fields };
 const struct bind_message es4_enable_profile_request = { "ES4-EnableProfileRequest", BASE_REQUEST, &profile_rq_group };
 
 const struct bind_message es4_disable_profile_request = { "ES4-DisableProfileRequest", BASE_REQUEST, &profile_rq_group };
@@ -19,7 +19,7 @@ static const struct bind_field card_rs_fields[] = {
 	OPT_IN(struct card_rs, euicc_response_data, "EuiccResponseData", BIND_HEX, "xs:hexBinary"),
 	{ 0 },
 };
-static const struct bind_group card_rs_group = { NULL, sizeof(struct card_rs), card_rs_fields };
+const struct bind_group card_rs_group = { NULL, sizeof(struct card_rs), card_rs_fields };
 const struct bind_message es4_enable_profile_response = { "ES4-EnableProfileResponse", BASE_RESPONSE, &card_rs_group };
 
 const struct bind_message es4_disable_profile_response = { "ES4-DisableProfileResponse", BASE_RESPONSE, &card_rs_group };
@@ -31,7 +31,7 @@ static const struct bind_field audit_rq_fields[] = {
 	MANY(struct es4_audit_eis_rq, iccids, n_iccids, "Iccid", BIND_ICCID, "ICCIDType", 0, 0),
 	{ 0 },
 };
-static const struct bind_group audit_rq_group = { NULL, sizeof(struct es4_audit_eis_rq), audit_rq_fields };
+const struct bind_group audit_rq_group = { NULL, sizeof(struct es4_audit_eis_rq), audit_rq_fields };
 const struct bind_message es4_audit_eis_request = { "ES4-AuditEISRequest", BASE_REQUEST, &audit_rq_group };
 
 static const struct bind_field audit_rs_fields[] = {
@@ -39,19 +39,5 @@ static const struct bind_field audit_rs_fields[] = {
 	OPT_GROUP(struct es4_audit_eis_rs, eis, "Eis", eis_group),
 	{ 0 },
 };
-static const struct bind_group audit_rs_group = { NULL, sizeof(struct es4_audit_eis_rs), audit_rs_fields };
+const struct bind_group audit_rs_group = { NULL, sizeof(struct es4_audit_eis_rs), audit_rs_fields };
 const struct bind_message es4_audit_eis_response = { "ES4-AuditEISResponse", BASE_RESPONSE, &audit_rs_group };
-
-static const struct bind_field profile_notification_fields[] = {
-	EID(struct profile_notification, eid, "Eid"),
-	ICCID(struct profile_notification, iccid, "Iccid"),
-	TIME(struct profile_notification, completed, "CompletionTimestamp"),
-	{ 0 },
-};
-static const struct bind_group profile_notification_group = { NULL, sizeof(struct profile_notification), profile_notification_fields };
-const struct bind_message es4_profile_enabled_notification = { "ES4-HandleProfileEnabledNotification", BASE_NOTIFICATION,
-							       &profile_notification_group };
-const struct bind_message es4_profile_disabled_notification = { "ES4-HandleProfileDisabledNotification", BASE_NOTIFICATION,
-								&profile_notification_group };
-const struct bind_message es4_profile_deleted_notification = { "ES4-HandleProfileDeletedNotification", BASE_NOTIFICATION,
-							       &profile_notification_group };

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages of the functions that are served: request and answer tables per function row. */
+/* The messages of the functions: request and answer tables per function row. Each served function has them; others may. */
 #ifndef MSG_MESSAGES_H
 #define MSG_MESSAGES_H
 
 #include "common/msg/bind.h"
 
-/* NULL when the function is not served yet. Requests and notifications. */
+/* NULL: no table yet. Requests and notifications. */
 const struct bind_message *message_request(enum function_id id);
-/* NULL for notifications and functions not served yet. */
+/* NULL for notifications, and when there is no table yet. */
 const struct bind_message *message_response(enum function_id id);
-/* <ES>-<Function>Response with base fields only: for functions not served, and for failures before a table is known.
+/* <ES>-<Function>Response with base fields only: for functions without a table, and for failures before a table is known.
  * root must outlive the returned struct, which lives in a. Its struct is struct response_base. */
 const struct bind_message *message_bare_response(struct arena *a, const struct function *f);
 
@@ -19,16 +19,17 @@ extern const struct bind_group eum_signed_info_group;
 /* ES1 (wire.md 5.1, 9.2) */
 struct es1_register_eis_rq { struct request_base base; struct eis eis; };
 struct es1_update_properties_rq { struct request_base base; struct eid eid; struct properties properties; };
-/* ES4 GetEIS (wire.md 5.4) */
+/* ES4, and ES3 where the bodies are equal (wire.md 5.3, 5.4): one struct for both. */
+/* GetEIS */
 struct es4_get_eis_rq { struct request_base base; struct eid eid; };
 struct es4_get_eis_rs { struct response_base base; struct eis *eis; };
-/* ES4 EnableProfile, DisableProfile, DeleteProfile. */
+/* EnableProfile, DisableProfile, ES4 DeleteProfile, ES3 DeleteISDP */
 struct es4_profile_rq { struct request_base base; struct eid eid; struct iccid iccid; };
 struct card_rs { struct response_base base; struct bytes euicc_response_data; /* raw R-APDU on a card's error; empty: absent */ };
-/* ES4 AuditEIS: n_iccids 0 means all. */
+/* AuditEIS: n_iccids 0 means all. */
 struct es4_audit_eis_rq { struct request_base base; struct eid eid; struct iccid *iccids; size_t n_iccids; };
 struct es4_audit_eis_rs { struct response_base base; struct eis *eis; };
-/* ES4 UpdatePolicyRules, UpdateSubscriptionAddress (wire.md 5.4): both replace what was, wholly. */
+/* ES4 UpdatePolicyRules, ES3 and ES4 UpdateSubscriptionAddress: both replace what was, wholly. */
 struct es4_update_policy_rules_rq { struct request_base base; struct eid eid; struct iccid iccid; struct pol2 pol2; };
 struct es4_update_subscription_address_rq {
 	struct request_base base;
@@ -36,10 +37,90 @@ struct es4_update_subscription_address_rq {
 	struct iccid iccid;
 	struct subscription_address address;
 };
-/* HandleProfileEnabled/Disabled/DeletedNotification: no base at all. */
-struct profile_notification { struct eid eid; struct iccid iccid; int64_t completed; /* microseconds since 1970 */ };
 /* Answers without further content. */
 struct plain_rs { struct response_base base; };
+
+/* ES3 alone (wire.md 5.3) */
+struct es3_create_isdp_rq {
+	struct request_base base;
+	struct eid eid;
+	struct iccid iccid;
+	struct oid mno;                  /* who will own the profile */
+	int64_t required_memory;         /* bytes, not negative */
+	bool *more_to_do;                /* true: the caller goes on, the card's session is kept; NULL: false */
+};
+struct es3_create_isdp_rs {
+	struct response_base base;
+	struct aid isdp_aid;             /* len 0: none, as in a failure. A peer's success may lack it, too: check */
+	struct bytes euicc_response_data;
+};
+enum { SEND_DATA_MAX = 1 << 20 };        /* bytes of one SendData */
+struct es3_send_data_rq {
+	struct request_base base;
+	struct eid eid;
+	struct aid sd_aid;               /* an ISD-P or the ISD-R */
+	struct bytes data;               /* command TLVs, 1..SEND_DATA_MAX bytes. SECRET */
+	bool *more_to_do;                /* NULL: false */
+};
+/* Its answer: what the card said, be it success or error. SECRET. */
+struct es3_send_data_rs { struct response_base base; struct bytes euicc_response_data; };
+struct es3_profile_download_completed_rq {
+	struct request_base base;
+	struct eid eid;
+	struct iccid iccid;
+	const char *profile_type;        /* up to 100 characters, as an EIS holds; NULL: absent */
+	struct subscription_address *address; /* NULL: absent */
+	struct pol2 *pol2;               /* NULL: absent, which is not "no restriction" */
+};
+struct es3_update_policy_rules_rq {
+	struct request_base base;
+	struct eid eid;
+	struct iccid iccid;
+	struct pol2 *pol2;               /* NULL: absent (procedures.md 3.10 guesses that this clears the rules) */
+};
+struct es3_update_connectivity_parameters_rq {
+	struct request_base base;
+	struct eid eid;
+	struct iccid iccid;
+	struct bytes parameters;         /* at least one byte; an APN may have a password. SECRET */
+};
+
+/* ES2 (wire.md 5.2): the ES3 request, then where the SM-DP sends it. A relay copies .es3, which is a prefix, and so are its answers:
+ * plain_rs of card_rs (ES2 has no EuiccResponseData), es4_get_eis_rs, es4_audit_eis_rs. */
+struct es2_get_eis_rq { struct es4_get_eis_rq es3; struct oid smsr; };
+/* EnableProfile, DisableProfile, DeleteProfile */
+struct es2_profile_rq { struct es4_profile_rq es3; struct oid smsr; };
+struct es2_audit_eis_rq { struct es4_audit_eis_rq es3; struct oid smsr; };
+struct es2_update_policy_rules_rq { struct es3_update_policy_rules_rq es3; struct oid smsr; };
+struct es2_update_subscription_address_rq { struct es4_update_subscription_address_rq es3; struct oid smsr; };
+/* DownloadProfile has no counterpart on ES3. */
+struct es2_download_profile_rq {
+	struct request_base base;
+	struct eid eid;
+	struct oid smsr;
+	const char *profile_type;        /* up to 100 characters; NULL: that of the ICCID */
+	struct iccid *iccid;             /* NULL: any of the profile type */
+	bool enable;
+};
+struct es2_download_profile_rs { struct response_base base; struct iccid *iccid; /* NULL: none */ };
+
+/* Notifications have no base. ES2 and ES4 share these; the ES3 one is the ES2 one, then the operator whom the SM-DP tells: a relay
+ * copies .es2, which is a prefix. completed: microseconds since 1970. */
+/* HandleProfileEnabled/Disabled/Deleted, EmergencyProfileAttributeSet/Unset, FallBackAttributeSet/Unset */
+struct profile_notification { struct eid eid; struct iccid iccid; int64_t completed; };
+struct profile_downloaded_notification {
+	struct eid eid;
+	struct iccid iccid;
+	struct oid *owner;               /* the profile's, said to an M2M SP; NULL: absent, as always on ES3 */
+	const char *profile_type;        /* up to 100 characters; NULL: absent */
+	int64_t completed;
+};
+struct pol2_updated_notification { struct eid eid; struct iccid iccid; struct pol2 *pol2; /* NULL: absent */ int64_t completed; };
+struct smsr_change_notification { struct eis eis; int64_t completed; };
+struct es3_profile_notification { struct profile_notification es2; struct oid mno; };
+struct es3_profile_downloaded_notification { struct profile_downloaded_notification es2; struct oid mno; };
+struct es3_pol2_updated_notification { struct pol2_updated_notification es2; struct oid mno; };
+struct es3_smsr_change_notification { struct smsr_change_notification es2; struct oid mno; };
 
 /* EUM order interface (ours; namespace urn of NS_EUM below is NOT used: same rps namespace for one toolchain). */
 struct eum_profile_order { /* one pre-loaded profile of every card of a batch */

@@ -159,15 +159,15 @@ Test(functions, columns_agree_with_each_other)
 	cr_assert_eq(function_by_id(FN_ES4_UpdatePolicyRules)->callers, ROLE_OPERATOR, "a PLMA never grants POL2");
 }
 
-Test(functions, what_is_served_has_its_messages_and_the_rest_none)
+Test(functions, what_is_served_has_its_messages_and_each_message_its_name)
 {
 	for (enum function_id id = 0; id < FN_COUNT; id++) {
 		const struct function *f = function_by_id(id);
 		const struct bind_message *rq = message_request(id), *rs = message_response(id);
 		char root[160];
 
-		cr_assert_eq(rq != NULL, f->not_served == NULL, "%s", f->wire);
-		cr_assert_eq(rs != NULL, f->not_served == NULL && f->mep != MEP_NOTIFY, "%s", f->wire);
+		cr_assert(rq || f->not_served, "%s", f->wire);
+		cr_assert_eq(rs != NULL, rq && f->mep != MEP_NOTIFY, "%s", f->wire);
 		if (!rq)
 			continue;
 		(void)snprintf(root, sizeof(root), "%s%s", f->wire, f->mep == MEP_NOTIFY ? "" : "Request");
