@@ -30,6 +30,8 @@ struct ec_key {
 struct ec_key *ec_key_adopt(EVP_PKEY *pkey);
 /* 04|X|Y of a P-256 key, public or private. */
 bool pkey_point(const EVP_PKEY *pkey, uint8_t out[P256_POINT]);
+/* Curve name, public point and optionally the private number as an EVP_PKEY; NULL: not a key of P-256. */
+EVP_PKEY *pkey_make(const uint8_t point[P256_POINT], const BIGNUM *scalar);
 
 /* NULL: not a certificate. */
 X509 *x509_from_der(struct bytes der);

@@ -10,7 +10,7 @@
 
 #include "common/crypto/crypto_internal.h"
 
-enum { SCALAR = 32, DER_SIGNATURE_MAX = 80 };
+enum { SCALAR = P256_SCALAR, DER_SIGNATURE_MAX = 80 };
 
 static void ecdsa_freep(ECDSA_SIG **p)
 {
@@ -81,8 +81,7 @@ struct ec_key *ec_key_read(const struct secret *pem)
 	return in ? ec_key_adopt(PEM_read_bio_PrivateKey(in, NULL, pem_no_password, NULL)) : NULL;
 }
 
-/* Curve name, public point and optionally the private number as an EVP_PKEY; NULL: not a key of P-256. */
-static EVP_PKEY *pkey_make(const uint8_t point[P256_POINT], const BIGNUM *scalar)
+EVP_PKEY *pkey_make(const uint8_t point[P256_POINT], const BIGNUM *scalar)
 {
 	CLEANUP(pkey_ctx_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
 	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();

@@ -9,6 +9,8 @@
 #include "common/base/secret.h"
 #include "common/crypto/cert.h"
 
+enum { P256_SCALAR = 32 };
+
 struct ec_key; /* a P-256 private key */
 
 struct ec_key *ec_key_new(void);
@@ -23,6 +25,10 @@ void ec_key_public(const struct ec_key *k, uint8_t out[P256_POINT]); /* 04|X|Y *
 /* ECDSA with SHA-256, plain r|s. */
 bool ec_sign(const struct ec_key *k, const void *data, size_t n, uint8_t out[P256_SIGNATURE]);
 bool ec_verify(const uint8_t point[P256_POINT], const void *data, size_t n, const uint8_t signature[P256_SIGNATURE]);
+/* ECKA (BSI TR-03111 4.3.1): the x coordinate of the common point, a secret. False: point is not one of P-256. */
+bool ec_shared_x(const struct ec_key *k, const uint8_t point[P256_POINT], uint8_t out[P256_SCALAR]);
+/* The key derivation of X9.63 with SHA-256 (BSI TR-03111 4.3.3): n_out bytes. */
+void kdf_x963(const void *secret, size_t n, struct bytes shared_info, uint8_t *out, size_t n_out);
 /* The P-256 public point of a certificate; false: another kind of key. */
 bool cert_public_point(struct bytes der, uint8_t out[P256_POINT]);
 /* SubjectKeyIdentifier (20 bytes) of a certificate; false: none. */
