@@ -7,7 +7,7 @@
 #include "common/card/apdu_internal.h"
 #include "common/card/tlv_internal.h"
 
-enum { HEADER = 4, SHORT_MAX = 255, EXTENDED_MAX = 65535, STATUS_LIST_MAX = 256, ATTRIBUTE_FALLBACK = 1 };
+enum { HEADER = 4, EXTENDED_MAX = 65535, STATUS_LIST_MAX = 256, ATTRIBUTE_FALLBACK = 1 };
 
 static const struct {
 	uint16_t sw;
@@ -86,7 +86,15 @@ void apdu_build(struct buf *out, const struct apdu *c)
 		buf_add(out, "\0\0", is_short ? 1 : 2);
 }
 
-static struct bytes as_bytes(const struct buf *b)
+const uint8_t isdp_privileges[3] = { 0x80, 0xC0, 0x00 };
+
+void lv_add(struct buf *out, const void *value, size_t n)
+{
+	buf_char(out, (char)n);
+	buf_add(out, value, n);
+}
+
+struct bytes buf_bytes(const struct buf *b)
 {
 	return (struct bytes){ (const uint8_t *)b->data, b->len };
 }
@@ -99,7 +107,7 @@ static void store_data(struct buf *out, uint8_t p1, uint16_t dgi, struct bytes v
 
 	buf_add(&data, head, sizeof(head));
 	buf_add(&data, value.data, value.len);
-	apdu_build(out, &(struct apdu){ 0x80, INS_STORE_DATA, p1, 0, as_bytes(&data), p1 == P1_LAST_ANSWERED });
+	apdu_build(out, &(struct apdu){ 0x80, INS_STORE_DATA, p1, 0, buf_bytes(&data), p1 == P1_LAST_ANSWERED });
 }
 
 static void store_aid(struct buf *out, uint16_t dgi, const struct aid *isdp)
@@ -107,7 +115,7 @@ static void store_aid(struct buf *out, uint16_t dgi, const struct aid *isdp)
 	CLEANUP(buf_free) struct buf value = { 0 };
 
 	tlv_add(&value, TAG_AID, isdp->data, isdp->len);
-	store_data(out, P1_LAST, dgi, as_bytes(&value));
+	store_data(out, P1_LAST, dgi, buf_bytes(&value));
 }
 
 void isdr_enable_profile(struct buf *out, const struct aid *isdp)
@@ -130,7 +138,7 @@ void isdr_delete_profile(struct buf *out, const struct aid *isdp)
 	CLEANUP(buf_free) struct buf data = { 0 };
 
 	tlv_add(&data, TAG_AID, isdp->data, isdp->len);
-	apdu_build(out, &(struct apdu){ 0x80, INS_DELETE, 0x00, P2_DELETE_RELATED, as_bytes(&data), true });
+	apdu_build(out, &(struct apdu){ 0x80, INS_DELETE, 0x00, P2_DELETE_RELATED, buf_bytes(&data), true });
 }
 
 void isdr_get_status(struct buf *out, const struct aid *isdp, bool next)
@@ -140,7 +148,7 @@ void isdr_get_status(struct buf *out, const struct aid *isdp, bool next)
 
 	tlv_add(&data, TAG_AID, isdp ? isdp->data : NULL, isdp ? isdp->len : 0);
 	tlv_add(&data, TAG_LIST, wanted, sizeof(wanted));
-	apdu_build(out, &(struct apdu){ 0x80, INS_GET_STATUS, P1_APPLICATIONS, next ? P2_TLV_NEXT : P2_TLV_FIRST, as_bytes(&data),
+	apdu_build(out, &(struct apdu){ 0x80, INS_GET_STATUS, P1_APPLICATIONS, next ? P2_TLV_NEXT : P2_TLV_FIRST, buf_bytes(&data),
 					true });
 }
 
@@ -154,7 +162,7 @@ void isdr_confirm_notification(struct buf *out, uint16_t seq)
 	CLEANUP(buf_free) struct buf value = { 0 };
 
 	tlv_add_number(&value, TAG_SEQUENCE, seq, 2);
-	store_data(out, P1_LAST_ANSWERED, DGI_CONFIRM, as_bytes(&value));
+	store_data(out, P1_LAST_ANSWERED, DGI_CONFIRM, buf_bytes(&value));
 }
 
 /* One E3 as it is on the wire: a number that was not said differs from 0. */

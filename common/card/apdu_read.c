@@ -60,7 +60,7 @@ static bool decode(const struct tlv_group *g, struct bytes in, void *out)
 	return tlv_decode_fault(a, g, in, out, &fault);
 }
 
-static bool aid_of(struct bytes v, struct aid *out)
+bool aid_of(struct bytes v, struct aid *out)
 {
 	struct aid aid = { .len = (uint8_t)v.len };
 
@@ -79,21 +79,22 @@ static bool read_aid(const struct tlv_group *g, struct bytes in, struct aid *out
 	return decode(g, in, &named) && aid_of(named.aid, out);
 }
 
-/* The one data grouping of a STORE DATA: identifier, one byte of length, or FF and two. */
-static bool read_dgi(struct bytes in, uint16_t *out_dgi, struct bytes *out)
+bool dgi_take(struct bytes *rest, uint16_t *out_dgi, struct bytes *out)
 {
+	const uint8_t *p = rest->data;
 	size_t head, n;
 
-	if (in.len < 3)
+	if (rest->len < 3)
 		return false;
-	head = in.data[2] == 0xFF ? 5 : 3;
-	if (in.len < head)
+	head = p[2] == 0xFF ? 5 : 3;
+	if (rest->len < head)
 		return false;
-	n = head == 5 ? (size_t)in.data[3] << 8 | in.data[4] : in.data[2];
-	if (in.len - head != n)
+	n = head == 5 ? (size_t)p[3] << 8 | p[4] : p[2];
+	if (rest->len - head < n)
 		return false;
-	*out_dgi = (uint16_t)(in.data[0] << 8 | in.data[1]);
-	*out = (struct bytes){ in.data + head, n };
+	*out_dgi = (uint16_t)(p[0] << 8 | p[1]);
+	*out = (struct bytes){ p + head, n };
+	*rest = (struct bytes){ p + head + n, rest->len - head - n };
 	return true;
 }
 
@@ -104,12 +105,12 @@ static uint16_t read_store_data(const struct apdu *c, struct isdr_command *out)
 		enum isdr_function function;
 	} grouping[] = { { DGI_ENABLE, ISDR_ENABLE }, { DGI_DISABLE, ISDR_DISABLE }, { DGI_SET_FALLBACK, ISDR_SET_FALLBACK } };
 	struct confirmation confirmation;
-	struct bytes value;
+	struct bytes rest = c->data, value;
 	uint16_t dgi;
 
 	if ((c->p1 != P1_LAST && c->p1 != P1_LAST_ANSWERED) || c->p2 != 0)
 		return SW_WRONG_P1P2;
-	if (!read_dgi(c->data, &dgi, &value))
+	if (!dgi_take(&rest, &dgi, &value) || rest.len)
 		return SW_BAD_DATA;
 	if (dgi == DGI_CONFIRM) {
 		if (!decode(&confirmation_group, value, &confirmation))
@@ -185,23 +186,27 @@ static bool read_quota(struct bytes in, int64_t *out)
 	return true;
 }
 
+bool install_parts(struct bytes data, struct bytes out[INSTALL_PARTS])
+{
+	for (size_t i = 0; i < INSTALL_PARTS; i++)
+		if (!take(&data, &out[i]))
+			return false;
+	return data.len == 0;
+}
+
 static uint16_t read_install(const struct apdu *c, struct isdr_command *out)
 {
-	static const uint8_t privileges[] = { 0x80, 0xC0, 0x00 }; /* a security domain with trusted path */
-	enum { LOAD_FILE, MODULE, INSTANCE, PRIVILEGES, PARAMETERS, TOKEN, PARTS };
-	struct bytes rest = c->data, part[PARTS];
+	struct bytes part[INSTALL_PARTS];
 
 	if (c->p1 != P1_FOR_INSTALL || c->p2 != 0)
 		return SW_WRONG_P1P2;
-	for (size_t i = 0; i < PARTS; i++)
-		if (!take(&rest, &part[i]))
-			return SW_BAD_DATA;
-	if (rest.len || part[TOKEN].len || part[PRIVILEGES].len != sizeof(privileges) ||
-	    memcmp(part[PRIVILEGES].data, privileges, sizeof(privileges)))
+	if (!install_parts(c->data, part) || part[INSTALL_TOKEN].len || part[INSTALL_PRIVILEGES].len != sizeof(isdp_privileges) ||
+	    memcmp(part[INSTALL_PRIVILEGES].data, isdp_privileges, sizeof(isdp_privileges)))
 		return SW_BAD_DATA;
-	if (!is_aid(part[LOAD_FILE], &AID_ISDP_LOADFILE) || !is_aid(part[MODULE], &AID_ISDP_MODULE))
+	if (!is_aid(part[INSTALL_LOAD_FILE], &AID_ISDP_LOADFILE) || !is_aid(part[INSTALL_MODULE], &AID_ISDP_MODULE))
 		return SW_NOT_FOUND;
-	if (!aid_of(part[INSTANCE], &out->isdp) || !aid_is_isdp(&out->isdp) || !read_quota(part[PARAMETERS], &out->quota))
+	if (!aid_of(part[INSTALL_INSTANCE], &out->isdp) || !aid_is_isdp(&out->isdp) ||
+	    !read_quota(part[INSTALL_PARAMETERS], &out->quota))
 		return SW_BAD_DATA;
 	out->function = ISDR_CREATE;
 	return SW_OK;

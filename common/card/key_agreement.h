@@ -17,7 +17,7 @@ enum {
 	KA_DELETE_KEYS = 0x01, /* existing keys go; means nothing for the ISD-R, whose card must ignore it (procedures.md 4.5) */
 	KA_WITH_DR = 0x02,     /* the card adds 16 random bytes to the shared info and says them */
 	KA_WITH_HOST_ID = 0x04,
-	KA_CERTIFIED = 0x08,   /* the certificate was verified before */
+	KA_CERTIFIED = 0x08, /* the certificate was verified before */
 };
 enum { KA_THREE_KEYS = 0x10, KA_BASE_KEY = 0x5C }; /* 95 */
 
@@ -33,15 +33,15 @@ struct ka_identity {
 
 /* A6. Plain values. */
 struct ka_template {
-	uint8_t scenario;                 /* KA_ bits */
-	uint8_t usage;                    /* KA_THREE_KEYS, KA_BASE_KEY */
-	uint8_t key_type, key_len;        /* 88, 10 */
+	uint8_t scenario;          /* KA_ bits */
+	uint8_t usage;             /* KA_THREE_KEYS, KA_BASE_KEY */
+	uint8_t key_type, key_len; /* 88, 10 */
 	uint8_t key_id, kvn;
-	uint8_t counter[KA_COUNTER_MAX];  /* initial counter, n_counter bytes: 0, 2, 3, 5 or 8 */
+	uint8_t counter[KA_COUNTER_MAX]; /* initial counter, n_counter bytes: 0, 2, 3, 5 or 8 */
 	uint8_t n_counter;
-	bool has_access;                  /* 96 */
+	bool has_access; /* 96 */
 	uint8_t access;
-	struct ka_name sdin, host_id;     /* 45, 84: only with KA_WITH_HOST_ID; the host id is then mandatory */
+	struct ka_name sdin, host_id; /* 45, 84: only with KA_WITH_HOST_ID; the host id is then mandatory */
 };
 /* The recorded session's (card.md 3): 09, three AES keys from key id 01. */
 struct ka_template ka_template_isdp(uint8_t kvn);
@@ -54,7 +54,7 @@ void ka_template_build(struct buf *out, const struct ka_template *t);
 
 /* How 7F49 holds the point: the two known servers differ (procedures.md 4.5). We emit KA_POINT_FORM; both are read. */
 enum ka_point_form { KA_POINT_BARE, KA_POINT_WRAPPED /* B0 point, F0 00 */ };
-enum { KA_POINT_FORM = KA_POINT_BARE }; /* the recorded session's */
+#define KA_POINT_FORM KA_POINT_BARE /* the recorded session's */
 
 /* The second STORE DATA. */
 struct ka_request {
@@ -76,10 +76,10 @@ enum ka_verdict {
 	KA_WRONG_ROLE,      /* the certificate is not of an SM-DP (SM-SR) */
 	KA_WRONG_USAGE,     /* its key is not for verifying signatures */
 	KA_BAD_SIGNATURE,
-	KA_BAD_POINT,       /* not a point of P-256 */
+	KA_BAD_POINT, /* not a point of P-256 */
 	KA_BAD_RECEIPT,
-	KA_UNSUPPORTED,     /* the template, or a host id without an identity */
-	KA_WRONG_DR,        /* one that was not asked for, or none */
+	KA_UNSUPPORTED, /* the template, or a host id without an identity */
+	KA_WRONG_DR,    /* one that was not asked for, or none */
 };
 const char *ka_verdict_text(enum ka_verdict v);
 
