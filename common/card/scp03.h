@@ -27,9 +27,9 @@ struct scp03_session {
 	uint32_t counter;         /* commands secured since EXTERNAL AUTHENTICATE */
 	uint8_t host_challenge[SCP03_CHALLENGE], card_challenge[SCP03_CHALLENGE];
 	uint8_t host_cryptogram[SCP03_CRYPTOGRAM], card_cryptogram[SCP03_CRYPTOGRAM];
-	uint32_t sequence;        /* of the key set: the card counts sessions, the first one is 1 */
+	uint32_t sequence; /* of the key set: the card counts sessions, the first one is 1 */
 	uint8_t kvn, level;
-	uint8_t state;            /* enum scp03_state */
+	uint8_t state; /* enum scp03_state */
 };
 void scp03_wipe(struct scp03_session *s); /* also as CLEANUP(scp03_wipe) */
 
@@ -53,13 +53,13 @@ bool scp03_begin_with(struct scp03_session *s, const struct card_keys *keys, uin
 enum scp03_verdict {
 	SCP03_GOOD,
 	SCP03_MALFORMED,
-	SCP03_WRONG_STATE,      /* the session is not where this belongs */
-	SCP03_OTHER_KEYS,       /* key version, or another protocol than 03 70 */
-	SCP03_OTHER_SEQUENCE,   /* begin again with the card's counter: out->sequence is set */
-	SCP03_BAD_CHALLENGE,    /* the card's is not the one of its counter */
-	SCP03_BAD_CRYPTOGRAM,   /* other keys, or somebody changed it */
+	SCP03_WRONG_STATE,    /* the session is not where this belongs */
+	SCP03_OTHER_KEYS,     /* key version, or another protocol than 03 70 */
+	SCP03_OTHER_SEQUENCE, /* begin again with the card's counter: out->sequence is set */
+	SCP03_BAD_CHALLENGE,  /* the card's is not the one of its counter */
+	SCP03_BAD_CRYPTOGRAM, /* other keys, or somebody changed it */
 	SCP03_BAD_MAC,
-	SCP03_REFUSED,          /* the card said so: status word, or 9F44, 9F45, 9F46 */
+	SCP03_REFUSED, /* the card said so: status word, or 9F44, 9F45, 9F46 */
 };
 const char *scp03_verdict_text(enum scp03_verdict v);
 

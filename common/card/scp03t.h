@@ -42,8 +42,8 @@ enum scp03_verdict scp03t_initialized_open(const struct scp03_session *s, struct
 					   uint8_t *out_reason);
 enum scp03_verdict scp03t_authenticated_open(const struct scp03_session *s, struct bytes tlv, uint8_t *out_reason);
 /* The answer to the segment at mark; NULL: the last one. Empty: *out has len 0 and is unproven. */
-enum scp03_verdict scp03t_segment_open(struct arena *a, const struct scp03_session *s, const struct scp03_mark *at, struct bytes tlv,
-				       struct bytes *out, uint8_t *out_reason);
+enum scp03_verdict scp03t_segment_open(struct arena *a, const struct scp03_session *s, const struct scp03_mark *at,
+				       struct bytes tlv, struct bytes *out, uint8_t *out_reason);
 
 /* ---- Card: values of the command TLVs ---- */
 
