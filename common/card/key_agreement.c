@@ -8,6 +8,7 @@
 #include "common/base/cleanup.h"
 #include "common/card/apdu_internal.h"
 #include "common/card/key_agreement_internal.h"
+#include "common/card/scp80.h"
 #include "common/card/tlv_internal.h"
 #include "common/crypto/keys.h"
 
@@ -101,11 +102,25 @@ void ka_template_build(struct buf *out, const struct ka_template *t)
 	tlv_wrap(out, at, TAG_TEMPLATE);
 }
 
-static void name_set(struct ka_name *out, struct bytes v)
+bool ka_name_set(struct ka_name *out, struct bytes v)
 {
+	if (v.len > KA_NAME_MAX)
+		return false;
 	*out = (struct ka_name){ .len = (uint8_t)v.len };
 	if (v.len)
 		memcpy(out->data, v.data, v.len);
+	return true;
+}
+
+bool ka_template_set_counter(struct ka_template *t, int64_t counter)
+{
+	if (counter < 0 || (uint64_t)counter > SCP80_COUNTER_MAX)
+		return false;
+	memset(t->counter, 0, sizeof(t->counter));
+	t->n_counter = counter ? SCP80_COUNTER_BYTES : 0;
+	if (counter)
+		(void)tlv_put_number(t->counter, (uint64_t)counter, SCP80_COUNTER_BYTES);
+	return true;
 }
 
 /* The value of A6, which is well made but may not be what we support. */
@@ -129,8 +144,8 @@ static bool template_read(struct bytes value, struct ka_template *out)
 	t.n_counter = (uint8_t)w.counter.len;
 	if (w.counter.len)
 		memcpy(t.counter, w.counter.data, w.counter.len);
-	name_set(&t.sdin, w.sdin);
-	name_set(&t.host_id, w.host_id);
+	if (!ka_name_set(&t.sdin, w.sdin) || !ka_name_set(&t.host_id, w.host_id))
+		return false;
 	*out = t;
 	return true;
 }

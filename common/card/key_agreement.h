@@ -47,6 +47,12 @@ struct ka_template {
 struct ka_template ka_template_isdp(uint8_t kvn);
 /* For a further key set of the ISD-R: 08, since nothing may be deleted before the handover is final (procedures.md 4.5). */
 struct ka_template ka_template_isdr(uint8_t kvn);
+/* Initial counter of SCP80 keys, as the InitialSequenceCounter of ES7 says it: 5 bytes; 0: none is said [GUESS: the sheets show the
+ * empty form and that 5 bytes exist]. Old and new SM-SR must write the same bytes, so both use this. False: negative, or above 5
+ * bytes. */
+bool ka_template_set_counter(struct ka_template *t, int64_t counter);
+/* False: longer than KA_NAME_MAX. */
+bool ka_name_set(struct ka_name *out, struct bytes v);
 /* What a card and we support: AES-128, known usage, lengths, kvn 01..7F, and what the scenario bits ask for is there. */
 bool ka_template_ok(const struct ka_template *t);
 /* Appends the whole A6 TLV. The template must be ok. */

@@ -96,10 +96,10 @@ enum scp03_verdict scp03_answer_open(struct arena *a, const struct scp03_session
 /* ---- APDU form, card ---- */
 
 uint16_t scp03_initialize_parse(const struct apdu *c, struct scp03_initialize *out);
-/* SW_OK: authenticated with the command's level. SW_SECURITY closes the session. */
+/* SW_OK: authenticated with the command's level. Whatever is refused closes (wipes) the session, here and in scp03_unwrap. */
 uint16_t scp03_authenticate(struct scp03_session *s, const struct apdu *c);
-/* The plain command, whose data is *out_data (freed by the caller). SW_SECURITY closes the session: wrong MAC, a replayed or
- * missing command. */
+/* The plain command; its data stand in *out_data, which the caller frees. SW_SECURITY: wrong MAC, a replayed or missing command, or
+ * not secured at all. */
 uint16_t scp03_unwrap(struct scp03_session *s, const struct apdu *c, struct apdu *out, struct secret *out_data);
 /* Appends the data secured for the last command; not for status words of errors, whose answers stay plain and empty. False: the
  * library failed. */

@@ -25,7 +25,7 @@ void scp03_advance(struct scp03_session *s, const uint8_t chain[AES_BLOCK]);
 struct scp03_mark scp03_mark_or_last(const struct scp03_session *s, const struct scp03_mark *at);
 /* A wire MAC against the CMAC that it should be the beginning of. */
 bool scp03_mac_is(const uint8_t cmac[AES_BLOCK], const uint8_t *mac);
-/* The host's authentication in either form. Card: head as in scp03_mac; data: host cryptogram and C-MAC. False: not authenticated. */
+/* The host's authentication in either form, on the card. head as in scp03_mac; data: host cryptogram and C-MAC. False: refused. */
 bool scp03_authenticate_with(struct scp03_session *s, uint8_t level, struct bytes head, struct bytes data);
 /* Host: appends host cryptogram and C-MAC. */
 bool scp03_authenticate_add(struct scp03_session *s, uint8_t level, struct bytes head, struct buf *out);

@@ -6,11 +6,12 @@
  *   85 11 33 host-cryptogram C-MAC      -> 85 00                                 error 9F45 01 reason
  *   86 L ciphertext C-MAC               -> 86 00, or 86 L ciphertext R-MAC       error 9F46 01 reason
  *
- * Host: scp03_begin, scp03t_initialize_build, scp03t_authenticate_build, scp03t_segment_build as often as needed; all of it may be one
- * script. Keep a scp03_mark_of after each segment whose answer comes later than the next segment is built. Then open the answers.
+ * Host: scp03_begin, scp03t_initialize_build, scp03t_authenticate_build, scp03t_segment_build as often as needed; all of it may be
+ * one script. Keep a scp03_mark_of after each segment whose answer comes later than the next segment is built. Then open the
+ * answers.
  *
- * An empty answer carries no MAC (card.md 4): nothing proves that the card made it. Only the R-MAC of the last segment's answer proves
- * that the card took the whole chain, so a download is done with that and not before. */
+ * An empty answer carries no MAC (card.md 4): nothing proves that the card made it. Only the R-MAC of the last segment's answer
+ * proves that the card took the whole chain, so a download is done with that and not before. */
 #ifndef CARD_SCP03T_H
 #define CARD_SCP03T_H
 
@@ -50,9 +51,9 @@ enum scp03_verdict scp03t_segment_open(struct arena *a, const struct scp03_sessi
 enum scp03t_reason scp03t_initialize_parse(struct bytes value, struct scp03_initialize *out);
 /* The answer 84 of a session that has begun. */
 void scp03t_initialized_build(struct buf *out, const struct scp03_session *s);
-/* Verifies cryptogram and C-MAC; closes the session if they are wrong. */
+/* Verifies cryptogram and C-MAC. Whatever is refused closes (wipes) the session, here and in scp03t_segment. */
 enum scp03t_reason scp03t_authenticate(struct scp03_session *s, struct bytes value);
-/* The plain segment (freed by the caller). A wrong MAC (changed, replayed, missing, out of order) or padding closes the session. */
+/* The plain segment in *out, freed by the caller; untouched when refused: changed, replayed, missing, out of order, or too long. */
 enum scp03t_reason scp03t_segment(struct scp03_session *s, struct bytes value, struct secret *out);
 /* The answer to the last 85 (empty) or 86; an empty one is 86 00. False: the library failed, or wrong state. */
 void scp03t_authenticated_build(struct buf *out);

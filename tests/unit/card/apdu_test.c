@@ -17,14 +17,6 @@ static struct aid aid(const char *text)
 	return a;
 }
 
-/* The same text without blanks. */
-static const char *plain(struct arena *a, const char *hex)
-{
-	struct bytes b = known(a, hex);
-
-	return hex_text(a, b.data, b.len);
-}
-
 Test(apdu, commands_to_the_isdr_have_the_known_bytes)
 {
 	CLEANUP(arena_freep) struct arena *a = arena_new();

@@ -10,19 +10,6 @@
 #include "tests/unit/card/known.h"
 #include "tests/unit/card/session.h"
 
-static bool is_hex(struct arena *a, const void *data, size_t n, const char *hex)
-{
-	return !strcmp(hex_text(a, data, n), hex);
-}
-
-static struct bytes bytes_of(struct arena *a, struct buf *b)
-{
-	struct bytes v = { arena_memdup(a, b->data, b->len), b->len };
-
-	buf_clear(b);
-	return v;
-}
-
 static struct ec_key *key_of(struct arena *a, const char *scalar_hex)
 {
 	CLEANUP(secret_free) struct secret scalar = secret_new(P256_SCALAR);
@@ -136,11 +123,11 @@ static void both_ways(const struct ka_template *t, enum ka_point_form form, size
 	struct ka_answer made, read;
 
 	cr_assert(ka_host_request(&p.host, (struct bytes){ p.rc, n_rc }, p.signer, &b));
-	cr_assert_eq(card_takes(&p, bytes_of(a, &b), n_rc, &card_keys, &made), KA_GOOD);
+	cr_assert_eq(card_takes(&p, built_bytes(a, &b), n_rc, &card_keys, &made), KA_GOOD);
 	cr_assert_eq(made.has_dr, (t->scenario & KA_WITH_DR) != 0);
 	ka_answer_build(&b, &made);
 	cr_assert_eq(b.len, made.has_dr ? 36 : 18);
-	cr_assert(ka_answer_parse(bytes_of(a, &b), &read));
+	cr_assert(ka_answer_parse(built_bytes(a, &b), &read));
 	cr_assert_eq(ka_host_finish(&p.host, p.ecasd_point, &p.identity, &read, &host_keys), KA_GOOD);
 	cr_assert(host_keys.kvn == t->kvn && !memcmp(&host_keys, &card_keys, sizeof(host_keys)));
 	cr_assert_eq(!memcmp(host_keys.enc, host_keys.mac, AES_KEY), t->usage == KA_BASE_KEY);
@@ -190,7 +177,7 @@ Test(key_agreement, nothing_that_was_changed_is_agreed)
 	struct bytes apdu;
 
 	cr_assert(ka_host_request(&p.host, (struct bytes){ p.rc, KA_CHALLENGE_MIN }, p.signer, &b));
-	apdu = bytes_of(a, &b);
+	apdu = built_bytes(a, &b);
 	for (size_t bit = 0; bit < apdu.len * 8 - 8; bit++) { /* the last byte is Le */
 		uint8_t *changed = arena_memdup(a, apdu.data, apdu.len);
 
@@ -224,7 +211,7 @@ Test(key_agreement, a_signed_point_off_the_curve_is_refused)
 
 	p.host.epk[P256_POINT - 1] ^= 1;
 	cr_assert(ka_host_request(&p.host, (struct bytes){ p.rc, KA_CHALLENGE_MIN }, p.signer, &b));
-	cr_assert_eq(card_takes(&p, bytes_of(a, &b), KA_CHALLENGE_MIN, &keys, &answer), KA_BAD_POINT);
+	cr_assert_eq(card_takes(&p, built_bytes(a, &b), KA_CHALLENGE_MIN, &keys, &answer), KA_BAD_POINT);
 	part(&p);
 }
 
@@ -382,6 +369,76 @@ Test(key_agreement, templates_that_cannot_be_are_refused)
 	t[8].scenario |= 0x10;
 	for (size_t i = 0; i < LEN(t); i++)
 		cr_assert(!ka_template_ok(&t[i]) && !ka_host_start_with(&h, &t[i], ephemeral), "%zu", i);
+}
+
+Test(key_agreement, both_sm_srs_write_the_same_counter)
+{
+	static const struct {
+		int64_t counter;
+		const char *a6;
+	} cases[] = {
+		{ 0, "A615900203089501108001888101108201018301059100" },
+		{ 1, "A61A90020308950110800188810110820101830105910500"
+		     "00000001" },
+		{ INT64_C(0xFFFFFFFFFF), "A61A900203089501108001888101108201018301059105FFFFFFFFFF" },
+	};
+	struct ka_template t = ka_template_isdr(0x05), before;
+
+	for (size_t i = 0; i < LEN(cases); i++) {
+		CLEANUP(arena_freep) struct arena *a = arena_new();
+		CLEANUP(buf_free) struct buf b = { 0 };
+
+		cr_assert(ka_template_set_counter(&t, cases[i].counter));
+		ka_template_build(&b, &t);
+		cr_assert_str_eq(built(a, &b), cases[i].a6);
+	}
+	before = t;
+	cr_assert(!ka_template_set_counter(&t, -1) && !ka_template_set_counter(&t, INT64_C(0x10000000000)));
+	cr_assert_eq(memcmp(&t, &before, sizeof(t)), 0);
+}
+
+static bool takes_request(struct bytes in)
+{
+	struct ka_received r;
+	struct apdu c;
+
+	return apdu_parse(in, &c) && ka_request_parse(&c, &r) == SW_OK;
+}
+
+static bool takes_answer(struct bytes in)
+{
+	struct ka_answer answer;
+
+	return ka_answer_parse(in, &answer);
+}
+
+static bool takes_first(struct bytes in)
+{
+	struct bytes cert;
+	struct apdu c;
+	struct aid aid;
+
+	return apdu_parse(in, &c) && (ka_install_parse(&c, &aid) == SW_OK || ka_certificate_parse(&c, &cert) == SW_OK);
+}
+
+Test(key_agreement, noise_is_read_to_its_end_and_no_further)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	static const struct {
+		parser parse;
+		const char *in;
+	} inputs[] = {
+		{ takes_request, "80E28901A1 3A0217" SESSION_A6 POINT_0 SIGNATURE_0 },
+		{ takes_answer, "8510" SESSION_ENC "8610" SESSION_RECEIPT },
+		{ takes_first, "80E6200016 000010" ISDP_TEXT "000000" },
+		{ takes_first, "80E2090009 3A01067F2103930101" },
+	};
+
+	for (size_t i = 0; i < LEN(inputs); i++) {
+		cr_assert(parse_exactly(inputs[i].parse, known(a, inputs[i].in)), "%s", inputs[i].in);
+		cr_assert_eq(beginnings_taken(inputs[i].parse, known(a, inputs[i].in)), 0, "%s", inputs[i].in);
+		cr_assert_lt(mutate(inputs[i].parse, known(a, inputs[i].in), 10000), 10000);
+	}
 }
 
 static struct bytes certificate(struct arena *a, const struct ec_key *issuer, const struct ec_key *subject, uint8_t role,

@@ -21,6 +21,18 @@ struct bytes known(struct arena *a, const char *hex)
 	return (struct bytes){ raw, n / 2 };
 }
 
+const char *plain(struct arena *a, const char *hex)
+{
+	struct bytes b = known(a, hex);
+
+	return hex_text(a, b.data, b.len);
+}
+
+bool is_hex(struct arena *a, const void *data, size_t n, const char *hex)
+{
+	return !strcmp(hex_text(a, data, n), hex);
+}
+
 bool parse_exactly(parser parse, struct bytes in)
 {
 	uint8_t *copy = malloc(in.len ? in.len : 1);
@@ -107,4 +119,12 @@ const char *built(struct arena *a, struct buf *b)
 
 	buf_clear(b);
 	return text;
+}
+
+struct bytes built_bytes(struct arena *a, struct buf *b)
+{
+	struct bytes v = { arena_memdup(a, b->data, b->len), b->len };
+
+	buf_clear(b);
+	return v;
 }

@@ -24,6 +24,10 @@
 
 /* hex may hold blanks. */
 struct bytes known(struct arena *a, const char *hex);
+/* The same text without blanks. */
+const char *plain(struct arena *a, const char *hex);
+/* Whether the bytes are those of an upper-case text without blanks. */
+bool is_hex(struct arena *a, const void *data, size_t n, const char *hex);
 /* The parser under test; out is kept by it. */
 typedef bool (*parser)(struct bytes in);
 /* Calls parse with a copy of exactly these bytes on the heap, so that a read beyond them is found. */
@@ -34,5 +38,7 @@ size_t beginnings_taken(parser parse, struct bytes in);
 size_t mutate(parser parse, struct bytes in, unsigned n);
 /* What was built, as hex text in a. */
 const char *built(struct arena *a, struct buf *b);
+/* The same as bytes. */
+struct bytes built_bytes(struct arena *a, struct buf *b);
 
 #endif

@@ -57,22 +57,12 @@ static struct scp03_session before_7(struct arena *a)
 	return s;
 }
 
-static struct bytes bytes_of(struct arena *a, const struct buf *b)
-{
-	return (struct bytes){ arena_memdup(a, b->data, b->len), b->len };
-}
-
 static struct bytes value_of(struct bytes tlv)
 {
 	struct tlv t;
 
 	cr_assert(tlv_next(&tlv, &t) && tlv.len == 0);
 	return t.value;
-}
-
-static bool is_hex(struct arena *a, const void *data, size_t n, const char *hex)
-{
-	return !strcmp(hex_text(a, data, n), hex);
 }
 
 Test(scp03t, the_recorded_session_begins)
@@ -151,11 +141,10 @@ static void segment_both_ways(struct arena *a, struct scp03_session *host, struc
 	random_bytes(data, n);
 	random_bytes(said, n_answer);
 	cr_assert(scp03t_segment_build(host, (struct bytes){ data, n }, &b));
-	cr_assert_eq(scp03t_segment(card, value_of(bytes_of(a, &b)), &plain), SCP03T_OK, "%zu", n);
+	cr_assert_eq(scp03t_segment(card, value_of(built_bytes(a, &b)), &plain), SCP03T_OK, "%zu", n);
 	cr_assert(plain.len == n && !memcmp(plain.data, data, n));
-	buf_clear(&b);
 	cr_assert(scp03t_answer_build(card, (struct bytes){ said, n_answer }, &b));
-	cr_assert_eq(scp03t_segment_open(a, host, NULL, bytes_of(a, &b), &answer, &reason), SCP03_GOOD);
+	cr_assert_eq(scp03t_segment_open(a, host, NULL, built_bytes(a, &b), &answer, &reason), SCP03_GOOD);
 	cr_assert(answer.len == n_answer && !memcmp(answer.data, said, n_answer));
 }
 
@@ -189,9 +178,8 @@ Test(scp03t, answers_may_come_after_all_segments)
 
 	for (uint8_t i = 0; i < 3; i++) {
 		cr_assert(scp03t_segment_build(&host, (struct bytes){ &i, 1 }, &b));
-		segments[i] = bytes_of(a, &b);
+		segments[i] = built_bytes(a, &b);
 		marks[i] = scp03_mark_of(&host);
-		buf_clear(&b);
 	}
 	for (uint8_t i = 0; i < 3; i++) {
 		CLEANUP(secret_free) struct secret plain = { 0 };
@@ -199,8 +187,7 @@ Test(scp03t, answers_may_come_after_all_segments)
 
 		cr_assert_eq(scp03t_segment(&card, value_of(segments[i]), &plain), SCP03T_OK);
 		cr_assert(scp03t_answer_build(&card, (struct bytes){ &i, 1 }, &b));
-		answer = bytes_of(a, &b);
-		buf_clear(&b);
+		answer = built_bytes(a, &b);
 		for (uint8_t k = 0; k < 3; k++)
 			cr_assert_eq(scp03t_segment_open(a, &host, &marks[k], answer, &out, &reason),
 				     k == i ? SCP03_GOOD : SCP03_BAD_MAC);
@@ -306,10 +293,9 @@ Test(scp03t, replayed_reordered_and_early_segments_end_the_session)
 	struct secret plain = { 0 };
 
 	cr_assert(scp03t_segment_build(&host, known(a, "01"), &b));
-	first = bytes_of(a, &b);
-	buf_clear(&b);
+	first = built_bytes(a, &b);
 	cr_assert(scp03t_segment_build(&host, known(a, "02"), &b));
-	second = bytes_of(a, &b);
+	second = built_bytes(a, &b);
 	cr_assert_eq(scp03t_segment(&card, value_of(first), &plain), SCP03T_OK);
 	secret_free(&plain);
 	cr_assert_eq(scp03t_segment(&card, value_of(first), &plain), SCP03T_SECURITY, "again");
@@ -348,6 +334,51 @@ Test(scp03t, wrong_lengths_and_levels_are_refused)
 	}
 	for (size_t n = 0; n < initialize.len; n++)
 		cr_assert_eq(scp03t_initialize_parse((struct bytes){ initialize.data, n }, &asked), SCP03T_LENGTH);
+}
+
+static bool card_takes(struct bytes in)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	CLEANUP(secret_free) struct secret plain = { 0 };
+	struct scp03_session started = begun(a), s = before_7(a);
+	struct scp03_initialize asked;
+	struct tlv t;
+
+	return tlv_next(&in, &t) &&
+	       (scp03t_segment(&s, t.value, &plain) == SCP03T_OK || scp03t_authenticate(&started, t.value) == SCP03T_OK ||
+		scp03t_initialize_parse(t.value, &asked) == SCP03T_OK);
+}
+
+static bool host_takes(struct bytes in)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	CLEANUP(buf_free) struct buf b = { 0 };
+	struct scp03_session started = begun(a), s = before_7(a);
+	struct scp03_initialized answer;
+	struct bytes out;
+	uint8_t reason;
+
+	cr_assert(scp03t_segment_build(&s, known(a, SESSION_7_PLAIN), &b));
+	return scp03t_initialized_open(&started, in, &answer, &reason) == SCP03_GOOD ||
+	       scp03t_segment_open(a, &s, NULL, in, &out, &reason) == SCP03_GOOD;
+}
+
+Test(scp03t, noise_is_read_to_its_end_and_no_further)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	static const struct {
+		parser parse;
+		const char *in;
+	} inputs[] = {
+		{ card_takes, SESSION_7 },         { card_takes, SESSION_85 },       { card_takes, SESSION_84 },
+		{ host_takes, SESSION_84_ANSWER }, { host_takes, SESSION_7_ANSWER },
+	};
+
+	for (size_t i = 0; i < LEN(inputs); i++) {
+		cr_assert(parse_exactly(inputs[i].parse, known(a, inputs[i].in)), "%s", inputs[i].in);
+		cr_assert_eq(beginnings_taken(inputs[i].parse, known(a, inputs[i].in)), 0, "%s", inputs[i].in);
+		cr_assert_lt(mutate(inputs[i].parse, known(a, inputs[i].in), 2000), 2000);
+	}
 }
 
 Test(scp03t, errors_of_the_card_are_said_and_read)
