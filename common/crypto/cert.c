@@ -23,9 +23,10 @@ static void fetch(void)
 		.aes256_ecb = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL),
 		.aes128_cbc = EVP_CIPHER_fetch(NULL, "AES-128-CBC", NULL),
 		.aes256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL),
+		.aes128_wrap = EVP_CIPHER_fetch(NULL, "AES-128-WRAP", NULL),
 	};
 	if (!fetched.sha1 || !fetched.sha256 || !fetched.aes128_ecb || !fetched.aes192_ecb || !fetched.aes256_ecb ||
-	    !fetched.aes128_cbc || !fetched.aes256_gcm)
+	    !fetched.aes128_cbc || !fetched.aes256_gcm || !fetched.aes128_wrap)
 		abort();
 }
 

@@ -17,7 +17,7 @@ enum { CERT_DER_MAX = 64 * 1024 };
 /* Fetched once: a provider look-up costs more than the digest of a small message. */
 struct algorithms {
 	EVP_MD *sha1, *sha256;
-	EVP_CIPHER *aes128_ecb, *aes192_ecb, *aes256_ecb, *aes128_cbc, *aes256_gcm;
+	EVP_CIPHER *aes128_ecb, *aes192_ecb, *aes256_ecb, *aes128_cbc, *aes256_gcm, *aes128_wrap;
 };
 /* Aborts when OpenSSL has no such algorithm: an installation in which nothing here could work. */
 const struct algorithms *algorithms(void);

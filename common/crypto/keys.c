@@ -8,7 +8,7 @@
 #include "common/base/random.h"
 #include "common/crypto/crypto_internal.h"
 
-enum { BLOCK = 16, PSK_MIN = 16, PSK_MAX = 64, KEK_LEN = 32, NONCE_LEN = 12, TAG_LEN = 16, KEY_MAX = 4096 };
+enum { BLOCK = 16, SEMIBLOCK = 8, PSK_MIN = 16, PSK_MAX = 64, KEK_LEN = 32, NONCE_LEN = 12, TAG_LEN = 16, KEY_MAX = 4096 };
 
 static void cipher_freep(EVP_CIPHER_CTX **p)
 {
@@ -119,6 +119,49 @@ unsigned transport_unwrap(const struct secret *transport, struct bytes wrapped, 
 	out[1] = secret_new(wrapped.len - pad);
 	memcpy(out[1].data, out[0].data, out[1].len);
 	return 2;
+}
+
+/* out has room for one block more than n. False: the check value does not hold. */
+static bool rfc3394(bool encrypt, const struct secret *transport, const uint8_t *in, size_t n, uint8_t *out, size_t out_n)
+{
+	CLEANUP(cipher_freep) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	int got = 0;
+	OPENSSL_ERRORS_SCOPE;
+
+	if (!ctx)
+		abort();
+	EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+	return EVP_CipherInit_ex2(ctx, algorithms()->aes128_wrap, transport->data, NULL, encrypt, NULL) == 1 &&
+	       EVP_CipherUpdate(ctx, out, &got, in, (int)n) == 1 && (size_t)got == out_n;
+}
+
+bool rfc3394_wrap(const struct secret *transport, const uint8_t *key, size_t n, struct arena *a, struct bytes *out)
+{
+	uint8_t *wrapped;
+
+	if (transport->len != BLOCK || n < 2 * SEMIBLOCK || n % SEMIBLOCK || n > KEY_MAX)
+		return false;
+	wrapped = arena_alloc(a, n + 2 * BLOCK);
+	if (!rfc3394(true, transport, key, n, wrapped, n + SEMIBLOCK))
+		return false;
+	*out = (struct bytes){ wrapped, n + SEMIBLOCK };
+	return true;
+}
+
+bool rfc3394_unwrap(const struct secret *transport, struct bytes wrapped, struct secret *out)
+{
+	CLEANUP(secret_free) struct secret plain = { 0 };
+	size_t n;
+
+	if (transport->len != BLOCK || wrapped.len < 3 * SEMIBLOCK || wrapped.len % SEMIBLOCK || wrapped.len > KEY_MAX + SEMIBLOCK)
+		return false;
+	n = wrapped.len - SEMIBLOCK;
+	plain = secret_new(wrapped.len + BLOCK);
+	if (!rfc3394(false, transport, wrapped.data, wrapped.len, plain.data, n))
+		return false;
+	*out = secret_new(n);
+	memcpy(out->data, plain.data, n);
+	return true;
 }
 
 static EVP_CIPHER_CTX *gcm(bool encrypt, const struct secret *kek, const uint8_t *nonce, const char *aad)

@@ -20,6 +20,12 @@ bool transport_wrap(const struct secret *transport, const uint8_t *key, size_t n
  * multiple of 16 or empty). The caller frees out[i]. */
 unsigned transport_unwrap(const struct secret *transport, struct bytes wrapped, struct secret out[2]);
 
+/* AES key wrap (RFC 3394), which tells a wrong key from a right one. transport: 16 bytes; n: a multiple of 8, 16 to 4096; out is 8 longer. False:
+ * another length. */
+bool rfc3394_wrap(const struct secret *transport, const uint8_t *key, size_t n, struct arena *a, struct bytes *out);
+/* False: wrapped under another key, or damaged. The caller frees *out. */
+bool rfc3394_unwrap(const struct secret *transport, struct bytes wrapped, struct secret *out);
+
 /* AES-256-GCM: nonce(12) | ciphertext | tag(16); aad for key sets: "eid|kvn|use". kek: 32 bytes. */
 void kek_wrap(const struct secret *kek, const char *aad, const uint8_t *key, size_t n, struct arena *a, struct bytes *out);
 /* False: wrong KEK, AAD or bytes. */
