@@ -4,8 +4,6 @@
 
 static const char *const profile_state_names[] = { "Created", "Disabled", "Enabled", NULL };
 static const char *const pol2_subject_names[] = { "PROFILE", NULL };
-static const char *const pol2_action_names[] = { "ENABLE", "DISABLE", "DELETE", NULL };
-static const char *const pol2_qualification_names[] = { "Not-Allowed", "Auto-Delete", NULL };
 static const char *const sd_role_names[] = { "ISD-R", "ECASD", NULL };
 static const char *const keyset_type_names[] = { "SCP03", "SCP80", "SCP81", "TokenGeneration", "ReceiptVerification", "CA", NULL };
 

@@ -3,6 +3,30 @@
 
 #include <string.h>
 
+const char *const pol2_action_names[] = { "ENABLE", "DISABLE", "DELETE", NULL };
+const char *const pol2_qualification_names[] = { "Not-Allowed", "Auto-Delete", NULL };
+
+/* The place of the n characters of text in names; -1: nowhere. */
+static int name_index(const char *const *names, const char *text, size_t n)
+{
+	for (int i = 0; names[i]; i++)
+		if (strlen(names[i]) == n && !strncmp(names[i], text, n))
+			return i;
+	return -1;
+}
+
+bool pol2_rule_parse(const char *text, struct pol2_rule *out)
+{
+	size_t n = strcspn(text, ":");
+	int action = name_index(pol2_action_names, text, n);
+	int qualification = text[n] ? name_index(pol2_qualification_names, text + n + 1, strlen(text + n + 1)) : -1;
+
+	if (action < 0 || qualification < 0)
+		return false;
+	*out = (struct pol2_rule){ POL2_PROFILE, (enum pol2_action)action, (enum pol2_qualification)qualification };
+	return true;
+}
+
 enum {
 	SCP80_FIRST = 0x01,
 	SCP80_LAST = 0x0F,

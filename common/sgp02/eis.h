@@ -29,6 +29,11 @@ struct pol2 {
 	size_t n_rules; /* 0: no restriction, said explicitly */
 };
 
+/* The wire spellings by value, NULL at the end (wire.md 6.10). */
+extern const char *const pol2_action_names[], *const pol2_qualification_names[];
+/* A rule as people write it: "DISABLE:Not-Allowed". False: not one. */
+bool pol2_rule_parse(const char *text, struct pol2_rule *out);
+
 struct subscription_address {
 	const char *imsi, *msisdn; /* NULL: absent */
 };
