@@ -65,7 +65,7 @@ int pem_file_read(struct arena *a, const char *path, struct bytes *out, char err
 	return 0;
 }
 
-/* <EUM OID>_<SM-SR OID>.key with self on its side. */
+/* <giver's OID>_<taker's OID>.key with self on its side. */
 static bool transport_name(const char *name, const struct oid *self, enum transport_side side, struct oid *out_peer)
 {
 	char text[2 * OID_MAX + 8];

@@ -14,8 +14,9 @@ int key_file_read(const char *path, size_t n, struct secret *out, char error[KEY
 /* A PEM file of up to 1 MiB into a; path "": empty bytes. 0, or -1 with error filled. */
 int pem_file_read(struct arena *a, const char *path, struct bytes *out, char error[KEY_FILE_ERROR]);
 
-/* The keys under which EUMs hand ISD-R keys to SM-SRs (binding.md c10): files <EUM OID>_<SM-SR OID>.key in one folder. */
-enum transport_side { TRANSPORT_OF_EUM, TRANSPORT_OF_SM_SR };
+/* The keys under which EUMs hand ISD-R keys to SM-SRs (binding.md c10), and operators their profiles' keys to SM-DPs: files
+ * <EUM OID>_<SM-SR OID>.key, <operator OID>_<SM-DP OID>.key in one folder. */
+enum transport_side { TRANSPORT_OF_EUM, TRANSPORT_OF_SM_SR, TRANSPORT_OF_SM_DP = TRANSPORT_OF_SM_SR };
 struct transport_keys {
 	struct transport_key {
 		struct oid peer;

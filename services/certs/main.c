@@ -43,6 +43,7 @@ static const char help[] =
 	"  sm-sr/sr.{key,pem}, cert.sr.gp       CERT.SR.ECDSA likewise; also sm-sr-b\n"
 	"  nats-server/tls-server.{key,pem}\n"
 	"  transport/EUM_SMSR.key               16 bytes, AES key of the key transport from EUM to SM-SR (OIDs)\n"
+	"  transport/OPERATOR_SMDP.key          likewise from operator to SM-DP\n"
 	"  registry/NAME.json                   for rspctl entity import\n"
 	"\n"
 	"Exit: 0 done, 1 failed, 2 wrong usage.\n";

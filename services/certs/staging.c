@@ -132,11 +132,20 @@ static bool rsp_cert_make(const struct order *o, const struct entity *e, const c
 	return pair_make(o, e->name, base, &c, ci, &own) && gp_make(o, e, gp_file, role, &own, ci);
 }
 
-static bool transport_make(const struct order *o, const struct entity *smsr)
+static bool transport_make(const struct order *o, const struct entity *giver, const struct entity *taker)
 {
-	char *file = arena_printf(o->a, "%s_%s.key", entities[0].oid, smsr->oid);
+	char *file = arena_printf(o->a, "%s_%s.key", giver->oid, taker->oid);
 
 	return folder_make(arena_printf(o->a, "%s/transport", o->out)) && file_random(path_in(o, "transport", file), TRANSPORT_LEN);
+}
+
+/* One with every entity that hands it keys: EUMs to an SM-SR, operators to an SM-DP. */
+static bool transports_make(const struct order *o, const char *giver_role, const struct entity *taker)
+{
+	for (unsigned i = 0; i < n_entities; i++)
+		if (strcmp(entities[i].role, giver_role) == 0 && !transport_make(o, &entities[i], taker))
+			return false;
+	return true;
 }
 
 static bool role_make(const struct order *o, const struct entity *e, const struct issuer *ci)
@@ -148,9 +157,9 @@ static bool role_make(const struct order *o, const struct entity *e, const struc
 		return pair_make(o, e->name, "eum", &eum, ci, NULL) && kek_make(o, e);
 	}
 	if (strcmp(e->role, "sm-dp") == 0)
-		return rsp_cert_make(o, e, "dp", "cert.dp.gp", GP_ROLE_SM_DP, ci) && kek_make(o, e);
+		return rsp_cert_make(o, e, "dp", "cert.dp.gp", GP_ROLE_SM_DP, ci) && kek_make(o, e) && transports_make(o, "operator", e);
 	if (strcmp(e->role, "sm-sr") == 0)
-		return rsp_cert_make(o, e, "sr", "cert.sr.gp", GP_ROLE_SM_SR, ci) && kek_make(o, e) && transport_make(o, e);
+		return rsp_cert_make(o, e, "sr", "cert.sr.gp", GP_ROLE_SM_SR, ci) && kek_make(o, e) && transports_make(o, "eum", e);
 	return true;
 }
 

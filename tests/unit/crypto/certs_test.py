@@ -55,6 +55,8 @@ class RspCerts(unittest.TestCase):
         self.make()
         for smsr in "23":
             self.assertEqual(len(self.read("transport", "1.3.6.1.4.1.99999.1_1.3.6.1.4.1.99999.%s.key" % smsr)), 16)
+        for operator in "56":
+            self.assertEqual(len(self.read("transport", "1.3.6.1.4.1.99999.%s_1.3.6.1.4.1.99999.4.key" % operator)), 16)
         for name in ("eum", "sm-dp", "sm-sr", "sm-sr-b"):
             self.assertEqual(len(self.read(name, "kek.key")), 32)
         record = json.loads(self.read("registry", "sm-dp.json"))
