@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the sm-dp's files share: its process-wide state. */
+#ifndef SMDP_SMDP_H
+#define SMDP_SMDP_H
+
+#include "common/app/app.h"
+#include "common/crypto/ec.h"
+#include "common/crypto/key_file.h"
+#include "services/sm-dp/statements.h"
+
+struct smdp_config {
+	struct config_common common;
+#define CONFIG(key, type, member, def, text) CONFIG_TYPE_##type member;
+#include "services/sm-dp/config.def"
+#undef CONFIG
+};
+
+/* One for the process, read-only after its start. */
+struct smdp {
+	const struct smdp_config *config;
+	struct arena *arena; /* what lives as long as the process */
+	struct secret kek;
+	struct ec_key *key;               /* SK.DP.ECDSA */
+	struct bytes certificate;         /* CERT.DP.ECDSA: the 7F21 TLV as it goes to cards */
+	struct transport_keys transports; /* by operator */
+};
+
+int smdp_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR]);
+void smdp_close(void *role);
+
+extern const struct statement smdp_statements[];
+extern const struct migration smdp_migrations[]; /* sql/, embedded by the build */
+extern const size_t smdp_migrations_count;
+extern const struct route smdp_admin[]; /* smdp_admin.c */
+
+/* type_admin.c, stock_admin.c */
+void type_list(struct app *app, struct http_call *call);
+void type_add(struct app *app, struct http_call *call);
+void stock_list(struct app *app, struct http_call *call);
+void stock_count(struct app *app, struct http_call *call);
+void stock_batches(struct app *app, struct http_call *call);
+void stock_release(struct app *app, struct http_call *call);
+void stock_import_route(struct app *app, struct http_call *call);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/sm-dp/smdp.h"
+
+const struct route smdp_admin[] = {
+	{ "GET", "/admin/types", type_list },
+	{ "POST", "/admin/types", type_add },
+	{ "GET", "/admin/stock", stock_list }, /* ?mno=&type=&state=&batch=&eid=&limit= */
+	{ "GET", "/admin/stock/count", stock_count },
+	{ "GET", "/admin/stock/batches", stock_batches },
+	{ "POST", "/admin/stock/import", stock_import_route },
+	{ "POST", "/admin/stock/release", stock_release },
+	{ 0 },
+};

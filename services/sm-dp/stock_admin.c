@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* For the administrator: the stock, its batches, and what a person decides about it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/app/json_in.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/rpc/json_out.h"
+#include "services/sm-dp/profile_type.h"
+#include "services/sm-dp/smdp.h"
+#include "services/sm-dp/stock_import.h"
+#include "services/sm-dp/stock_store.h"
+
+enum { ROWS = 100, ROWS_MAX = 100000, LIMIT_DIGITS = 6 };
+
+static void no_database(struct http_call *call)
+{
+	app_error(call, 503, "database", "the database does not answer");
+}
+
+static void time_member(struct buf *b, const char *name, const struct rows *r, size_t row, unsigned col)
+{
+	char text[DATETIME_MAX];
+
+	datetime_format(row_int(r, row, col), text);
+	json_out_member(b, name, text);
+}
+
+/* ?limit= within 1..ROWS_MAX. */
+static int64_t limit_of(const struct http_call *call)
+{
+	const char *text = http_query(call, "limit");
+	long n = text && strlen(text) <= LIMIT_DIGITS && strspn(text, "0123456789") == strlen(text) ? atol(text) : 0;
+
+	return n < 1 ? ROWS : n > ROWS_MAX ? ROWS_MAX : n;
+}
+
+static void stock_write(struct buf *b, const struct rows *r)
+{
+	buf_char(b, '[');
+	for (size_t i = 0; i < rows_count(r); i++) {
+		buf_str(b, i ? ",\n{" : "{");
+		json_out_member(b, "iccid", row_text(r, i, 0));
+		json_out_member(b, "mno", row_text(r, i, 1));
+		json_out_member(b, "type", row_text(r, i, 2));
+		json_out_member(b, "batch", row_text(r, i, 3));
+		json_out_member(b, "imsi", row_text(r, i, 4));
+		json_out_member(b, "msisdn", row_text(r, i, 5));
+		json_out_member(b, "state", stock_state_name((enum stock_state)row_int(r, i, 6)));
+		buf_printf(b, ",\"sent\":%s", row_bool(r, i, 7) ? "true" : "false");
+		json_out_member(b, "eid", row_text(r, i, 8));
+		time_member(b, "changed_at", r, i, 9);
+		buf_char(b, '}');
+	}
+	buf_str(b, "]\n");
+}
+
+void stock_list(struct app *app, struct http_call *call)
+{
+	CLEANUP(buf_free) struct buf json = { 0 };
+	const char *word = http_query(call, "state");
+	enum stock_state state = word ? stock_state_by_name(word) : STOCK_STATES;
+	struct arena *a = app_arena(call);
+	struct db *db = app_db(call);
+	const struct rows *rows;
+
+	(void)app;
+	if (word && state == STOCK_STATES) {
+		app_error(call, 400, "bad_state", "state: should be available, reserved, installed or quarantined");
+		return;
+	}
+	DB_QUEUE(db, SMDP_STOCK_LIST, p_text(http_query(call, "mno")), p_text(http_query(call, "type")),
+		 word ? p_int(a, state) : p_null(), p_text(http_query(call, "batch")), p_text(http_query(call, "eid")),
+		 p_int(a, limit_of(call)));
+	if (db_sync(db, a, &rows, 1, NULL) != OK) {
+		no_database(call);
+		return;
+	}
+	stock_write(&json, rows);
+	app_json(call, 200, json.data);
+}
+
+void stock_count(struct app *app, struct http_call *call)
+{
+	CLEANUP(buf_free) struct buf json = { 0 };
+	struct db *db = app_db(call);
+	const struct rows *r;
+
+	(void)app;
+	DB_QUEUE0(db, SMDP_STOCK_COUNT);
+	if (db_sync(db, app_arena(call), &r, 1, NULL) != OK) {
+		no_database(call);
+		return;
+	}
+	buf_char(&json, '[');
+	for (size_t i = 0; i < rows_count(r); i++) {
+		buf_str(&json, i ? ",\n{" : "{");
+		json_out_member(&json, "mno", row_text(r, i, 0));
+		json_out_member(&json, "type", row_text(r, i, 1));
+		json_out_member(&json, "state", stock_state_name((enum stock_state)row_int(r, i, 2)));
+		buf_printf(&json, ",\"iccids\":%lld}", (long long)row_int(r, i, 3));
+	}
+	buf_str(&json, "]\n");
+	app_json(call, 200, json.data);
+}
+
+void stock_batches(struct app *app, struct http_call *call)
+{
+	CLEANUP(buf_free) struct buf json = { 0 };
+	struct db *db = app_db(call);
+	struct arena *a = app_arena(call);
+	const struct rows *r;
+
+	(void)app;
+	DB_QUEUE(db, SMDP_BATCH_LIST, p_int(a, limit_of(call)));
+	if (db_sync(db, a, &r, 1, NULL) != OK) {
+		no_database(call);
+		return;
+	}
+	buf_char(&json, '[');
+	for (size_t i = 0; i < rows_count(r); i++) {
+		buf_str(&json, i ? ",\n{" : "{");
+		json_out_member(&json, "mno", row_text(r, i, 0));
+		json_out_member(&json, "batch", row_text(r, i, 1));
+		json_out_member(&json, "type", row_text(r, i, 2));
+		json_out_member(&json, "wrap", stock_wrap_name((enum stock_wrap)row_int(r, i, 3)));
+		buf_printf(&json, ",\"iccids\":%lld", (long long)row_int(r, i, 4));
+		time_member(&json, "imported_at", r, i, 5);
+		buf_char(&json, '}');
+	}
+	buf_str(&json, "]\n");
+	app_json(call, 200, json.data);
+}
+
+static result release(struct db *db, struct arena *a, const struct iccid *iccid, struct stock_item **out, bool *out_moved)
+{
+	*out_moved = false;
+	db_begin(db);
+	TRY(stock_load(db, a, iccid, out));
+	*out_moved = *out && stock_move(db, a, *out, STEV_RELEASED, NULL);
+	if (*out_moved)
+		db_commit(db);
+	else
+		db_rollback(db);
+	return *out_moved ? db_sync(db, a, NULL, 0, NULL) : OK;
+}
+
+/* A person has looked at a quarantined ICCID and says that it may be used again; of one whose secrets left for a card, by that card alone. */
+void stock_release(struct app *app, struct http_call *call)
+{
+	CLEANUP(json_body_free) json_t *body = json_body(call);
+	const char *text = json_string_value(json_object_get(body, "iccid"));
+	CLEANUP(buf_free) struct buf json = { 0 };
+	struct stock_item *item = NULL;
+	struct iccid iccid;
+	bool moved;
+
+	(void)app;
+	if (!body)
+		return;
+	if (!text || !iccid_parse(text, &iccid)) {
+		app_error(call, 400, "bad_request", "iccid: should be 6 to 20 digits that start with 89");
+	} else if (release(app_db(call), app_arena(call), &iccid, &item, &moved) != OK) {
+		no_database(call);
+	} else if (!item) {
+		app_error(call, 404, "not_found", "ICCID %s is not in the stock", iccid.text);
+	} else if (!moved) {
+		app_error(call, 409, "not_quarantined", "ICCID %s is %s: only what is quarantined is released by a person",
+			  iccid.text, stock_state_name(item->state));
+	} else {
+		log_msg(LOG_WARN, "stock_released", "ICCID %s was released by a person", iccid.text);
+		buf_char(&json, '{');
+		json_out_member(&json, "iccid", iccid.text);
+		json_out_member(&json, "eid", item->eid ? item->eid->text : NULL);
+		buf_str(&json, "}\n");
+		app_json(call, 200, json.data);
+	}
+}
+
+static const char *query(const struct http_call *call, const char *name)
+{
+	const char *value = http_query(call, name);
+
+	return value ? value : "";
+}
+
+/* What is wrong with the request; NULL: nothing. */
+static const char *import_take(struct http_call *call, struct oid *out_mno, struct stock_import *out)
+{
+	const char *wrap = http_query(call, "wrap");
+
+	*out = (struct stock_import){
+		.mno = out_mno, .type = query(call, "type"), .name = query(call, "batch"), .file = http_body(call)
+	};
+	out->wrap = wrap ? stock_wrap_by_name(wrap) : STOCK_WRAP_DEFAULT;
+	if (!oid_parse(query(call, "mno"), out_mno))
+		return "mno: should be the operator's object identifier";
+	if (!type_name_ok(out->type))
+		return "type: should be the name of a profile type";
+	if (!type_name_ok(out->name))
+		return "batch: should be a name of 1 to 64 of A-Z a-z 0-9 . _ -";
+	return out->wrap == STOCK_WRAPS ? "wrap: should be kw (AES key wrap, RFC 3394) or ecb" : NULL;
+}
+
+static void imported_reply(struct http_call *call, const struct stock_import *in, const struct stock_imported *done)
+{
+	switch (done->end) {
+	case IMPORT_DONE:
+		log_msg(LOG_INFO, "stock_imported", "batch %s of %s: %zu ICCIDs", in->name, in->mno->text, done->rows);
+		/* fall through */
+	case IMPORT_REPEATED:
+		app_json(call, 200,
+			 arena_printf(app_arena(call),
+				      "{\"batch\":\"%s\",\"mno\":\"%s\",\"type\":\"%s\",\"iccids\":%zu,\"repeated\":%s}\n",
+				      in->name, in->mno->text, in->type, done->rows,
+				      done->end == IMPORT_REPEATED ? "true" : "false"));
+		return;
+	case IMPORT_NO_TYPE:
+		app_error(call, 404, "not_found", "operator %s has no profile type %s: type add makes it", in->mno->text, in->type);
+		return;
+	case IMPORT_NO_KEY:
+		app_error(call, 409, "no_transport_key",
+			  "no transport key of %s: put <its OID>_<our OID>.key into RSP_SMDP_TRANSPORT_KEYS and start again",
+			  in->mno->text);
+		return;
+	case IMPORT_BAD:
+		app_error(call, 400, "bad_file", "%s", done->fault.text);
+		return;
+	case IMPORT_TAKEN:
+		app_error(call, 409, "taken", "%s", done->fault.text);
+		return;
+	case IMPORT_OTHER:
+		app_error(call, 409, "batch_exists",
+			  "batch %s was imported before with other content: %s; give a new batch another name", in->name,
+			  done->fault.text);
+		return;
+	}
+}
+
+/* ?mno=&type=&batch=&wrap=; the body is the CSV file. */
+void stock_import_route(struct app *app, struct http_call *call)
+{
+	struct stock_imported done;
+	struct stock_import in;
+	struct oid mno;
+	const char *why = import_take(call, &mno, &in);
+	result r;
+
+	if (why) {
+		app_error(call, 400, "bad_request", "%s", why);
+		return;
+	}
+	r = stock_import(app->rpc.role_state, app_db(call), app_arena(call), &in, &done);
+	if (r == OK) {
+		imported_reply(call, &in, &done);
+		return;
+	}
+	log_msg(LOG_WARN, "import_failed", "batch %s: %s", in.name, r->cause ? r->cause : status_code(r->code)->text);
+	app_error(call, 503, "database", "another import runs, or the database does not answer; nothing was imported, try again");
+}
