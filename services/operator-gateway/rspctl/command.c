@@ -22,7 +22,7 @@ static int find_option(const char *name, size_t n)
 }
 
 /* Takes the option at argv[*at]; false: error is set. "--name value" and "--name=value". */
-static bool take_option(unsigned argc, const char *const *argv, unsigned *at, struct ctl *c, uint32_t *given, char error[256])
+static bool take_option(unsigned argc, const char *const *argv, unsigned *at, struct ctl *c, uint64_t *given, char error[256])
 {
 	const char *text = argv[*at], *equals = strchr(text, '=');
 	int i = find_option(text, equals ? (size_t)(equals - text) : strlen(text));
@@ -31,7 +31,7 @@ static bool take_option(unsigned argc, const char *const *argv, unsigned *at, st
 		snprintf(error, 256, "%s: there is no such option; --help lists them", text);
 		return false;
 	}
-	*given |= 1u << i;
+	*given |= UINT64_C(1) << i;
 	if (!options[i].value) {
 		if (equals)
 			snprintf(error, 256, "%s takes no value", options[i].name);
@@ -90,22 +90,24 @@ static const struct command *find_command(const struct command *commands, struct
 	return best;
 }
 
-static bool check(const struct command *cmd, struct ctl *c, uint32_t given, const char *const *env, char error[256])
+_Static_assert(OPT_COUNT <= 64, "a command's options are bits of one number");
+
+static bool check(const struct command *cmd, struct ctl *c, uint64_t given, const char *const *env, char error[256])
 {
-	uint32_t known = cmd->needs | cmd->may | OPT(JSON) | OPT(HELP);
+	uint64_t known = cmd->needs | cmd->may | OPT(JSON) | OPT(HELP);
 
 	if (c->n_args < cmd->min || c->n_args > cmd->max) {
 		snprintf(error, 256, "usage: rspctl %s %s", cmd->words, cmd->args);
 		return false;
 	}
 	for (int i = 0; i < OPT_COUNT; i++) {
-		if (given & ~known & 1u << i && !options[i].env) {
+		if (given & ~known & UINT64_C(1) << i && !options[i].env) {
 			snprintf(error, 256, "%s means nothing for %s", options[i].name, cmd->words);
 			return false;
 		}
 		if (!c->option[i] && options[i].env)
 			c->option[i] = environment(env, options[i].env);
-		if (cmd->needs & 1u << i && !c->option[i]) {
+		if (cmd->needs & UINT64_C(1) << i && !c->option[i]) {
 			snprintf(error, 256, "%s needs %s %s%s%s: %s", cmd->words, options[i].name,
 				 options[i].value ? options[i].value : "", options[i].env ? " or " : "",
 				 options[i].env ? options[i].env : "", options[i].text);
@@ -120,7 +122,7 @@ int command_parse(const struct command *commands, unsigned argc, const char *con
 {
 	const char **args = arena_array(c->arena, argc + 1, sizeof(*args));
 	const struct command *cmd;
-	uint32_t given = 0;
+	uint64_t given = 0;
 	bool only_args = false;
 
 	c->args = args;
@@ -167,11 +169,11 @@ void command_help(const struct command *commands, struct buf *out)
 	for (; commands->words; commands++) {
 		buf_printf(out, "  rspctl");
 		for (int i = 0; i < OPT_COUNT; i++)
-			if (commands->needs & 1u << i)
+			if (commands->needs & UINT64_C(1) << i)
 				buf_printf(out, " %s %s", options[i].name, options[i].value);
 		buf_printf(out, " %s%s%s", commands->words, *commands->args ? " " : "", commands->args);
 		for (int i = 0; i < OPT_COUNT; i++)
-			if (commands->may & 1u << i)
+			if (commands->may & UINT64_C(1) << i)
 				buf_printf(out, " [%s%s%s]", options[i].name, options[i].value ? " " : "",
 					   options[i].value ? options[i].value : "");
 		buf_printf(out, "\n      %s\n", commands->help);

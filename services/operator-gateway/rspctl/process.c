@@ -27,7 +27,7 @@ int ctl_print_list(struct ctl *c, json_t *list, const char *const *names, const 
 	return EXIT_OK;
 }
 
-static int list_command(struct ctl *c, const char *path, const char *const *names, const char *const *heads, unsigned columns)
+int ctl_list(struct ctl *c, const char *path, const char *const *names, const char *const *heads, unsigned columns)
 {
 	CLEANUP(json_freep) json_t *list = NULL;
 	int code = admin_json(c, "GET", path, NULL, &list);
@@ -114,7 +114,7 @@ int cmd_fault(struct ctl *c)
 	int code;
 
 	if (c->n_args == 0 || (c->n_args == 1 && !strcmp(c->args[0], "list")))
-		return list_command(c, "/admin/faults", names, heads, LEN(names));
+		return ctl_list(c, "/admin/faults", names, heads, LEN(names));
 	if (c->n_args != 3 || !strstr(actions, arena_printf(c->arena, " %s ", c->args[1])))
 		return ctl_fail(c, EXIT_USAGE, "usage: rspctl fault [list | POINT pause|kill|drop|off EID]; EID may be *");
 	body = json_pack("{s:s, s:s, s:s}", "point", c->args[0], "action", c->args[1], "eid", c->args[2]);
@@ -135,7 +135,7 @@ int cmd_token_list(struct ctl *c)
 	static const char *const names[] = { "name", "role", "created" };
 	static const char *const heads[] = { "NAME", "ROLE", "CREATED" };
 
-	return list_command(c, "/admin/tokens", names, heads, LEN(names));
+	return ctl_list(c, "/admin/tokens", names, heads, LEN(names));
 }
 
 /* The token alone on standard output, so that `> file` keeps it. */

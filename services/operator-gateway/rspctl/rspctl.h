@@ -32,11 +32,11 @@ struct command {
 	const char *words;   /* "entity import" */
 	const char *args;    /* "DIR", for --help */
 	unsigned min, max;   /* how many arguments */
-	uint32_t needs, may; /* enum option bits: must be given, may be given besides */
+	uint64_t needs, may; /* enum option bits: must be given, may be given besides */
 	const char *help;
 	int (*run)(struct ctl *c);
 };
-#define OPT(id) (1u << OPT_##id)
+#define OPT(id) (UINT64_C(1) << OPT_##id)
 
 /* Fills *out_command and c from the command line; the environment fills options that are not given. EXIT_OK, or EXIT_USAGE when
  * error (256 bytes) says what to mend. *out_help: asked for. Pure. */
@@ -66,12 +66,18 @@ int admin_call(struct ctl *c, const char *method, const char *path, const json_t
 	       struct bytes *out_body);
 /* The same; wants 2xx and JSON. */
 int admin_json(struct ctl *c, const char *method, const char *path, const json_t *body, json_t **out);
+/* A whole file into the arena; said and coded when it cannot be read or has more than max bytes. */
+int file_read(struct ctl *c, const char *path, size_t max, struct bytes *out);
+/* POSTs a file as it is; wants 2xx and JSON. */
+int admin_file(struct ctl *c, const char *path, const char *content_type, const char *file, json_t **out);
 
 /* gateway.c: one request at --gateway, body NULL or JSON; wants 2xx and JSON. */
 int gateway_json(struct ctl *c, const char *method, const char *path, const json_t *body, json_t **out);
 
 /* process.c. Prints a list of objects: --json as it is, else the named members as columns. */
 int ctl_print_list(struct ctl *c, json_t *list, const char *const *names, const char *const *heads, unsigned columns);
+/* GETs such a list from the admin socket and prints it. */
+int ctl_list(struct ctl *c, const char *path, const char *const *names, const char *const *heads, unsigned columns);
 /* Adds a query parameter; value NULL: nothing. */
 void ctl_query(struct buf *path, const char *name, const char *value);
 
@@ -129,5 +135,12 @@ int cmd_eis_get(struct ctl *c);
 int cmd_eis_properties(struct ctl *c);
 int cmd_batch_create(struct ctl *c);
 int cmd_batch_status(struct ctl *c);
+int cmd_type_add(struct ctl *c);
+int cmd_type_list(struct ctl *c);
+int cmd_stock_import(struct ctl *c);
+int cmd_stock_list(struct ctl *c);
+int cmd_stock_count(struct ctl *c);
+int cmd_stock_batches(struct ctl *c);
+int cmd_stock_release(struct ctl *c);
 
 #endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Profile types and the stock of ICCIDs of an SM-DP, on its admin socket. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/operator-gateway/rspctl/rspctl.h"
+
+enum { PACKAGE_MAX = 1024 * 1024, MEMORY_DIGITS = 10 };
+
+/* "DISABLE:Not-Allowed DELETE:Not-Allowed" */
+static const char *rules_of(struct ctl *c)
+{
+	const char *rules = "";
+
+	for (unsigned i = 2; i < c->n_args; i++)
+		rules = arena_printf(c->arena, "%s%s%s", rules, *rules ? " " : "", c->args[i]);
+	return rules;
+}
+
+int cmd_type_add(struct ctl *c)
+{
+	const char *memory = c->option[OPT_MEMORY];
+	CLEANUP(json_freep) json_t *body = json_object();
+	CLEANUP(json_freep) json_t *answer = NULL;
+	CLEANUP(buf_free) struct buf hex = { 0 };
+	struct bytes package;
+	int code;
+
+	if (!*memory || strlen(memory) > MEMORY_DIGITS || memory[strspn(memory, "0123456789")])
+		return ctl_fail(c, EXIT_USAGE, "--memory %s: should be a number of bytes", memory);
+	code = file_read(c, c->args[1], PACKAGE_MAX, &package);
+	if (code != EXIT_OK)
+		return code;
+	buf_str(&hex, "");
+	buf_hex(&hex, package.data, package.len);
+	json_put(body, "name", c->args[0]);
+	json_put(body, "mno", c->option[OPT_MNO]);
+	json_put(body, "package", hex.data);
+	json_put(body, "keys", c->option[OPT_KEYS]);
+	json_put(body, "address", c->option[OPT_ADDRESS]);
+	json_put(body, "rules", rules_of(c));
+	json_object_set_new(body, "memory", json_integer(strtoll(memory, NULL, 10)));
+	code = admin_json(c, "POST", "/admin/types", body, &answer);
+	if (code != EXIT_OK)
+		return code;
+	if (c->json)
+		ctl_print_json(answer);
+	else
+		printf("profile type %s %s\n", c->args[0],
+		       json_is_true(json_object_get(answer, "repeated")) ? "was there already" : "was made");
+	return EXIT_OK;
+}
+
+int cmd_type_list(struct ctl *c)
+{
+	static const char *const names[] = { "mno", "name", "package", "memory", "keys", "address", "rules", "available" };
+	static const char *const heads[] = { "OPERATOR", "TYPE", "PACKAGE", "MEMORY", "KEYS", "ADDRESS", "RULES", "AVAILABLE" };
+
+	return ctl_list(c, "/admin/types", names, heads, LEN(names));
+}
+
+/* The file's name without folder and .csv. */
+static const char *batch_of(struct ctl *c)
+{
+	const char *slash = strrchr(c->args[0], '/'), *name = slash ? slash + 1 : c->args[0];
+	size_t n = strlen(name);
+
+	if (c->option[OPT_BATCH])
+		return c->option[OPT_BATCH];
+	return n > 4 && !strcmp(name + n - 4, ".csv") ? arena_strndup(c->arena, name, n - 4) : name;
+}
+
+int cmd_stock_import(struct ctl *c)
+{
+	CLEANUP(json_freep) json_t *answer = NULL;
+	CLEANUP(buf_free) struct buf path = { 0 };
+	int code;
+
+	buf_str(&path, "/admin/stock/import");
+	ctl_query(&path, "mno", c->option[OPT_MNO]);
+	ctl_query(&path, "type", c->option[OPT_TYPE]);
+	ctl_query(&path, "batch", batch_of(c));
+	ctl_query(&path, "wrap", c->option[OPT_WRAP]);
+	code = admin_file(c, path.data, "text/csv", c->args[0], &answer);
+	if (code != EXIT_OK)
+		return code;
+	if (c->json)
+		ctl_print_json(answer);
+	else
+		printf("batch %s: %s ICCIDs %s\n", ctl_cell(c->arena, answer, "batch"), ctl_cell(c->arena, answer, "iccids"),
+		       json_is_true(json_object_get(answer, "repeated")) ? "were there already" : "imported");
+	return EXIT_OK;
+}
+
+/* Nothing, or one of the numbers that fit. */
+static bool limit_ok(const struct ctl *c)
+{
+	unsigned n = 1;
+
+	return !c->option[OPT_LIMIT] || (number_parse(c->option[OPT_LIMIT], &n) && n > 0);
+}
+
+static int bad_limit(struct ctl *c)
+{
+	return ctl_fail(c, EXIT_USAGE, "--limit %s: should be a number from 1 to 999999", c->option[OPT_LIMIT]);
+}
+
+int cmd_stock_list(struct ctl *c)
+{
+	static const char *const names[] = {
+		"iccid", "mno", "type", "batch", "imsi", "msisdn", "state", "sent", "eid", "changed_at"
+	};
+	static const char *const heads[] = { "ICCID",  "OPERATOR", "TYPE", "BATCH", "IMSI",
+					     "MSISDN", "STATE",    "SENT", "EID",   "CHANGED" };
+	CLEANUP(buf_free) struct buf path = { 0 };
+
+	if (!limit_ok(c))
+		return bad_limit(c);
+	buf_str(&path, "/admin/stock");
+	ctl_query(&path, "mno", c->option[OPT_MNO]);
+	ctl_query(&path, "type", c->option[OPT_TYPE]);
+	ctl_query(&path, "batch", c->option[OPT_BATCH]);
+	ctl_query(&path, "state", c->option[OPT_STATE]);
+	ctl_query(&path, "eid", c->option[OPT_EID]);
+	ctl_query(&path, "limit", c->option[OPT_LIMIT]);
+	return ctl_list(c, path.data, names, heads, LEN(names));
+}
+
+int cmd_stock_count(struct ctl *c)
+{
+	static const char *const names[] = { "mno", "type", "state", "iccids" };
+	static const char *const heads[] = { "OPERATOR", "TYPE", "STATE", "ICCIDS" };
+
+	return ctl_list(c, "/admin/stock/count", names, heads, LEN(names));
+}
+
+int cmd_stock_batches(struct ctl *c)
+{
+	static const char *const names[] = { "mno", "batch", "type", "wrap", "iccids", "imported_at" };
+	static const char *const heads[] = { "OPERATOR", "BATCH", "TYPE", "WRAP", "ICCIDS", "IMPORTED" };
+	CLEANUP(buf_free) struct buf path = { 0 };
+
+	if (!limit_ok(c))
+		return bad_limit(c);
+	buf_str(&path, "/admin/stock/batches");
+	ctl_query(&path, "limit", c->option[OPT_LIMIT]);
+	return ctl_list(c, path.data, names, heads, LEN(names));
+}
+
+int cmd_stock_release(struct ctl *c)
+{
+	CLEANUP(json_freep) json_t *body = json_pack("{s:s}", "iccid", c->args[0]);
+	CLEANUP(json_freep) json_t *answer = NULL;
+	int code;
+
+	if (!body)
+		return ctl_fail(c, EXIT_USAGE, "stock release: ICCID is 6 to 20 digits");
+	if (!c->option[OPT_YES])
+		return ctl_fail(c, EXIT_USAGE,
+				"stock release makes %s available again: --yes says that a person knows it is on no card, or only "
+				"on its own",
+				c->args[0]);
+	code = admin_json(c, "POST", "/admin/stock/release", body, &answer);
+	if (code != EXIT_OK)
+		return code;
+	if (c->json)
+		ctl_print_json(answer);
+	else if (json_is_string(json_object_get(answer, "eid")))
+		printf("%s is available again, for card %s alone\n", c->args[0], ctl_cell(c->arena, answer, "eid"));
+	else
+		printf("%s is available again\n", c->args[0]);
+	return EXIT_OK;
+}
