@@ -7,7 +7,7 @@ import shutil
 import ssl
 import time
 
-from . import demo_cards
+from . import demo_cards, roles
 from .ctl import Order
 from .paths import RspError
 from .staging import Staging
@@ -122,7 +122,7 @@ def show(staging):
 
 
 def run_demo(build_folder):
-    staging = Staging(build_folder, "demo", settings={"euicc-sim": demo_cards.CARD_SETTINGS})
+    staging = Staging(build_folder, "demo", services=roles.ALL, settings={"euicc-sim": demo_cards.CARD_SETTINGS})
     print("starting PostgreSQL, nats-server and %d services" % len(staging.instances), flush=True)
     bad = []
     try:

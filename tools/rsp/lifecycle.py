@@ -8,6 +8,7 @@ import traceback
 import urllib.error
 import urllib.request
 
+from . import roles
 from .paths import RspError, state_dir
 from .proc import Interrupted, install_signals, pss_kib, start_time, wait_pid_end
 from .staging import Staging
@@ -81,7 +82,7 @@ def _background(build_folder, wipe, log, pipe):
     install_signals()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     try:
-        _supervise(Staging(build_folder, NAME, fresh=wipe, keep=True), pipe)
+        _supervise(Staging(build_folder, NAME, services=roles.ALL, fresh=wipe, keep=True), pipe)
     except Interrupted:
         return 0
     except Exception as e:

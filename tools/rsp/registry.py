@@ -19,6 +19,7 @@ def read_registry(pki):
 INTERFACES = {
     "eum": ["EUM", "ES1"],
     "sm-sr": ["ES1", "ES3", "ES4", "ES4A", "ES7"],
+    "sm-dp": ["ES2", "ES3"],
     "operator": ["ES2", "ES4"],
 }
 

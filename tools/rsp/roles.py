@@ -60,6 +60,16 @@ def sm_sr(staging, instance):
     return values
 
 
+def sm_dp(staging, instance):
+    return {
+        "KEK_FILE": os.path.join(staging.pki, "sm-dp", "kek.key"),
+        "SIGN_KEY": os.path.join(staging.pki, "sm-dp", "dp.key"),
+        "SIGN_CERT": os.path.join(staging.pki, "sm-dp", "cert.dp.gp"),
+        "CI_CA": os.path.join(staging.pki, "ci", "ci.pem"),
+        "TRANSPORT_KEYS": os.path.join(staging.pki, "transport"),
+    }
+
+
 def gateway(staging, instance):
     return {"DEFAULT_SMSR": staging.entities["sm-sr"]["oid"]}
 
@@ -67,17 +77,21 @@ def gateway(staging, instance):
 ROLES = {
     "eum": Role("eum", "RSP_EUM_", eum),
     "sm-sr": Role("sm-sr", "RSP_SMSR_", sm_sr, bus=True),
+    "sm-dp": Role("sm-dp", "RSP_SMDP_", sm_dp, bus=True),
     "operator-gateway": Role("operator-gateway", "RSP_GATEWAY_", gateway, northbound=True),
 }
+USUAL = ("sm-sr", "eum", "operator-a", "operator-b")  # the entities of a staging that does not say which it wants
+ALL = USUAL + ("sm-dp",)
 
 
 def instances(replicas=1, only=None):
-    """The staging's processes in the order of their start."""
+    """The staging's processes in the order of their start. only: the entities; None: the usual ones."""
     rows = [Instance("sm-sr" if n == 1 else "sm-sr-%d" % n, ROLES["sm-sr"], "sm-sr", "sm_sr", "a", n) for n in range(1, replicas + 1)]
     rows.append(Instance("eum", ROLES["eum"], "eum", "eum", "eum"))
+    rows.append(Instance("sm-dp", ROLES["sm-dp"], "sm-dp", "sm_dp", "a"))
     for letter in "ab":
         rows.append(Instance("operator-" + letter, ROLES["operator-gateway"], "operator-" + letter, "operator_" + letter, "operator-" + letter))
-    return [row for row in rows if only is None or row.entity in only]
+    return [row for row in rows if row.entity in (USUAL if only is None else only)]
 
 
 def environment(staging, instance):

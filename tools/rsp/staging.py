@@ -32,7 +32,7 @@ def sanitizer_env(folder):
 
 class Staging:
     """name: its folder in the state folder; one at a time may run. fresh: begins with nothing. keep: will be started again.
-    services: entities to start (None: all). settings: {process or role: {KEY: value}} over the table of roles.py.
+    services: entities to start (None: roles.USUAL). settings: {process or role: {KEY: value}} over the table of roles.py.
     findings: the folder of sanitizer reports. database: settings of a new cluster. balancer: partners and cards reach the replicas of the
     SM-SR through one. variables: {process: {NAME: value}}: further ones of its environment. state: the folder its own is in.
     templates: a folder of what is made once and copied (template.py)."""
