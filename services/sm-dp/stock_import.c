@@ -163,6 +163,7 @@ static result batch_save(struct import *m, const uint8_t digest[SHA256_LEN])
 
 	DB_QUEUE(m->db, SMDP_BATCH_ADD, p_text(in->mno->text), p_text(in->name), p_text(in->type), p_int(m->arena, in->wrap),
 		 p_int(m->arena, (int64_t)m->out->rows), p_bytes(digest, SHA256_LEN));
+	TRY(db_sync(m->db, m->arena, NULL, 0, NULL));
 	do {
 		import_chunk_read(m);
 		if (m->n > 0)

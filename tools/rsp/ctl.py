@@ -79,6 +79,34 @@ class Ctl:
     def token_create(self, admin_socket, name, role):
         return self._answer("--admin", admin_socket, "token", "create", name, role)
 
+    # On that of an SM-DP.
+    def type_add(self, admin_socket, name, package, mno, memory, rules=(), keys=None, address=None):
+        options = (("--keys", keys), ("--address", address))
+        chosen = [word for option in options if option[1] is not None for word in option]
+        return self._answer("--admin", admin_socket, "type", "add", name, package, *rules, "--mno", mno, "--memory", str(memory), *chosen)
+
+    def type_list(self, admin_socket):
+        return self._answer("--admin", admin_socket, "type", "list")
+
+    def stock_import(self, admin_socket, path, mno, type_name, batch=None, wrap=None):
+        options = (("--batch", batch), ("--wrap", wrap))
+        chosen = [word for option in options if option[1] is not None for word in option]
+        return self._answer("--admin", admin_socket, "stock", "import", path, "--mno", mno, "--type", type_name, *chosen, timeout_s=120)
+
+    def stock_list(self, admin_socket, limit=None, **chosen):
+        """chosen: mno, type, batch, state, eid."""
+        words = [word for name, value in chosen.items() for word in ("--" + name, value)]
+        return self._answer("--admin", admin_socket, "stock", "list", *words, *(["--limit", str(limit)] if limit else []))
+
+    def stock_count(self, admin_socket):
+        return self._answer("--admin", admin_socket, "stock", "count")
+
+    def stock_batches(self, admin_socket):
+        return self._answer("--admin", admin_socket, "stock", "batches")
+
+    def stock_release(self, admin_socket, iccid):
+        return self._answer("--admin", admin_socket, "stock", "release", iccid, "--yes")
+
     # At the gateway's northbound interface.
     def eis_get(self, gateway_words, eid):
         return self._answer(*gateway_words, "eis", "get", eid)

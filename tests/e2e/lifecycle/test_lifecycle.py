@@ -100,30 +100,6 @@ class Watching(LifecycleCase):
 
 
 class Configuration(LifecycleCase):
-    def run_program(self, name="sm-sr", *arguments, **changes):
-        """(exit code, words) of the process with its usual variables, changed; None: not set."""
-        instance = self.staging.instances[name]
-        env = roles.environment(self.staging, instance)
-        prefix = instance.role.prefix
-        own = {"PORT": "0", "MANAGEMENT_PORT": "0", "ADMIN_SOCKET": "", "PORT_FILE": "", "JOURNAL": "", "REPLICA": "9"}
-        if instance.role.folder == "sm-sr":
-            own["CARDS_PORT"] = "0"
-        for key, value in dict(own, **changes).items():
-            if value is None:
-                env.pop(prefix + key, None)
-            else:
-                env[prefix + key] = value
-        done = subprocess.run([self.staging.program(instance.role.program), *arguments], env=env, timeout=60, check=False, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/")
-        return done.returncode, done.stdout
-
-    def key_file(self, name, content, mode=0o600):
-        path = os.path.join(self.staging.private_folder("keys"), name)
-        with open(path, "wb") as f:
-            f.write(content)
-        os.chmod(path, mode)
-        return path
-
     def test_what_is_wrong_is_named(self):
         open_key, short_key = self.key_file("open.key", b"x" * 32, 0o644), self.key_file("short.key", b"x" * 31)
         with open(self.pki("eum", "tls-server.key"), "rb") as f:
