@@ -6,7 +6,7 @@
 #include "services/sm-dp/stock_import.h"
 #include "services/sm-dp/stock_store.h"
 
-enum { IMPORT_CHUNK = 1000 };
+enum { IMPORT_CHUNK = 500 };
 
 struct import {
 	const struct smdp *smdp;

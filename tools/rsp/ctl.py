@@ -91,7 +91,7 @@ class Ctl:
     def stock_import(self, admin_socket, path, mno, type_name, batch=None, wrap=None):
         options = (("--batch", batch), ("--wrap", wrap))
         chosen = [word for option in options if option[1] is not None for word in option]
-        return self._answer("--admin", admin_socket, "stock", "import", path, "--mno", mno, "--type", type_name, *chosen, timeout_s=120)
+        return self._answer("--admin", admin_socket, "stock", "import", path, "--mno", mno, "--type", type_name, *chosen, timeout_s=620)
 
     def stock_list(self, admin_socket, limit=None, **chosen):
         """chosen: mno, type, batch, state, eid."""

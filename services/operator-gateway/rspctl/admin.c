@@ -8,14 +8,14 @@
 #include "common/http/client.h"
 #include "services/operator-gateway/rspctl/rspctl.h"
 
-enum { ANSWER_MAX = 64 * 1024 * 1024, BODY_MAX = 32 * 1024 * 1024, TIMEOUT_MS = 60 * 1000 };
+enum { ANSWER_MAX = 64 * 1024 * 1024, BODY_MAX = 32 * 1024 * 1024, TIMEOUT_MS = 60 * 1000, FILE_TIMEOUT_MS = 600 * 1000 };
 
 static void client_close(struct http_client **client)
 {
 	http_client_close(*client, 0);
 }
 
-static int send_request(struct ctl *c, const char *method, const char *path, const char *content_type, struct bytes body,
+static int send_request(struct ctl *c, const char *method, const char *path, const char *content_type, struct bytes body, int timeout_ms,
 			struct http_answer *out)
 {
 	const struct http_client_spec spec = { 0 };
@@ -27,7 +27,7 @@ static int send_request(struct ctl *c, const char *method, const char *path, con
 		.content_type = content_type,
 		.body = body.data,
 		.n = body.len,
-		.timeout_ms = TIMEOUT_MS,
+		.timeout_ms = timeout_ms,
 		.max_answer = ANSWER_MAX,
 		.unix_path = socket,
 	};
@@ -51,7 +51,7 @@ int admin_call(struct ctl *c, const char *method, const char *path, const json_t
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	struct http_answer answer;
 	const struct bytes sent = { (const uint8_t *)text, text ? strlen(text) : 0 };
-	int code = send_request(c, method, path, text ? "application/json" : NULL, sent, &answer);
+	int code = send_request(c, method, path, text ? "application/json" : NULL, sent, TIMEOUT_MS, &answer);
 
 	free(text);
 	if (code != EXIT_OK)
@@ -115,6 +115,6 @@ int admin_file(struct ctl *c, const char *path, const char *content_type, const 
 	int code = file_read(c, file, BODY_MAX, &body);
 
 	if (code == EXIT_OK)
-		code = send_request(c, "POST", path, content_type, body, &answer);
+		code = send_request(c, "POST", path, content_type, body, FILE_TIMEOUT_MS, &answer);
 	return code == EXIT_OK ? json_answer(c, file, answer.status, answer.body, out) : code;
 }

@@ -121,3 +121,33 @@ Test(keys, kek_opens_only_what_it_closed)
 	cr_assert_eq(out.len, sizeof(key));
 	cr_assert_arr_eq(out.data, key, sizeof(key));
 }
+
+Test(keys, rfc3394_gives_its_known_answer_and_tells_a_wrong_key)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	CLEANUP(secret_free) struct secret transport = count(16);
+	CLEANUP(secret_free) struct secret other = secret_new(16);
+	CLEANUP(secret_free) struct secret out = { 0 };
+	uint8_t key[16], wanted[24], *flipped;
+	struct bytes wrapped;
+
+	/* RFC 3394, 4.1 */
+	cr_assert(hex_decode("00112233445566778899AABBCCDDEEFF", 32, key));
+	cr_assert(hex_decode("1FA68B0A8112B447AEF34BD8FB5A7B829D3E862371D2CFE5", 48, wanted));
+	cr_assert(rfc3394_wrap(&transport, key, sizeof(key), a, &wrapped));
+	cr_assert_eq(wrapped.len, sizeof(wanted));
+	cr_assert_arr_eq(wrapped.data, wanted, sizeof(wanted));
+	cr_assert_not(rfc3394_unwrap(&other, wrapped, &out));
+	for (size_t i = 0; i < wrapped.len; i++) {
+		flipped = arena_memdup(a, wrapped.data, wrapped.len);
+		flipped[i] ^= 0x80;
+		cr_assert_not(rfc3394_unwrap(&transport, (struct bytes){ flipped, wrapped.len }, &out));
+		cr_assert_not(rfc3394_unwrap(&transport, (struct bytes){ wrapped.data, i }, &out));
+	}
+	cr_assert_null(out.data, "untouched on failure");
+	cr_assert(rfc3394_unwrap(&transport, wrapped, &out));
+	cr_assert_eq(out.len, sizeof(key));
+	cr_assert_arr_eq(out.data, key, sizeof(key));
+	cr_assert_not(rfc3394_wrap(&transport, key, 15, a, &wrapped));
+	cr_assert_not(rfc3394_wrap(&transport, key, 8, a, &wrapped));
+}
