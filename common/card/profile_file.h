@@ -7,7 +7,7 @@
 
 enum { PROFILE_FILE_SIZE_MAX = 64 * 1024, PROFILE_PATH_MAX = 8 };
 
-/* Fcp; data NULL: absent, that is as in the template. */
+/* Fcp; data NULL: absent, that is as in the template, or the default (lcsi 05, special 00, details 01). */
 struct profile_fcp {
 	struct bytes descriptor; /* 4121: transparent, 4221xxxx: linear fixed with records of xxxx bytes, 7821: DF */
 	struct bytes file_id;    /* 2 bytes; of an ADF: temporary, for paths */

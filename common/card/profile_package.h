@@ -105,12 +105,12 @@ uint8_t profile_header_pol1(const struct profile_header *h);
 
 enum profile_algorithm { ALGORITHM_MILENAGE = 1, ALGORITHM_TUAK = 2, ALGORITHM_USIM_TEST = 3 };
 struct profile_aka {
-	bool mapped;                    /* mappingParameter: the key is another application's; nothing else is set then */
-	uint64_t algorithm;             /* enum profile_algorithm */
-	struct bytes options, key, opc; /* opc: TOPc of TUAK */
-	struct bytes rotation, xoring;  /* data NULL: the default */
-	struct bytes sqn_delta, sqn_age_limit;
-	struct bytes *sqn_init;
+	bool mapped;                           /* mappingParameter: the key is another application's; nothing else is set then */
+	uint64_t algorithm;                    /* enum profile_algorithm */
+	struct bytes options, key, opc;        /* opc: TOPc of TUAK */
+	struct bytes rotation, xoring;         /* data NULL: the default */
+	struct bytes sqn_delta, sqn_age_limit; /* data NULL: the default 000010000000 */
+	struct bytes *sqn_init;                /* 32, or none: all zero */
 	size_t n_sqn_init;
 };
 bool profile_aka_decode(struct arena *a, const struct profile_element *e, struct profile_aka *out, struct profile_fault *out_fault);
@@ -120,7 +120,7 @@ struct profile_code_entry {
 	uint64_t reference;  /* pinAppl1 1, secondPINAppl1 129, adm1 10; pukAppl1 1, secondPUKAppl1 129 */
 	struct bytes value;  /* 8 bytes */
 	uint64_t puk;        /* unblockingPINReference; 0: none */
-	uint64_t attributes; /* PINs: 7 unless said otherwise */
+	uint64_t attributes; /* of a PIN */
 	uint64_t tries;      /* high nibble: allowed, low nibble: left */
 };
 /* Of pukCodes and of pinCodes; a pinCodes that shares those of another directory (filePath) has none. */
