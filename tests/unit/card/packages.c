@@ -23,7 +23,7 @@ struct bytes real_package(struct arena *a, size_t i)
 	size_t n;
 
 	if (!f)
-		cr_skip("no folder of real packages: RSP_SHARED_DATA is not set and ../shared/data is not there");
+		cr_skip("no real packages in $RSP_SHARED_DATA/profiles or ../shared/data/profiles beside the source");
 	n = fread(data, 1, PROFILE_PACKAGE_MAX, f);
 	(void)fclose(f);
 	cr_assert_gt(n, 1000);
