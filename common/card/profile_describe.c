@@ -3,41 +3,20 @@
  * own in the specification, automatic tagging does not apply to it: its rows then show universal and application tags. */
 #include "common/card/profile_internal.h"
 
+/* clang-format off */
 #define ROWS(...) ((const struct pe_field[]){ __VA_ARGS__, { 0 } })
-#define OCTETS(name_, tag_, flags_, min_, max_)                                                                     \
-	{                                                                                                           \
-		.name = (name_), .tag = (tag_), .type = ASN_OCTETS, .flags = (flags_), .min = (min_), .max = (max_) \
-	}
-#define NUMBER(name_, tag_, flags_, max_)                                                            \
-	{                                                                                            \
-		.name = (name_), .tag = (tag_), .type = ASN_NUMBER, .flags = (flags_), .max = (max_) \
-	}
-#define NOTHING(name_, tag_)                                                              \
-	{                                                                                 \
-		.name = (name_), .tag = (tag_), .type = ASN_NULL, .flags = FIELD_OPTIONAL \
-	}
-#define OID(name_, tag_)                                                             \
-	{                                                                            \
-		.name = (name_), .tag = (tag_), .type = ASN_OID, .min = 1, .max = 32 \
-	}
-#define SEQUENCE(name_, tag_, flags_, ...)                                                                        \
-	{                                                                                                         \
-		.name = (name_), .tag = (tag_), .type = ASN_SEQUENCE, .flags = (flags_), .sub = ROWS(__VA_ARGS__) \
-	}
-#define LIST(name_, tag_, flags_, min_, max_, ...)                                                                 \
-	{                                                                                                          \
-		.name = (name_), .tag = (tag_), .type = ASN_LIST, .flags = (flags_), .min = (min_), .max = (max_), \
-		.sub = ROWS(__VA_ARGS__)                                                                           \
-	}
-#define CHOICE(name_, tag_, ...)                                                             \
-	{                                                                                    \
-		.name = (name_), .tag = (tag_), .type = ASN_CHOICE, .sub = ROWS(__VA_ARGS__) \
-	}
+#define ROW(name_, tag_, type_, flags_, ...) { .name = (name_), .tag = (tag_), .type = (type_), .flags = (flags_), __VA_ARGS__ }
+/* clang-format on */
+#define OCTETS(name_, tag_, flags_, min_, max_) ROW(name_, tag_, ASN_OCTETS, flags_, .min = (min_), .max = (max_))
+#define NUMBER(name_, tag_, flags_, max_) ROW(name_, tag_, ASN_NUMBER, flags_, .max = (max_))
+#define NOTHING(name_, tag_) ROW(name_, tag_, ASN_NULL, OPT, .max = 0)
+#define OID(name_, tag_) ROW(name_, tag_, ASN_OID, 0, .min = 1, .max = 32)
 #define AID(name_, tag_, flags_) OCTETS(name_, tag_, flags_, AID_MIN, AID_MAX)
-#define SEQUENCE_SUB(name_, tag_, flags_, sub_)                                                        \
-	{                                                                                              \
-		.name = (name_), .tag = (tag_), .type = ASN_SEQUENCE, .flags = (flags_), .sub = (sub_) \
-	}
+#define SEQUENCE_SUB(name_, tag_, flags_, sub_) ROW(name_, tag_, ASN_SEQUENCE, flags_, .sub = (sub_))
+#define SEQUENCE(name_, tag_, flags_, ...) SEQUENCE_SUB(name_, tag_, flags_, ROWS(__VA_ARGS__))
+#define LIST(name_, tag_, flags_, min_, max_, ...) \
+	ROW(name_, tag_, ASN_LIST, flags_, .min = (min_), .max = (max_), .sub = ROWS(__VA_ARGS__))
+#define CHOICE(name_, tag_, ...) ROW(name_, tag_, ASN_CHOICE, 0, .sub = ROWS(__VA_ARGS__))
 #define HEADER_OF(name_) SEQUENCE_SUB(name_, 0xA0, 0, pe_header)
 
 enum { OPT = FIELD_OPTIONAL, SECRET = FIELD_SECRET, BYTE = 255, UINT16 = 65535, TRIES_MAX = BYTE, REFERENCE_MAX = BYTE };
@@ -58,7 +37,7 @@ static const struct pe_field services[] = {
 static const struct pe_field header[] = {
 	NUMBER("major-version", 0x80, 0, BYTE),
 	NUMBER("minor-version", 0x81, 0, BYTE),
-	{ .name = "profileType", .tag = 0x82, .type = ASN_TEXT, .flags = OPT, .min = 1, .max = 100 },
+	ROW("profileType", 0x82, ASN_TEXT, OPT, .min = 1, .max = 100),
 	OCTETS("iccid", 0x83, 0, 10, 10),
 	OCTETS("pol", 0x84, OPT, 0, 0),
 	SEQUENCE_SUB("eUICC-Mandatory-services", 0xA5, 0, services),
@@ -106,11 +85,12 @@ static const struct pe_field file_commands[] = {
 	{ 0 },
 };
 static const struct pe_field file_management[] = {
-	{ .name = "commands", .tag = 0x30, .type = ASN_CHOICES, .min = 1, .sub = file_commands }, { 0 }
+	ROW("commands", 0x30, ASN_CHOICES, 0, .min = 1, .sub = file_commands),
+	{ 0 },
 };
 static const struct pe_field generic_file_management[] = {
 	HEADER_OF("gfm-header"),
-	{ .name = "fileManagementCMD", .tag = 0xA1, .type = ASN_LIST, .min = 1, .sub = file_management },
+	ROW("fileManagementCMD", 0xA1, ASN_LIST, 0, .min = 1, .sub = file_management),
 	{ 0 },
 };
 
@@ -244,7 +224,10 @@ static const struct pe_field application[] = {
 	{ 0 },
 };
 static const struct pe_field non_standard[] = {
-	HEADER_OF("nonStandard-header"), OID("issuerID", 0x81), OCTETS("content", 0x82, SECRET, 0, 0), { 0 }
+	HEADER_OF("nonStandard-header"),
+	OID("issuerID", 0x81),
+	OCTETS("content", 0x82, SECRET, 0, 0),
+	{ 0 },
 };
 static const struct pe_field end[] = { HEADER_OF("end-header"), { 0 } };
 static const struct pe_field nothing[] = { { 0 } };

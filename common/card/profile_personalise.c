@@ -143,29 +143,27 @@ static bool iot_field(struct job *j, const struct tlv *t)
 	return t->tag == 0xA9 ? fill_imsi(j, t) : copy(j, t);
 }
 
-/* Milenage and TUAK are judged by the check of the outcome; the test algorithm takes what it is given there. */
+/* Milenage and TUAK are judged by the check of the outcome; the test algorithm would take anything. */
+static bool put_key(struct job *j, const struct tlv *t, const char *field, struct bytes value)
+{
+	if (!value.data)
+		return copy(j, t);
+	j->ki_placed = true;
+	if (j->algorithm == ALGORITHM_USIM_TEST && value.len != KEY_16)
+		return refuse(j, field, "the test algorithm has 16 bytes there");
+	return put(j, t->tag, value);
+}
+
 static bool algorithm_field(struct job *j, const struct tlv *t)
 {
-	bool test = j->algorithm == ALGORITHM_USIM_TEST;
-
 	switch (t->tag) {
 	case 0x80:
 		(void)der_number(t->value, &j->algorithm);
 		return copy(j, t);
 	case 0x82:
-		if (!j->v->ki.data)
-			return copy(j, t);
-		j->ki_placed = true;
-		if (test && j->v->ki.len != KEY_16)
-			return refuse(j, "key", "the test algorithm has a key of 16 bytes");
-		return put(j, t->tag, j->v->ki);
+		return put_key(j, t, "key", j->v->ki);
 	case 0x83:
-		if (!j->v->opc.data)
-			return copy(j, t);
-		j->ki_placed = true;
-		if (test && j->v->opc.len != KEY_16)
-			return refuse(j, "opc", "the test algorithm has 16 bytes there");
-		return put(j, t->tag, j->v->opc);
+		return put_key(j, t, "opc", j->v->opc);
 	default:
 		return copy(j, t);
 	}

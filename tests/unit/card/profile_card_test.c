@@ -249,6 +249,45 @@ Test(profile_show, all_fields_of_the_published_ones_have_names)
 	}
 }
 
+Test(profile_show, elements_that_are_rare)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct profile_package p = default_package(a, 0);
+	static const struct {
+		const char *in, *text;
+	} all[] = {
+		{ "A833A0058000810140A10C4F05A000000001C403010203A21C301A4F05A0000000014F05A0000000014F05A000000001820100C900",
+		  "9 application, identification 64, mandated, 53 bytes\n  app-Header\n    mandated\n    identification: 64\n  "
+		  "loadBlock\n"
+		  "    loadPackageAID: A000000001\n    loadBlockObject: 010203\n  instanceList\n    instance\n"
+		  "      applicationLoadPackageAID: A000000001\n      classAID: A000000001\n      instanceAID: A000000001\n"
+		  "      applicationPrivileges: 00\n      applicationSpecificParametersC9: (empty)\n" },
+		{ "A90EA00381014081032A0304820100", NULL },
+		{ "A90DA003810140 81032A0304 8201FF", "issuerID: 1.2.3.4\n  content: (1 bytes hidden)\n" },
+		{ "A20DA0058000810140A10481027FD0", "  pinCodes\n    filePath: 7FD0\n" },
+		{ "AB00", "9 rfu1, 2 bytes\n" },
+		{ "BF2207A0058000810140", "9 unknown, identification 64, mandated, 10 bytes\n" },
+		{ "BF1F11A0058000810140810467810F01A203A10180", NULL },
+		{ "BF1F11A0058000810140810467810F01A202A100", "9 df-5gprose, identification 64" },
+		{ "AA0AA0058000810140850100", "  unknown tag 85: (1 bytes)\n" },
+	};
+
+	for (size_t i = 0; i < LEN(all); i++) {
+		CLEANUP(buf_free) struct buf b = { 0 };
+		struct bytes in = with_before(a, &p, 8, known(a, all[i].in));
+		struct profile_fault fault = { 0 };
+		struct profile_package q;
+
+		if (!strncmp(all[i].in, "AA", 2))
+			in = with_element(a, &p, 8, known(a, all[i].in));
+		cr_assert_eq(profile_package_parse(a, in, &q, &fault), all[i].text != NULL, "%zu: %s", i, fault.what);
+		if (!all[i].text)
+			continue;
+		profile_show(&b, &q, 0);
+		cr_assert(strstr(b.data, all[i].text), "%zu:\n%s", i, b.data);
+	}
+}
+
 /* The text of a package must not steer the terminal of who looks at it. */
 Test(profile_show, text_is_printable)
 {

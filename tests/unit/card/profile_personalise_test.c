@@ -229,6 +229,45 @@ Test(profile_personalise, an_element_that_is_not_there_is_no_place)
 			 "the package: has no akaParameter with a key of its own");
 }
 
+Test(profile_personalise, a_mapped_algorithm_has_no_key)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct profile_package p = default_package(a), q;
+	struct profile_fault fault = { 0 };
+	struct profile_aka aka;
+
+	q = parsed(a, with_element(a, &p, 6, known(a, "A420A0058000810106A117A0158001008110A0000000871002FFFFFFFF8907090000")));
+	cr_assert(profile_package_check(&q, &fault), "%s", profile_fault_text(a, &fault));
+	cr_assert(profile_aka_decode(a, &q.elements[6], &aka, &fault) && aka.mapped && !aka.key.data);
+	cr_assert_str_eq(
+		refused(a, &q, &(struct profile_variables){ .ki = known(a, KI) }),
+		"element 7, akaParameter (identification 6), algoConfiguration: has no akaParameter with a key of its own");
+}
+
+Test(profile_personalise, one_imsi_is_not_for_two_usims)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct profile_package p = default_package(a), q;
+	struct bytes second = with_bytes(a, p.elements[4].whole, known(a, "A0058000810104"), known(a, "A0058000810114"));
+
+	q = parsed(a, with_before(a, &p, 5, second));
+	cr_assert_str_eq(refused(a, &q, &(struct profile_variables){ .imsi = "001010123456789" }),
+			 "element 6, usim (identification 20), ef-imsi: a second USIM: whose the IMSI is cannot be told");
+}
+
+Test(profile_personalise, the_outcome_is_checked)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct profile_package p = default_package(a), q;
+	struct bytes small = with_bytes(a, p.whole, known(a, "80010A 830A98"), known(a, "800109 830A98"));
+	struct iccid iccid;
+
+	cr_assert(iccid_parse("8988211000000000017", &iccid));
+	q = parsed(a, small);
+	cr_assert_str_eq(refused(a, &q, &(struct profile_variables){ .iccid = &iccid }),
+			 "element 2, mf (identification 1), ef-iccid: filled beyond its size");
+}
+
 Test(profile_code, digits_only)
 {
 	struct profile_code code = { .reference = 99 };
