@@ -6,7 +6,7 @@
 #include "common/card/profile_internal.h"
 
 /* Versions of the format whose packages we take. */
-enum { MAJOR_FIRST = 2, MAJOR_LAST = 3, PUKS_MAX = 256, CODES_ALL = 256 };
+enum { MAJOR_FIRST = 2, MAJOR_LAST = 3, PUKS_MAX = 256, CODES_ALL = 256, KEYS_ALL = 65536 };
 
 struct check {
 	struct arena *a;
@@ -147,18 +147,18 @@ static size_t index_of(const struct profile_package *p, const struct profile_ele
 static bool services_ok(struct check *c)
 {
 	for (size_t i = 0; i < LEN(needs); i++) {
-		const struct profile_element *e = profile_find(c->p, needs[i].kind, 0);
+		const struct profile_element *e = profile_element_find(c->p, needs[i].kind, 0);
 		bool has = listed(c, needs[i].service) || listed(c, needs[i].or_service);
 
 		if (e && !has)
 			return bad(c, index_of(c->p, e), NULL, needs[i].not_listed, PE_STATUS_FEATURE_NOT_SUPPORTED);
-		if (!e && has && needs[i].not_there && !(needs[i].kind == PE_USIM && profile_find(c->p, PE_IOT, 0)))
+		if (!e && has && needs[i].not_there && !(needs[i].kind == PE_USIM && profile_element_find(c->p, PE_IOT, 0)))
 			return bad(c, 0, SERVICES, needs[i].not_there, PE_STATUS_INVALID_PARAMETER);
 	}
 	for (size_t i = 0; i < LEN(several); i++) {
-		const struct profile_element *e = profile_find(c->p, several[i].kind, 0);
+		const struct profile_element *e = profile_element_find(c->p, several[i].kind, 0);
 
-		e = e ? profile_find(c->p, several[i].kind, index_of(c->p, e) + 1) : NULL;
+		e = e ? profile_element_find(c->p, several[i].kind, index_of(c->p, e) + 1) : NULL;
 		if (e && !listed(c, several[i].service))
 			return bad(c, index_of(c->p, e), NULL, several[i].what, PE_STATUS_FEATURE_NOT_SUPPORTED);
 	}
@@ -272,11 +272,27 @@ static bool files_ok(struct check *c, size_t i)
 	return template_ok(c, i) && (e->kind != PE_MF || iccid_ok(c, i));
 }
 
+static bool keys_ok(struct check *c, size_t i)
+{
+	bool seen[KEYS_ALL] = { false };
+	struct profile_sd sd;
+
+	if (!profile_sd_decode(c->a, &c->p->elements[i], &sd, c->fault))
+		return false;
+	for (size_t k = 0; k < sd.n_keys; k++) {
+		uint16_t key = (uint16_t)(sd.keys[k].version << 8 | sd.keys[k].id);
+
+		if (seen[key])
+			return bad(c, i, "keyList", "a key is in it twice", PE_STATUS_BAD_VALUES);
+		seen[key] = true;
+	}
+	return true;
+}
+
 static bool element_ok(struct check *c, size_t i)
 {
 	const struct profile_element *e = &c->p->elements[i];
 	const struct pe_field *description = pe_describe(e->kind);
-	struct profile_sd sd;
 
 	c->fault->index = i;
 	if (e->kind == PE_AKA_PARAMETER)
@@ -284,7 +300,7 @@ static bool element_ok(struct check *c, size_t i)
 	if (e->kind == PE_PIN_CODES || e->kind == PE_PUK_CODES)
 		return codes_ok(c, i);
 	if (e->kind == PE_SECURITY_DOMAIN)
-		return profile_sd_decode(c->a, e, &sd, c->fault);
+		return keys_ok(c, i);
 	if (description && (description->type == ASN_FILES || e->kind == PE_GENERIC_FILE_MANAGEMENT))
 		return files_ok(c, i);
 	return true;

@@ -98,7 +98,7 @@ bool profile_element_next(struct bytes *rest, struct profile_element *out, struc
 	return true;
 }
 
-const struct profile_element *profile_find(const struct profile_package *p, enum pe_kind kind, size_t from)
+const struct profile_element *profile_element_find(const struct profile_package *p, enum pe_kind kind, size_t from)
 {
 	for (size_t i = from; i < p->n; i++)
 		if (p->elements[i].kind == kind)

@@ -83,7 +83,8 @@ struct profile_package {
  * False: *out_fault; *out untouched. */
 bool profile_package_parse(struct arena *a, struct bytes in, struct profile_package *out, struct profile_fault *out_fault);
 /* The rules between elements: version, identifications unique, mf once and before files, parents before their optional parts, PUKs before the PINs
- * that name them, services and templates used are those the header calls mandatory (and services have their element), EF.ICCID as in the header.
+ * that name them, references and keys once per element, files not filled beyond their size, keys as long as their algorithm wants, services and
+ * templates used are those the header calls mandatory (and usim, isim, csim have their element), EF.ICCID as in the header.
  * False: *out_fault. */
 bool profile_package_check(const struct profile_package *p, struct profile_fault *out_fault);
 
@@ -93,14 +94,14 @@ const char *pe_kind_name(enum pe_kind kind);
 /* NULL: not known. */
 const char *pe_service_name(unsigned service);
 /* The first element of a kind at or behind from; NULL: none. */
-const struct profile_element *profile_find(const struct profile_package *p, enum pe_kind kind, size_t from);
+const struct profile_element *profile_element_find(const struct profile_package *p, enum pe_kind kind, size_t from);
 
 /* What follows decodes one element that profile_element_next took; false: it is of another kind or *out_fault says why. */
 bool profile_header_decode(struct arena *a, const struct profile_element *e, struct profile_header *out,
 			   struct profile_fault *out_fault);
 /* The ICCID as text; false: no ICCID of SGP.02 (it starts with 89). */
 bool profile_header_iccid(const struct profile_header *h, struct iccid *out);
-/* The POL1 byte (SGP.02 4.1.3.x: 1 disable forbidden, 2 delete forbidden, 4 delete when disabled); 0 when absent. */
+/* The POL1 byte (procedures.md 3.10, 4.4: 1 disabling not allowed, 2 deletion not allowed, 4 deletion mandatory once disabled); 0 when absent. */
 uint8_t profile_header_pol1(const struct profile_header *h);
 
 enum profile_algorithm { ALGORITHM_MILENAGE = 1, ALGORITHM_TUAK = 2, ALGORITHM_USIM_TEST = 3 };

@@ -249,7 +249,8 @@ static bool component(struct job *j, const struct tlv *t)
 	return inside(j, t, component_field);
 }
 
-static void choose_key(struct job *j)
+/* A key that stands there twice would also outgrow the room that was made. */
+static bool choose_key(struct job *j)
 {
 	j->key = NULL;
 	j->components = 0;
@@ -258,10 +259,12 @@ static void choose_key(struct job *j)
 
 		if (k->id != j->key_id || k->version != j->key_version)
 			continue;
+		if (j->keys_placed[i])
+			return refuse(j, "keyList", "a key is in it twice");
 		j->keys_placed[i] = true;
 		j->key = k;
-		return;
 	}
+	return true;
 }
 
 static bool key_field(struct job *j, const struct tlv *t)
@@ -274,8 +277,7 @@ static bool key_field(struct job *j, const struct tlv *t)
 		j->key_version = t->value.data[0];
 		return copy(j, t);
 	case 0x30:
-		choose_key(j);
-		return inside(j, t, component);
+		return choose_key(j) && inside(j, t, component);
 	default:
 		return copy(j, t);
 	}
@@ -338,7 +340,7 @@ static bool element(struct job *j, const struct profile_element *e)
 /* A variable that found no place is named by the element that should have had it. */
 static bool no_place(struct job *j, const struct profile_package *p, enum pe_kind kind, const char *field, const char *what)
 {
-	j->e = profile_find(p, kind, 0);
+	j->e = profile_element_find(p, kind, 0);
 	j->fault->index = j->e ? (size_t)(j->e - p->elements) : 0;
 	return refuse(j, j->e ? field : NULL, what);
 }

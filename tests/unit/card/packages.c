@@ -8,26 +8,30 @@
 
 static const char *const names[REAL_PACKAGES] = { "ts48-v7-saip23-bertlv-suci.der", "ts48-v7-saip23-nobertlv-noramrfm.der" };
 
-static FILE *open_package(struct arena *a, size_t i)
+static struct bytes real_file(struct arena *a, const char *name)
 {
 	const char *data = getenv("RSP_SHARED_DATA"), *root = getenv("RSP_SOURCE_ROOT");
 	const char *folder = data ? data : arena_printf(a, "%s/../shared/data", root ? root : ".");
-
-	return fopen(arena_printf(a, "%s/profiles/%s", folder, names[i]), "rb");
-}
-
-struct bytes real_package(struct arena *a, size_t i)
-{
-	FILE *f = open_package(a, i);
-	uint8_t *data = arena_alloc(a, PROFILE_PACKAGE_MAX);
+	FILE *f = fopen(arena_printf(a, "%s/profiles/%s", folder, name), "rb");
+	uint8_t *content = arena_alloc(a, PROFILE_PACKAGE_MAX);
 	size_t n;
 
 	if (!f)
 		cr_skip("no real packages in $RSP_SHARED_DATA/profiles or ../shared/data/profiles beside the source");
-	n = fread(data, 1, PROFILE_PACKAGE_MAX, f);
+	n = fread(content, 1, PROFILE_PACKAGE_MAX - 1, f);
 	(void)fclose(f);
 	cr_assert_gt(n, 1000);
-	return (struct bytes){ data, n };
+	return (struct bytes){ content, n };
+}
+
+struct bytes real_package(struct arena *a, size_t i)
+{
+	return real_file(a, names[i]);
+}
+
+const char *real_values(struct arena *a)
+{
+	return (const char *)real_file(a, "ts48-v7-saip23-bertlv-suci.asn1-values.txt").data;
 }
 
 struct profile_package parsed(struct arena *a, struct bytes in)

@@ -8,6 +8,8 @@
 enum { REAL_PACKAGES = 2 };
 /* Reads package i of $RSP_SHARED_DATA/profiles, else of ../shared/data/profiles beside the source; skips the test, saying so, where it is not. */
 struct bytes real_package(struct arena *a, size_t i);
+/* The value notation of package 0, terminated; skips as above. */
+const char *real_values(struct arena *a);
 /* Parses what must parse. */
 struct profile_package parsed(struct arena *a, struct bytes in);
 /* The package with element i replaced by these bytes (len 0: left out), and put in front of element i. */

@@ -249,6 +249,81 @@ Test(profile_show, all_fields_of_the_published_ones_have_names)
 	}
 }
 
+/* Values that DER leaves out because they are the default; the notation spells them out. */
+static bool is_default(const char *name, size_t n, const char *hex)
+{
+	static const struct {
+		const char *name, *hex;
+	} defaults[] = {
+		{ "lcsi", "05'" },
+		{ "specialFileInformation", "00'" },
+		{ "keyAccess", "00'" },
+		{ "rotationConstants", "4000204060'" },
+		{ "xoringConstants", "0000000000000000" },
+		{ "sqnOptions", "02'" },
+		{ "sqnDelta", "000010000000'" },
+		{ "sqnAgeLimit", "000010000000'" },
+	};
+
+	for (size_t i = 0; i < LEN(defaults); i++)
+		if (strlen(defaults[i].name) == n && !strncmp(defaults[i].name, name, n))
+			return !strncmp(hex, defaults[i].hex, strlen(defaults[i].hex));
+	return false;
+}
+
+/* The value on the next line of the text that begins with this name; NULL: none. */
+static const char *value_behind(const char *text, const char *name, size_t n)
+{
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += strspn(line, " \n");
+		if (!strncmp(line, name, n) && line[n] == ':')
+			return line + n + strspn(line + n, ": ");
+	}
+	return NULL;
+}
+
+/* The word in front of what is at p: its beginning, and its length; 0: an item of a list. */
+static size_t name_before(const char *begin, const char *p, const char **out)
+{
+	const char *end = p;
+
+	while (end > begin && strchr(" :", end[-1]))
+		end--;
+	for (p = end; p > begin && !strchr(" \n", p[-1]); p--)
+		;
+	*out = p;
+	return (size_t)(end - p);
+}
+
+/* Each "name 'HEX'H" of the notation is the next line "name: HEX" of ours. */
+Test(profile_show, says_what_the_value_notation_says)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	CLEANUP(buf_free) struct buf b = { 0 };
+	struct profile_package p = parsed(a, real_package(a, 0));
+	const char *values = real_values(a), *at, *end;
+	size_t compared = 0;
+
+	profile_show(&b, &p, PROFILE_SHOW_SECRETS | PROFILE_SHOW_WHOLE);
+	at = b.data;
+	for (const char *quote = strchr(values, '\''); quote; quote = strchr(end + 1, '\'')) {
+		const char *hex = quote + 1, *name;
+		size_t n = name_before(values, quote, &name), digits;
+
+		end = strchr(hex, '\'');
+		cr_assert(end);
+		digits = (size_t)(end - hex);
+		if (n == 0 || is_default(name, n, hex))
+			continue;
+		at = value_behind(at, name, n);
+		cr_assert(at, "no %.*s", (int)n, name);
+		cr_assert(digits ? !strncmp(at, hex, digits) && at[digits] == '\n' : !strncmp(at, "(empty)\n", 8), "%.*s: %.*s",
+			  (int)n, name, (int)digits, hex);
+		compared++;
+	}
+	cr_assert_gt(compared, 1400);
+}
+
 Test(profile_show, elements_that_are_rare)
 {
 	CLEANUP(arena_freep) struct arena *a = arena_new();

@@ -12,7 +12,7 @@
 
 static const struct profile_element *element(const struct profile_package *p, enum pe_kind kind)
 {
-	const struct profile_element *e = profile_find(p, kind, 0);
+	const struct profile_element *e = profile_element_find(p, kind, 0);
 
 	cr_assert(e, "%s", pe_kind_name(kind));
 	return e;

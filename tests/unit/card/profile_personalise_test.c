@@ -82,7 +82,7 @@ static bool has_file(struct arena *a, const struct profile_package *p, enum pe_k
 	struct profile_fault fault = { 0 };
 	struct profile_file f;
 
-	cr_assert(profile_file_find(a, profile_find(p, kind, 0), name, &f, &fault) && profile_file_content(&b, &f));
+	cr_assert(profile_file_find(a, profile_element_find(p, kind, 0), name, &f, &fault) && profile_file_content(&b, &f));
 	return !strcmp(built(a, &b), hex);
 }
 
@@ -140,7 +140,7 @@ Test(profile_personalise, each_variable_changes_its_elements_only)
 
 	q = made(a, &p, &(struct profile_variables){ .ki = known(a, KI), .opc = known(a, OPC) });
 	cr_assert_eq(changed(&p, &q), KIND(AKA_PARAMETER));
-	cr_assert(profile_aka_decode(a, profile_find(&q, PE_AKA_PARAMETER, 0), &aka, &fault));
+	cr_assert(profile_aka_decode(a, profile_element_find(&q, PE_AKA_PARAMETER, 0), &aka, &fault));
 	cr_assert_str_eq(hex_text(a, aka.key.data, aka.key.len), KI);
 	cr_assert_str_eq(hex_text(a, aka.opc.data, aka.opc.len), OPC);
 
@@ -153,7 +153,7 @@ Test(profile_personalise, each_variable_changes_its_elements_only)
 
 	q = made(a, &p, &(struct profile_variables){ .sd_keys = &key, .n_sd_keys = 1 });
 	cr_assert_eq(changed(&p, &q), KIND(SECURITY_DOMAIN));
-	cr_assert(profile_sd_decode(a, profile_find(&q, PE_SECURITY_DOMAIN, 0), &sd, &fault));
+	cr_assert(profile_sd_decode(a, profile_element_find(&q, PE_SECURITY_DOMAIN, 0), &sd, &fault));
 	for (size_t i = 0; i < sd.n_keys; i++)
 		cr_assert_eq(!strcmp(hex_text(a, sd.keys[i].components[0].data.data, 16), SD_KEY), i == 1);
 }
@@ -189,7 +189,7 @@ Test(profile_personalise, long_keys_make_long_lengths)
 						{ long_value, 32 } };
 	q = made(a, &p, &(struct profile_variables){ .sd_keys = keys, .n_sd_keys = LEN(keys) });
 	cr_assert(q.whole.len >= p.whole.len + 6 * 16 && q.whole.len <= p.whole.len + 6 * 16 + 8);
-	cr_assert(profile_sd_decode(a, profile_find(&q, PE_SECURITY_DOMAIN, 0), &sd, &fault) && sd.n_keys == 6);
+	cr_assert(profile_sd_decode(a, profile_element_find(&q, PE_SECURITY_DOMAIN, 0), &sd, &fault) && sd.n_keys == 6);
 	for (size_t i = 0; i < sd.n_keys; i++)
 		cr_assert_eq(sd.keys[i].components[0].data.len, 32);
 }
@@ -253,6 +253,17 @@ Test(profile_personalise, one_imsi_is_not_for_two_usims)
 	q = parsed(a, with_before(a, &p, 5, second));
 	cr_assert_str_eq(refused(a, &q, &(struct profile_variables){ .imsi = "001010123456789" }),
 			 "element 6, usim (identification 20), ef-imsi: a second USIM: whose the IMSI is cannot be told");
+}
+
+Test(profile_personalise, a_key_is_not_put_in_twice)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct profile_package p = default_package(a), q;
+	struct profile_key key = { PROFILE_DEFAULT_KVN_SCP80, 1, known(a, SD_KEY) };
+
+	q = parsed(a, with_bytes(a, p.whole, known(a, "950114820102"), known(a, "950114820101")));
+	cr_assert_str_eq(refused(a, &q, &(struct profile_variables){ .sd_keys = &key, .n_sd_keys = 1 }),
+			 "element 8, securityDomain (identification 7), keyList: a key is in it twice");
 }
 
 Test(profile_personalise, the_outcome_is_checked)

@@ -153,6 +153,8 @@ Test(profile_rules, between_elements)
 			 "element 4, pinCodes (identification 3), keyReference: twice in this element");
 	cr_assert_str_eq(refusal(a, with_bytes(a, p.whole, known(a, "800109 8309080910"), known(a, "800108 8309080910"))),
 			 "element 5, usim (identification 4), ef-imsi: filled beyond its size");
+	cr_assert_str_eq(refusal(a, with_bytes(a, p.whole, known(a, "950114820102"), known(a, "950114820101"))),
+			 "element 8, securityDomain (identification 7), keyList: a key is in it twice");
 }
 
 Test(profile_rules, an_element_of_a_later_version_passes)
