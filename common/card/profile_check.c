@@ -274,7 +274,7 @@ static bool files_ok(struct check *c, size_t i)
 
 static bool keys_ok(struct check *c, size_t i)
 {
-	bool seen[KEYS_ALL] = { false };
+	uint8_t seen[KEYS_ALL / 8] = { 0 };
 	struct profile_sd sd;
 
 	if (!profile_sd_decode(c->a, &c->p->elements[i], &sd, c->fault))
@@ -282,9 +282,9 @@ static bool keys_ok(struct check *c, size_t i)
 	for (size_t k = 0; k < sd.n_keys; k++) {
 		uint16_t key = (uint16_t)(sd.keys[k].version << 8 | sd.keys[k].id);
 
-		if (seen[key])
+		if (seen[key / 8] >> key % 8 & 1)
 			return bad(c, i, "keyList", "a key is in it twice", PE_STATUS_BAD_VALUES);
-		seen[key] = true;
+		seen[key / 8] |= (uint8_t)(1u << key % 8);
 	}
 	return true;
 }
