@@ -33,7 +33,7 @@ extern const struct migration smdp_migrations[]; /* sql/, embedded by the build 
 extern const size_t smdp_migrations_count;
 extern const struct route smdp_admin[]; /* smdp_admin.c */
 
-/* type_admin.c, stock_admin.c */
+/* type_admin.c, stock_admin.c, import_admin.c */
 void type_list(struct app *app, struct http_call *call);
 void type_add(struct app *app, struct http_call *call);
 void stock_list(struct app *app, struct http_call *call);
@@ -41,5 +41,7 @@ void stock_count(struct app *app, struct http_call *call);
 void stock_batches(struct app *app, struct http_call *call);
 void stock_release(struct app *app, struct http_call *call);
 void stock_import_route(struct app *app, struct http_call *call);
+void stock_make_route(struct app *app, struct http_call *call);
+void stock_export_route(struct app *app, struct http_call *call);
 
 #endif

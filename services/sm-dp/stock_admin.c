@@ -7,9 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/rpc/json_out.h"
-#include "services/sm-dp/profile_type.h"
 #include "services/sm-dp/smdp.h"
-#include "services/sm-dp/stock_import.h"
 #include "services/sm-dp/stock_store.h"
 
 enum { ROWS = 100, ROWS_MAX = 100000, LIMIT_DIGITS = 6 };
@@ -176,86 +174,4 @@ void stock_release(struct app *app, struct http_call *call)
 		buf_str(&json, "}\n");
 		app_json(call, 200, json.data);
 	}
-}
-
-static const char *query(const struct http_call *call, const char *name)
-{
-	const char *value = http_query(call, name);
-
-	return value ? value : "";
-}
-
-/* What is wrong with the request; NULL: nothing. */
-static const char *import_take(struct http_call *call, struct oid *out_mno, struct stock_import *out)
-{
-	const char *wrap = http_query(call, "wrap");
-
-	*out = (struct stock_import){
-		.mno = out_mno, .type = query(call, "type"), .name = query(call, "batch"), .file = http_body(call)
-	};
-	out->wrap = wrap ? stock_wrap_by_name(wrap) : STOCK_WRAP_DEFAULT;
-	if (!oid_parse(query(call, "mno"), out_mno))
-		return "mno: should be the operator's object identifier";
-	if (!type_name_ok(out->type))
-		return "type: should be the name of a profile type";
-	if (!type_name_ok(out->name))
-		return "batch: should be a name of 1 to 64 of A-Z a-z 0-9 . _ -";
-	return out->wrap == STOCK_WRAPS ? "wrap: should be kw (AES key wrap, RFC 3394) or ecb" : NULL;
-}
-
-static void imported_reply(struct http_call *call, const struct stock_import *in, const struct stock_imported *done)
-{
-	switch (done->end) {
-	case IMPORT_DONE:
-		log_msg(LOG_INFO, "stock_imported", "batch %s of %s: %zu ICCIDs", in->name, in->mno->text, done->rows);
-		/* fall through */
-	case IMPORT_REPEATED:
-		app_json(call, 200,
-			 arena_printf(app_arena(call),
-				      "{\"batch\":\"%s\",\"mno\":\"%s\",\"type\":\"%s\",\"iccids\":%zu,\"repeated\":%s}\n",
-				      in->name, in->mno->text, in->type, done->rows,
-				      done->end == IMPORT_REPEATED ? "true" : "false"));
-		return;
-	case IMPORT_NO_TYPE:
-		app_error(call, 404, "not_found", "operator %s has no profile type %s: type add makes it", in->mno->text, in->type);
-		return;
-	case IMPORT_NO_KEY:
-		app_error(call, 409, "no_transport_key",
-			  "no transport key of %s: put <its OID>_<our OID>.key into RSP_SMDP_TRANSPORT_KEYS and start again",
-			  in->mno->text);
-		return;
-	case IMPORT_BAD:
-		app_error(call, 400, "bad_file", "%s", done->fault.text);
-		return;
-	case IMPORT_TAKEN:
-		app_error(call, 409, "taken", "%s", done->fault.text);
-		return;
-	case IMPORT_OTHER:
-		app_error(call, 409, "batch_exists",
-			  "batch %s was imported before with other content: %s; give a new batch another name", in->name,
-			  done->fault.text);
-		return;
-	}
-}
-
-/* ?mno=&type=&batch=&wrap=; the body is the CSV file. */
-void stock_import_route(struct app *app, struct http_call *call)
-{
-	struct stock_imported done;
-	struct stock_import in;
-	struct oid mno;
-	const char *why = import_take(call, &mno, &in);
-	result r;
-
-	if (why) {
-		app_error(call, 400, "bad_request", "%s", why);
-		return;
-	}
-	r = stock_import(app->rpc.role_state, app_db(call), app_arena(call), &in, &done);
-	if (r == OK) {
-		imported_reply(call, &in, &done);
-		return;
-	}
-	log_msg(LOG_WARN, "import_failed", "batch %s: %s", in.name, r->cause ? r->cause : status_code(r->code)->text);
-	app_error(call, 503, "database", "another import runs, or the database does not answer; nothing was imported, try again");
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/hex.h"
 #include "common/crypto/aes.h"
 #include "common/crypto/keys.h"
 #include "services/sm-dp/import_internal.h"
@@ -25,30 +24,11 @@ static void line_differs(struct import *m, size_t line, const char *what)
 	(void)snprintf(m->out->fault.text, sizeof(m->out->fault.text), "line %zu: %s", line, what);
 }
 
-/* The wrapped key for a use in "ki:HEX opc:HEX"; empty: none. */
-static struct bytes wrapped_of(struct arena *a, const char *keys, enum stock_use use)
-{
-	size_t n = strlen(stock_use_name(use));
-
-	while (keys && *keys) {
-		size_t len = strcspn(keys, " ");
-
-		if (len > n && !strncmp(keys, stock_use_name(use), n) && keys[n] == ':') {
-			uint8_t *data = arena_alloc(a, (len - n) / 2);
-
-			if (hex_decode(keys + n + 1, len - n - 1, data))
-				return (struct bytes){ data, (len - n - 1) / 2 };
-		}
-		keys += len + (keys[len] == ' ');
-	}
-	return (struct bytes){ 0 };
-}
-
 static result key_compare(struct import *m, const struct stock_row *row, enum stock_use use, const char *keys)
 {
 	CLEANUP(secret_free) struct secret ours = { 0 };
 	CLEANUP(secret_free) struct secret theirs = { 0 };
-	struct bytes wrapped = wrapped_of(m->page, keys, use);
+	struct bytes wrapped = stock_wrapped_of(m->page, keys, use);
 
 	if (stock_csv_has(&m->csv, use) != (wrapped.len > 0)) {
 		line_differs(m, row->line,

@@ -39,6 +39,11 @@ const char *stock_wrap_name(enum stock_wrap wrap)
 	return wrap < STOCK_WRAPS ? wraps[wrap].name : "?";
 }
 
+const char *stock_use_heading(enum stock_use use)
+{
+	return use < STOCK_USES ? columns[COL_KEYS + use].name : "?";
+}
+
 enum stock_wrap stock_wrap_by_name(const char *name)
 {
 	unsigned w = 0;

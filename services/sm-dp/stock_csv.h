@@ -9,7 +9,8 @@
 
 /* What a secret of the stock is for. Ki and OPc are of MILENAGE, the others of the operator's security domain (MNO-SD, SCP80). */
 enum stock_use { USE_KI, USE_OPC, USE_KIC, USE_KID, USE_KIK, STOCK_USES };
-const char *stock_use_name(enum stock_use use); /* "ki": as in rows */
+const char *stock_use_name(enum stock_use use);    /* "ki": as in rows */
+const char *stock_use_heading(enum stock_use use); /* "Ki": as in files */
 
 /* How keys travel in a file. Numbers stand in rows. */
 enum stock_wrap {

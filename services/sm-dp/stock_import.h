@@ -34,4 +34,22 @@ struct stock_imported {
 result stock_import(const struct smdp *smdp, struct db *db, struct arena *a, const struct stock_import *in,
 		    struct stock_imported *out);
 
+/* stock_make.c: a range of our own numbers and keys, for an operator that leaves them to us. */
+struct stock_order {
+	struct oid mno;
+	const char *type, *name; /* of the profile type; of the batch */
+	struct iccid first;
+	const char *imsi; /* the first; both are counted up */
+	size_t quantity;
+};
+enum { STOCK_ORDER_MAX = 100000 };
+/* Makes the batch with fresh keys and imports it; a batch of this name with the same type, quantity and first numbers is the same one. out as
+ * stock_import says; IMPORT_OTHER without a line, and IMPORT_BAD when the numbers run out. */
+result stock_make(const struct smdp *smdp, struct db *db, struct arena *a, const struct stock_order *order,
+		  struct stock_imported *out);
+/* Appends a batch as CSV, its keys under the operator's transport key (RFC 3394): what the operator loads into its HLR. *out_found false: there is
+ * no such batch, or no transport key. */
+result stock_export(const struct smdp *smdp, struct db *db, struct arena *a, const struct oid *mno, const char *name,
+		    struct buf *out, bool *out_found);
+
 #endif

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/sm-dp/stock_store.h"
 
+#include <string.h>
+
+#include "common/base/hex.h"
 #include "common/base/log.h"
 #include "common/crypto/keys.h"
 #include "services/sm-dp/statements.h"
@@ -71,6 +74,24 @@ bool stock_move(struct db *db, struct arena *a, struct stock_item *item, enum st
 	DB_QUEUE(db, SMDP_STOCK_MOVE, p_text(item->iccid.text), p_int(a, old), p_int(a, next), p_bool(item->sent),
 		 p_text(item->eid ? item->eid->text : NULL));
 	return true;
+}
+
+struct bytes stock_wrapped_of(struct arena *a, const char *keys, enum stock_use use)
+{
+	size_t n = strlen(stock_use_name(use));
+
+	while (keys && *keys) {
+		size_t len = strcspn(keys, " ");
+
+		if (len > n && !strncmp(keys, stock_use_name(use), n) && keys[n] == ':') {
+			uint8_t *data = arena_alloc(a, (len - n) / 2);
+
+			if (hex_decode(keys + n + 1, len - n - 1, data))
+				return (struct bytes){ data, (len - n - 1) / 2 };
+		}
+		keys += len + (keys[len] == ' ');
+	}
+	return (struct bytes){ 0 };
 }
 
 const char *stock_aad(struct arena *a, const struct iccid *iccid, enum stock_use use)

@@ -93,6 +93,13 @@ class Ctl:
         chosen = [word for option in options if option[1] is not None for word in option]
         return self._answer("--admin", admin_socket, "stock", "import", path, "--mno", mno, "--type", type_name, *chosen, timeout_s=620)
 
+    def stock_make(self, admin_socket, batch, iccid, imsi, quantity, mno, type_name):
+        return self._answer("--admin", admin_socket, "stock", "make", batch, iccid, imsi, "--quantity", str(quantity), "--mno", mno, "--type", type_name)
+
+    def stock_export(self, admin_socket, batch, mno):
+        """The CSV."""
+        return self._answer("--admin", admin_socket, "stock", "export", batch, "--mno", mno)["csv"]
+
     def stock_list(self, admin_socket, limit=None, **chosen):
         """chosen: mno, type, batch, state, eid."""
         words = [word for name, value in chosen.items() for word in ("--" + name, value)]

@@ -141,6 +141,8 @@ int cmd_stock_import(struct ctl *c);
 int cmd_stock_list(struct ctl *c);
 int cmd_stock_count(struct ctl *c);
 int cmd_stock_batches(struct ctl *c);
+int cmd_stock_make(struct ctl *c);
+int cmd_stock_export(struct ctl *c);
 int cmd_stock_release(struct ctl *c);
 
 #endif

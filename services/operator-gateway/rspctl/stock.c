@@ -71,6 +71,16 @@ static const char *batch_of(struct ctl *c)
 	return n > 4 && !strcmp(name + n - 4, ".csv") ? arena_strndup(c->arena, name, n - 4) : name;
 }
 
+static int batch_print(const struct ctl *c, const json_t *answer)
+{
+	if (c->json)
+		ctl_print_json(answer);
+	else
+		printf("batch %s: %s ICCIDs %s\n", ctl_cell(c->arena, answer, "batch"), ctl_cell(c->arena, answer, "iccids"),
+		       json_is_true(json_object_get(answer, "repeated")) ? "were there already" : "are new");
+	return EXIT_OK;
+}
+
 int cmd_stock_import(struct ctl *c)
 {
 	CLEANUP(json_freep) json_t *answer = NULL;
@@ -85,11 +95,50 @@ int cmd_stock_import(struct ctl *c)
 	code = admin_file(c, path.data, "text/csv", c->args[0], &answer);
 	if (code != EXIT_OK)
 		return code;
-	if (c->json)
-		ctl_print_json(answer);
+	return batch_print(c, answer);
+}
+
+int cmd_stock_make(struct ctl *c)
+{
+	CLEANUP(json_freep) json_t *body = json_object();
+	CLEANUP(json_freep) json_t *answer = NULL;
+	unsigned quantity = 0;
+	int code;
+
+	if (!number_parse(c->option[OPT_QUANTITY], &quantity))
+		return ctl_fail(c, EXIT_USAGE, "--quantity %s: should be a number from 1 to 100000", c->option[OPT_QUANTITY]);
+	json_put(body, "batch", c->args[0]);
+	json_put(body, "iccid", c->args[1]);
+	json_put(body, "imsi", c->args[2]);
+	json_put(body, "mno", c->option[OPT_MNO]);
+	json_put(body, "type", c->option[OPT_TYPE]);
+	json_object_set_new(body, "quantity", json_integer(quantity));
+	code = admin_json(c, "POST", "/admin/stock/make", body, &answer);
+	return code == EXIT_OK ? batch_print(c, answer) : code;
+}
+
+/* The file as it is, so that `> file` keeps it. */
+int cmd_stock_export(struct ctl *c)
+{
+	CLEANUP(json_freep) json_t *whole = NULL;
+	CLEANUP(buf_free) struct buf path = { 0 };
+	struct bytes csv;
+	unsigned status;
+	int code;
+
+	buf_str(&path, "/admin/stock/export");
+	ctl_query(&path, "mno", c->option[OPT_MNO]);
+	ctl_query(&path, "batch", c->args[0]);
+	code = admin_call(c, "GET", path.data, NULL, &status, &csv);
+	if (code != EXIT_OK)
+		return code;
+	if (status != 200)
+		return ctl_http_fail(c, path.data, status, csv);
+	whole = c->json ? json_pack("{s:s%}", "csv", csv.data, csv.len) : NULL;
+	if (whole)
+		ctl_print_json(whole);
 	else
-		printf("batch %s: %s ICCIDs %s\n", ctl_cell(c->arena, answer, "batch"), ctl_cell(c->arena, answer, "iccids"),
-		       json_is_true(json_object_get(answer, "repeated")) ? "were there already" : "imported");
+		(void)fwrite(csv.data, 1, csv.len, stdout);
 	return EXIT_OK;
 }
 

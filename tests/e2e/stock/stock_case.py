@@ -26,6 +26,13 @@ def wrap_kw(key, plain):
     return out.raw
 
 
+def unwrap_kw(key, wrapped):
+    out, space = ctypes.create_string_buffer(len(wrapped)), ctypes.create_string_buffer(512)
+    assert CRYPTO.AES_set_decrypt_key(key, 128, space) == 0
+    assert CRYPTO.AES_unwrap_key(space, None, out, wrapped, len(wrapped)) == len(wrapped) - 8, "its integrity check does not hold"
+    return out.raw[:len(wrapped) - 8]
+
+
 def wrap_ecb(key, plain):
     out = ctypes.create_string_buffer(len(plain))
     CRYPTO.AES_encrypt(plain, out, schedule(key))

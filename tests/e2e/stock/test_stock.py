@@ -5,7 +5,7 @@ import os
 
 from tests.e2e.base import full
 from tests.e2e.nats import Nats
-from tests.e2e.stock.stock_case import MEMORY, PACKAGE, StockCase, luhn, wrap_ecb
+from tests.e2e.stock.stock_case import MEMORY, PACKAGE, StockCase, luhn, unwrap_kw, wrap_ecb
 
 
 class Import(StockCase):
@@ -140,6 +140,47 @@ class Import(StockCase):
         text = self.csv(self.rows(100000))
         self.assertEqual(self.take("large", text)["iccids"], 100000)
         self.assertTrue(self.take("large", text)["repeated"])
+
+
+class Ranges(StockCase):
+    def make(self, batch, row, quantity=3, type_name="plain", mno=None):
+        self.make_type(type_name)
+        return self.rspctl.stock_make(self.socket, batch, row.values["ICCID"], row.values["IMSI"], quantity, mno or self.mno, type_name)
+
+    def test_a_range_is_made_once_and_its_operator_gets_the_keys(self):
+        first, = self.rows(1)
+        self.assertEqual(self.make("range", first, 700), {"batch": "range", "mno": self.mno, "type": "plain", "iccids": 700, "repeated": False})
+        text = self.rspctl.stock_export(self.socket, "range", self.mno)
+        lines = [line.split(",") for line in text.strip().split("\n")]
+        self.assertEqual(lines[0], ["ICCID", "IMSI", "MSISDN", "Ki", "OPc"])
+        body, imsi = int(first.values["ICCID"][:-1]), int(first.values["IMSI"])
+        self.assertEqual([line[:3] for line in lines[1:]], [[luhn(str(body + i)), str(imsi + i), ""] for i in range(700)])
+        keys = {unwrap_kw(self.transport(), bytes.fromhex(cell)) for line in lines[1:] for cell in line[3:]}
+        self.assertEqual({len(key) for key in keys}, {16})
+        self.assertEqual(len(keys), 1400, "a key was drawn twice")
+        # Again: nothing new, the same keys. What was exported is the batch itself.
+        before = self.everything()
+        self.assertTrue(self.make("range", first, 700)["repeated"])
+        self.assertEqual(self.rspctl.stock_export(self.socket, "range", self.mno), text)
+        self.assertTrue(self.take("range", text)["repeated"])
+        self.assertEqual(self.everything(), before)
+
+    def test_what_is_wrong_is_named(self):
+        first, other = self.rows(2)
+        self.make("here", first)
+        self.make_type("another")
+        before = self.everything()
+        for row, quantity, type_name in ((other, 3, "plain"), (first, 4, "plain"), (first, 3, "another")):
+            self.refused("batch_exists", "quantity or first numbers", self.make, "here", row, quantity, type_name)
+        self.refused("taken", "line 2, column 1 .ICCID.: is in the stock already, from batch here", self.make, "there", first)
+        self.refused("bad_request", "quantity", self.make, "there", other, 0)
+        self.refused("bad_request", "quantity", self.make, "there", other, 100001)
+        self.refused("no_transport_key", "1.2.3.4", self.rspctl.stock_make, self.socket, "there", other.values["ICCID"], "901700", 1, "1.2.3.4", "plain")
+        self.refused("bad_request", "imsi", self.rspctl.stock_make, self.socket, "there", other.values["ICCID"], "9017", 1, self.mno, "plain")
+        self.refused("bad_request", "Luhn", self.rspctl.stock_make, self.socket, "there", luhn("8988000") + "F", "901700", 1, self.mno, "plain")
+        self.refused("bad_file", "run out", self.rspctl.stock_make, self.socket, "there", luhn("89880099"), "901700", 2, self.mno, "plain")
+        self.refused("not_found", "no batch", self.rspctl.stock_export, self.socket, "there", self.mno)
+        self.assertEqual(self.everything(), before)
 
 
 class Types(StockCase):
