@@ -39,6 +39,7 @@ struct app_spec {
 	size_t n_served;
 	const struct awaited *awaited;  /* callbacks to us; NULL: none */
 	size_t n_awaited;
+	const struct relay_role *relay; /* of its RELAY rows; NULL: nothing */
 	outbox_answered answered;
 	const struct cleaning *cleanings; /* of the role's own tables; may be NULL */
 	size_t n_cleanings;

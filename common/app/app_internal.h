@@ -29,6 +29,7 @@ struct process {
 	/* Guards what the main thread makes and ends while others look: what the bell rings (bus thread), the listeners (/metrics). */
 	pthread_mutex_t lock;
 	struct replica *replica; /* replica.c */
+	struct relays *relays;   /* relays.c; NULL: this role relays nothing */
 	struct outbox *bell;
 	struct parked *parked_bell;
 	bool awake; /* spec->wake may be called */
@@ -65,6 +66,8 @@ int workers_open(struct process *p, char error[ERROR_MAX]);
 void workers_close(struct process *p);
 int parked_step_open(struct process *p, char error[ERROR_MAX]);
 void parked_step_close(struct process *p);
+int relays_open(struct process *p, char error[ERROR_MAX]); /* relays.c */
+void relays_close(struct process *p);
 /* Whether the bell reaches the role. */
 void awake_set(struct process *p, bool awake);
 

@@ -14,6 +14,8 @@ static const struct cleaning common_cleanings[] = {
 	{ RPC_CALL_CLEAN, "calls", DAYS(keep_days), false },
 	{ RPC_SEEN_CLEAN, "notifications", DAYS(keep_days), false },
 	{ RPC_REPLY_CLEAN, "reply rows", 0, false },
+	{ RPC_RELAY_CLEAN_READS, "answers to relayed reads", 0, false },
+	{ RPC_RELAY_CLEAN, "relayed calls", DAYS(keep_days), false },
 	{ RPC_OUTBOX_CLEAN, "dead letters", DAYS(dead_keep_days), false },
 };
 #undef DAYS

@@ -190,6 +190,7 @@ int role_open(struct process *p, char error[ERROR_MAX])
 	rpc->self_url = p->self_url;
 	rpc->served = spec->served;
 	rpc->n_served = spec->n_served;
+	rpc->relay = spec->relay;
 	rpc->awaited = spec->awaited;
 	rpc->n_awaited = spec->n_awaited;
 	rpc->replica = config->replica;

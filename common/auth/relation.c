@@ -50,6 +50,14 @@ static result owns_profile(struct arena *a, const struct entity *caller, const s
 	return failed(a, CODE_PROFILE_NOT_ALLOWED, p->iccid.text, "the requester does not own this profile");
 }
 
+/* D1: assigned in our stock, else the owner by a fresh EIS; without an ICCID anything on the card will do. */
+static result owns_stock(struct arena *a, const struct entity *caller, const struct relation_facts *facts)
+{
+	if (facts->stock != STOCK_UNKNOWN)
+		return OK;
+	return facts->iccid ? owns_profile(a, caller, facts, false) : owns_any(a, caller, facts);
+}
+
 static result not_allowed(struct arena *a)
 {
 	return failed(a, CODE_REQUESTER_NOT_ALLOWED, NULL, NULL);
@@ -75,6 +83,7 @@ result relation_check(struct arena *a, const struct function *f, const struct en
 	case REL_ORDERER:
 		return !facts->orderer.text[0] || oid_equal(&facts->orderer, &caller->oid) ? OK : not_allowed(a);
 	case REL_STOCK:
+		return owns_stock(a, caller, facts);
 	case REL_PLMA_OWNER:
 	case REL_HANDOVER:
 		/* Their tables come with their functions; until then nobody has these relations. */

@@ -76,6 +76,7 @@ void answer_encode(struct arena *a, struct buf *out, const struct answer *answer
 		times[2] = *answer->acceptable_validity_s;
 		base->acceptable_validity_s = &times[2];
 	}
-	status_fill(a, answer->outcome, &base->status);
+	if (!answer->told)
+		status_fill(a, answer->outcome, &base->status);
 	bind_encode(out, answer->message, base, BIND_PLAIN);
 }

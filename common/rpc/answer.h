@@ -24,8 +24,9 @@ const char *answer_wrap(struct arena *a, struct buf *out, const struct rpc *rpc,
 /* How a Response element is made. */
 struct answer {
 	const struct bind_message *message;
-	struct response_base *base;     /* the message's struct; filled here */
-	result outcome;                 /* OK, a warning, a refusal */
+	struct response_base *base; /* the message's struct; filled here */
+	result outcome;             /* OK, a warning, a refusal */
+	bool told;                  /* base.status is filled already: another hop's */
 	int64_t received_us;
 	const int64_t *acceptable_validity_s; /* NULL: not said */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers that come to us as calls (decisions.md A3): a Response of a function that we wait for, from an entity that may serve it.
  * Which call it ends is found by TransactionId, in a transaction of its own; only after the commit is it taken (202). */
+#include "common/rpc/relay_internal.h"
 #include "common/rpc/run.h"
 
 #include "common/base/log.h"
@@ -20,6 +21,14 @@ static bool nobody_waits(struct run *r)
 	return run_fault(r, "Sender", "%s: no open call to you waits for an answer", soap_name(r->envelope.body));
 }
 
+/* By what we wrote into our request's MessageID; peers that do not repeat it may repeat the parameter (binding.md b). */
+static const char *correlation(struct run *r)
+{
+	const char *id = r->envelope.relates_to ? envelope_transaction_of(r->rq.arena, r->envelope.relates_to) : NULL;
+
+	return id ? id : r->envelope.transaction_id;
+}
+
 bool callback_lookup(struct run *r, const struct function *fn)
 {
 	struct rq *rq = &r->rq;
@@ -31,7 +40,8 @@ bool callback_lookup(struct run *r, const struct function *fn)
 		r->request = message_bare_response(rq->arena, fn);
 	if (!run_namespace_agrees(r) || !run_addressed_to(r))
 		return false;
-	r->awaited = awaited_find(rq->rpc, fn->id);
+	rq->correlation = correlation(r);
+	r->awaited = rq->correlation && relay_ref(rq->correlation) ? relay_awaited(rq->rpc, fn) : awaited_find(rq->rpc, fn->id);
 	if (!r->awaited)
 		return nobody_waits(r);
 	if (!(fn->providers & rq->caller->roles))
@@ -41,14 +51,6 @@ bool callback_lookup(struct run *r, const struct function *fn)
 	if (http_body(r->http).len > BODY_PLAIN_MAX)
 		return run_fault(r, "Sender", "%s may be %d bytes at most", soap_name(r->envelope.body), BODY_PLAIN_MAX);
 	return true;
-}
-
-/* By what we wrote into our request's MessageID; peers that do not repeat it may repeat the parameter (binding.md b). */
-static const char *correlation(struct run *r)
-{
-	const char *id = r->envelope.relates_to ? envelope_transaction_of(r->rq.arena, r->envelope.relates_to) : NULL;
-
-	return id ? id : r->envelope.transaction_id;
 }
 
 bool callback_decode(struct run *r)
@@ -63,7 +65,6 @@ bool callback_decode(struct run *r)
 	r->in = in;
 	rq->in = in;
 	message_eid(r->request, in, rq->eid);
-	rq->correlation = correlation(r);
 	if (!rq->correlation)
 		return run_fault(r, "Sender", "neither RelatesTo nor MessageID has a TransactionId: which call is answered?");
 	run_fault_point(r, "decoded");

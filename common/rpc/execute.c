@@ -15,12 +15,18 @@ enum attempt { ATTEMPT_DONE, ATTEMPT_AGAIN };
 
 static bool writes(const struct run *r)
 {
-	return r->rq.fn->tx != TX_READ;
+	return r->rq.fn->tx != TX_READ || run_later(r);
 }
 
 /* fci=weak: some peers repeat identifiers for different calls; the input's digest then joins the key (A1). */
 static const char *claim_key(struct run *r)
 {
+	if (run_later(r) && r->rq.fn->tx == TX_READ) { /* a read is asked anew each time: its call is nobody else's */
+		char *own = arena_alloc(r->rq.arena, UUID_TEXT);
+
+		uuid_new(own);
+		return own;
+	}
 	if (!r->fci || !r->rq.caller->dialect.fci_weak)
 		return r->fci;
 	return arena_printf(r->rq.arena, "%s#%s", r->fci, hex_text(r->rq.arena, r->digest, 8));
@@ -89,7 +95,7 @@ static result repeat(struct run *r, struct db_failure *failure)
 	const struct rows *found;
 	struct bytes digest;
 
-	DB_QUEUE(r->rq.db, run_deferred(r) ? RPC_CALL_LOCK : RPC_CALL_FIND, p_text(r->rq.caller->oid.text), p_text(r->rq.fn->wire),
+	DB_QUEUE(r->rq.db, run_later(r) ? RPC_CALL_LOCK : RPC_CALL_FIND, p_text(r->rq.caller->oid.text), p_text(r->rq.fn->wire),
 		 p_text(r->rq.claim_key));
 	TRY(db_sync(r->rq.db, a, &found, 1, failure));
 	if (rows_count(found) == 0) /* cleaned away between our two statements */
@@ -100,7 +106,7 @@ static result repeat(struct run *r, struct db_failure *failure)
 			      "FunctionCallIdentifier: used before for another input");
 	r->replayed = true;
 	if (row_null(found, 0, 1))
-		return run_deferred(r) ? join(r, failure) : failed(a, CODE_BUSY, NULL, "this call is still running");
+		return run_later(r) ? join(r, failure) : failed(a, CODE_BUSY, NULL, "this call is still running");
 	r->stored = row_bytes_dup(a, found, 0, 1);
 	return r->goes != ANSWER_HERE ? send_again(r, failure) : OK;
 }
@@ -156,7 +162,7 @@ static result expired(struct run *r)
 static result commit(struct run *r, struct db_failure *failure)
 {
 	struct rq *rq = &r->rq;
-	bool answered = rq->fn->mep == MEP_SYNC, sent = answered && r->goes != ANSWER_HERE;
+	bool later = run_later(r), answered = rq->fn->mep == MEP_SYNC && !later, sent = answered && r->goes != ANSWER_HERE;
 	struct bytes answer;
 
 	if (answered)
@@ -171,22 +177,23 @@ static result commit(struct run *r, struct db_failure *failure)
 			 p_bytes(answer.data, answer.len));
 	if (sent)
 		later_send(r, answer);
-	if (run_deferred(r))
+	if (later)
 		TRY(later_keep(r));
 	TRY(commit_sync(r, failure));
-	if (run_deferred(r))
+	if (later)
 		later_kept(r);
 	else if (sent)
 		r->http_status = 202;
 	return OK;
 }
 
-/* Only "not now" is not remembered: busy, or too late for this attempt. */
+/* Only "not now" is not remembered: busy, or too late for this attempt. Nor is what nobody can repeat. */
 static bool for_good(const struct run *r)
 {
 	enum code code = r->outcome->code;
 
-	return r->rq.fn->mep != MEP_NOTIFY && code != CODE_BUSY && code != CODE_INTERNAL && r->outcome->status != STATUS_EXPIRED;
+	return r->rq.fn->mep != MEP_NOTIFY && r->rq.fn->tx != TX_READ && code != CODE_BUSY && code != CODE_INTERNAL &&
+	       r->outcome->status != STATUS_EXPIRED;
 }
 
 /* A refusal changes nothing but that it is remembered (A1), and goes where answers of this call go. */

@@ -120,7 +120,7 @@ static result place_take(struct run *r)
 	struct rq *rq = &r->rq;
 	struct answer_way way = run_answer_way(r);
 
-	if (*r->place || parked_enter(rq->rpc->parked, r->http, &way, rq->eid, rq->started_us, r->place))
+	if (*r->place || (rq->rpc->parked && parked_enter(rq->rpc->parked, r->http, &way, rq->eid, rq->started_us, r->place)))
 		return OK;
 	return failed(rq->arena, CODE_BUSY, NULL, "too many callers wait on their connections: give a ReplyTo, or try again later");
 }

@@ -39,8 +39,9 @@ void outbox_withdraw(struct db *db, struct arena *a, const struct oid *to, const
 /* An answer that came for a SOAP row. Exactly one of: status set (a Response was decoded), fault (a SOAP Fault), or accepted, all final for this
  * row. Only requests are reported: notifications and callbacks end without the role, taken or as dead letters. */
 struct outbox_answer {
-	bool accepted;         /* HTTP 202 to a request with wants_callback: the answer comes by callback */
-	bool given_up;         /* give_up_s went by without an answer: the row becomes a dead letter whatever is returned */
+	bool accepted; /* HTTP 202 to a request with wants_callback: the answer comes by callback */
+	bool given_up; /* give_up_s went by without an answer: the row becomes a dead letter whatever is returned */
+	bool tried;    /* with given_up: an attempt may have reached the peer */
 	const struct function *fn;
 	struct oid to;
 	const char *ref, *eid;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One batch of outbox rows: events to the bus in one go, the others on their way one by one, and the marks that a row can get. */
 #include "common/rpc/outbox_internal.h"
+#include "common/rpc/relay_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -117,23 +118,40 @@ void outbox_body(struct arena *a, const char *lane, const char *kind, struct byt
 		journal_mask(out, body.data, body.len);
 }
 
+bool outbox_tell(struct outbox_worker *w, const struct outbox_answer *answer, const char **out_replicas)
+{
+	const struct outbox_spec *spec = &w->outbox->spec;
+
+	*out_replicas = NULL;
+	if (relay_ref(answer->ref))
+		return relay_answered(spec->rpc, w->db, w->arena, answer, out_replicas);
+	return spec->answered && spec->answered(spec->rpc->role_state, w->db, w->arena, answer);
+}
+
 size_t outbox_bury(struct outbox_worker *w, const struct outbox_row *row, const struct outbox_target *target, const char *why)
 {
-	bool told = row->give_up && target && target->kind == OUTBOX_REQUEST && w->outbox->spec.answered;
+	bool told = row->give_up && target && target->kind == OUTBOX_REQUEST;
+	const char *replicas = NULL;
 
 	log_msg(LOG_WARN, "dead_letter", "outbox row %lld (%s to %s): %s", (long long)row->id, row->kind, row->lane, why);
 	db_begin(w->db);
 	if (told) {
-		const struct outbox_answer answer = { .given_up = true, .fn = target->fn, .to = target->to, .ref = row->ref,
+		const struct outbox_answer answer = { .given_up = true,
+						      .tried = row->attempts > 0,
+						      .fn = target->fn,
+						      .to = target->to,
+						      .ref = row->ref,
 						      .eid = row->eid };
 
-		(void)w->outbox->spec.answered(w->outbox->spec.rpc->role_state, w->db, w->arena, &answer);
+		(void)outbox_tell(w, &answer, &replicas);
 	} else {
 		db_relax(w->db);
 	}
 	DB_QUEUE(w->db, RPC_OUTBOX_DEAD, p_text(id_text(w, row->id)), p_text(why));
 	if (!mark_end(w))
 		return outbox_put_off(w, row, "what its end means could not be stored");
+	if (replicas)
+		relay_ring(w->outbox->spec.rpc, row->eid, replicas);
 	metric_add("rsp_outbox_dead_total", "", 1);
 	return 1;
 }

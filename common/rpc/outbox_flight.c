@@ -9,6 +9,7 @@
 
 #include "common/base/log.h"
 #include "common/base/metrics.h"
+#include "common/rpc/relay_internal.h"
 #include "common/rpc/reply_to.h"
 
 enum { TIMEOUT_MAX_S = 86400 };
@@ -242,11 +243,11 @@ static size_t tell(struct outbox_worker *w, const struct flight *f)
 					      .response = f->answer.response,
 					      .base = f->answer.base,
 					      .fault = outcome == CALL_FAULT ? f->answer.fault : (struct soap_fault){ 0 } };
-	outbox_answered answered = w->outbox->spec.answered;
+	const char *replicas;
 
 	outbox_fault_point(w, "delivered", f->row.eid);
 	db_begin(w->db);
-	if (!answered || !answered(w->outbox->spec.rpc->role_state, w->db, w->arena, &answer)) {
+	if (!outbox_tell(w, &answer, &replicas)) {
 		db_rollback(w->db);
 		return answer.accepted ? outbox_await(w, &f->row) :
 					 outbox_put_off(w, &f->row, f->answer.why ? f->answer.why : "the peer is busy");
@@ -254,7 +255,11 @@ static size_t tell(struct outbox_worker *w, const struct flight *f)
 	DB_QUEUE(w->db, RPC_OUTBOX_DONE, p_text(arena_printf(w->arena, "%lld", (long long)f->row.id)));
 	db_commit(w->db);
 	/* Asked again at once, a peer would only repeat what could not be stored. */
-	return db_sync(w->db, w->arena, NULL, 0, NULL) == OK ? 1 : outbox_put_off(w, &f->row, "the answer could not be stored");
+	if (db_sync(w->db, w->arena, NULL, 0, NULL) != OK)
+		return outbox_put_off(w, &f->row, "the answer could not be stored");
+	if (replicas)
+		relay_ring(w->outbox->spec.rpc, f->row.eid, replicas);
+	return 1;
 }
 
 /* Notifications and callbacks: the role hears nothing of their end. */

@@ -122,6 +122,9 @@ size_t outbox_done(struct outbox_worker *w, int64_t id);
 size_t outbox_put_off(struct outbox_worker *w, const struct outbox_row *row, const char *why);
 /* HTTP 202, but the role keeps the row: asked again when the callback has had its time. */
 size_t outbox_await(struct outbox_worker *w, const struct outbox_row *row);
+/* Tells the relay or the role what came of a request, in the transaction that is open; as outbox_answered. *out_replicas: NULL, or a relay
+ * ended and relay_ring is due after the commit. */
+bool outbox_tell(struct outbox_worker *w, const struct outbox_answer *answer, const char **out_replicas);
 size_t outbox_bury(struct outbox_worker *w, const struct outbox_row *row, const struct outbox_target *target, const char *why);
 /* False: the row is damaged. */
 bool outbox_target(struct arena *a, const struct outbox_row *row, struct outbox_target *out);

@@ -10,8 +10,8 @@ bool round_join(struct run *r)
 	struct worker *w = r->w;
 	const struct load *load = r->awaited ? NULL : r->served->load;
 
-	if (!load || !load->results || load->results > RESULTS_MAX || r->rq.fn->tx != TX_READ || w->n_round == ROUND_MAX ||
-	    later_by_callback(r)) /* where its answer may go is asked first */
+	if (!load || run_later(r) || !load->results || load->results > RESULTS_MAX || r->rq.fn->tx != TX_READ ||
+	    w->n_round == ROUND_MAX || later_by_callback(r)) /* where its answer may go is asked first */
 		return false;
 	w->round[w->n_round++] = r;
 	return true;

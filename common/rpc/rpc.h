@@ -19,6 +19,7 @@ struct rpc {
 	const char *self_url;     /* base of wsa:From: https://host:port */
 	const struct served *served;
 	size_t n_served;
+	const struct relay_role *relay; /* what this role adds to its RELAY rows; NULL: nothing */
 	const struct awaited *awaited;
 	size_t n_awaited;
 	const char *replica;      /* our name within role and domain */

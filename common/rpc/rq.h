@@ -45,6 +45,8 @@ struct served {
 	result (*handle)(struct rq *rq, const void *in, void *out);
 	/* After the commit: rings a bell of the role, nothing that matters (it may be lost with the process). NULL: nothing. */
 	void (*committed)(struct rq *rq);
+	bool relayed; /* RELAY of relay.h: it goes on to the next hop as this function */
+	enum function_id next;
 };
 #define SERVE(es, name, load, handle) { FN_##es##_##name, (load), (handle), NULL }
 

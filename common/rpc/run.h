@@ -79,6 +79,12 @@ static inline bool run_deferred(const struct run *r)
 	return r->rq.fn->mep == MEP_DEFERRED;
 }
 
+/* The answer is not made in this run: a card or the next hop of a relay has it. */
+static inline bool run_later(const struct run *r)
+{
+	return run_deferred(r) || (r->served->relayed && r->rq.fn->mep == MEP_SYNC);
+}
+
 /* Steps. False: the run has ended, reply. */
 bool run_parse(struct run *r);
 bool run_addressing(struct run *r);

@@ -14,10 +14,13 @@
 extern const struct migration common_migrations[];
 extern const size_t common_migrations_count;
 
-enum { T_ENTITY = RPC_STATEMENTS, T_ADDRESS, T_COUNTS, T_OUTBOX, T_REPLY, T_FILL, T_AGE, T_END };
+enum { T_ENTITY = RPC_STATEMENTS, T_ADDRESS, T_OTHER, T_CERT, T_COUNTS, T_OUTBOX, T_REPLY, T_FILL, T_AGE, T_END };
 static const struct statement own[] = {
 	{ "t_entity", "insert into entity (oid, name, roles) values ($1, 'Partner', 2)" },
 	{ "t_address", "insert into entity_address (oid, iface, ord, url) values ($1, $2, 0, $3)" },
+	{ "t_other", "insert into entity (oid, name, roles, dialect) values ($1, 'Other', $2::int, $3)" },
+	{ "t_cert", "insert into entity_cert (fingerprint, oid, spki, subject, not_after) values (convert_to($1, 'UTF8'), $1,"
+		    " decode($2, 'base64'), 'other', now() + interval '1 day')" },
 	{ "t_counts", "select (select count(*) from call), (select count(answer) from call), (select count(*) from reply),"
 		      " (select count(*) from outbox), (select count(*) from seen)" },
 	{ "t_outbox", "select concat_ws('|', kind, lane, eid, address, relates_to, transaction_id, context_id,"
@@ -115,9 +118,10 @@ int partner_send(struct partner *p, const struct message *m)
 	buf_str(&xml, "<s:Envelope xmlns:s=\"" NS_SOAP12 "\" xmlns:wsa=\"" NS_WSA "\" xmlns:rps=\"" NS_RPS_DEFAULT "\"><s:Header>");
 	if (!m->bare)
 		buf_printf(&xml,
-			   "<wsa:From><wsa:Address>%s?EntityId=" PARTNER "</wsa:Address></wsa:From>"
-			   "<wsa:MessageID>//mno/%s?TransactionID=tx-%s</wsa:MessageID>",
-			   m->from ? m->from : "https://mno.example/es4", m->message_id, m->message_id);
+			   "<wsa:From><wsa:Address>%s?EntityId=%s</wsa:Address></wsa:From>"
+			   "<wsa:MessageID>//mno/%s?TransactionID=tx-%s%s%s</wsa:MessageID>",
+			   m->from ? m->from : "https://mno.example/es4", m->entity ? m->entity : PARTNER, m->message_id,
+			   m->message_id, m->context_id ? "?ContextID=" : "", m->context_id ? m->context_id : "");
 	buf_printf(&xml, "<wsa:To>https://smsr.example/es4</wsa:To><wsa:Action>%s</wsa:Action>",
 		   m->action ? m->action : "http://gsma.com/ES4/PlatformManagement/ES4-EnableProfile");
 	if (m->reply_to)
@@ -211,6 +215,17 @@ const char *partner_reply(struct partner *p)
 void partner_register(struct partner *p, const char *iface, const char *url)
 {
 	DB_QUEUE(p->db, T_ADDRESS, p_text(PARTNER), p_text(iface), p_text(url));
+	sync_here(p, NULL);
+}
+
+void partner_entity(struct partner *p, const char *oid, unsigned roles, const char *dialect, const char *iface, const char *url,
+		    const char *pin)
+{
+	DB_QUEUE(p->db, T_OTHER, p_text(oid), p_int(p->arena, roles), p_text(dialect));
+	sync_here(p, NULL);
+	DB_QUEUE(p->db, T_CERT, p_text(oid), p_text(pin + strlen("sha256//")));
+	sync_here(p, NULL);
+	DB_QUEUE(p->db, T_ADDRESS, p_text(oid), p_text(iface), p_text(url));
 	sync_here(p, NULL);
 }
 

@@ -32,9 +32,10 @@ void partner_close(struct partner *p);
 
 /* A message of the partner: message_id gets ?TransactionID=tx-<it>; all but it and the body, an element, may be NULL. */
 struct message {
-	const char *message_id, *reply_to, *relates_to, *action, *path, *body;
-	const char *from; /* address in wsa:From */
-	bool bare;        /* neither From nor MessageID */
+	const char *message_id, *context_id, *reply_to, *relates_to, *action, *path, *body;
+	const char *from;   /* address in wsa:From */
+	const char *entity; /* of wsa:From; NULL: PARTNER */
+	bool bare;          /* neither From nor MessageID */
 };
 /* Sends it; the connection. */
 int partner_send(struct partner *p, const struct message *m);
@@ -51,6 +52,9 @@ const char *partner_outbox(struct partner *p);
 const char *partner_reply(struct partner *p);
 /* One more address of the partner. */
 void partner_register(struct partner *p, const char *iface, const char *url);
+/* One more entity with one address, known by the key of this pin ("sha256//..."). */
+void partner_entity(struct partner *p, const char *oid, unsigned roles, const char *dialect, const char *iface, const char *url,
+		    const char *pin);
 /* n answers that wait for the partner in a mailbox, and whose time is over. */
 void partner_fill_mailbox(struct partner *p, unsigned n);
 void partner_age_replies(struct partner *p);
