@@ -126,6 +126,25 @@ Test(relation, what_has_no_table_yet_is_nobodys)
 	expect(FN_ES4A_SetPLMA, &owner, &c, CODE_REQUESTER_NOT_ALLOWED);
 }
 
+/* D1 at an SM-DP: its stock, or what a fresh EIS says. */
+Test(relation, the_stock_or_a_fresh_eis)
+{
+	struct entity owner = entity(OWNER, ROLE_OPERATOR), stranger = entity("1.2.3.4.5", ROLE_OPERATOR);
+	struct card c;
+
+	card_make(&c);
+	expect(FN_ES2_EnableProfile, &owner, &c, -1);
+	expect(FN_ES2_EnableProfile, &stranger, &c, CODE_PROFILE_NOT_ALLOWED);
+	c.facts.stock = STOCK_CALLERS;
+	expect(FN_ES2_EnableProfile, &stranger, &c, -1);
+	c.facts.stock = STOCK_ASK; /* the relay checks again when it knows more */
+	expect(FN_ES2_EnableProfile, &stranger, &c, -1);
+	c.facts.stock = STOCK_UNKNOWN;
+	c.facts.iccid = NULL;
+	expect(FN_ES2_AuditEIS, &owner, &c, -1);
+	expect(FN_ES2_AuditEIS, &stranger, &c, CODE_EUICC_NOT_ALLOWED);
+}
+
 Test(dialect, known_switches_are_read_and_others_named)
 {
 	struct arena *a = arena_new();

@@ -151,7 +151,7 @@ unsigned partner_read(int fd, const char **out_text)
 	size_t n = 0;
 
 	text[0] = '\0';
-	for (int64_t until = clock_ms() + 5000; clock_ms() < until && !complete(text);) {
+	for (int64_t until = clock_ms() + 20000; clock_ms() < until && !complete(text);) {
 		char part[8192];
 		int64_t closed = raw_read_until(fd, "", part, sizeof(part), 100);
 

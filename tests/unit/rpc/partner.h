@@ -39,7 +39,7 @@ struct message {
 };
 /* Sends it; the connection. */
 int partner_send(struct partner *p, const struct message *m);
-/* The answer to it, within 5 s; static. Its status: 0 when the peer closed without one. */
+/* The answer to it, within 20 s; static. Its status: 0 when the peer closed without one. */
 unsigned partner_read(int fd, const char **out_text);
 /* Both, and closes. */
 unsigned partner_ask(struct partner *p, const struct message *m, const char **out_text);
