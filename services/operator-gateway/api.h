@@ -26,8 +26,11 @@ struct api_reply {
 };
 /* The HTTP status of a function execution status; subject and reason may be "". */
 unsigned api_status(enum status status, const char *subject, const char *reason);
-/* The answer to GET /v1/euiccs/{eid}, from the outcome of ES4.GetEIS. */
-void api_eis_reply(struct arena *a, const struct eid *eid, const struct call_answer *answer, struct api_reply *out);
+/* The answer to GET /v1/euiccs/{eid}, from the outcome of fn: ES4.GetEIS, or ES2.GetEIS. */
+void api_eis_reply(struct arena *a, const struct function *fn, const struct eid *eid, const struct call_answer *answer,
+		   struct api_reply *out);
+/* Who serves our calls of an interface: "SM-DP" or "SM-SR". */
+const char *api_server_name(enum iface iface);
 /* docs/northbound.md shows the shape. */
 json_t *api_eis_json(struct arena *a, const struct eis *eis);
 /* Its pol2 (an array) and address (an object). */

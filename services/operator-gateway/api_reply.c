@@ -72,8 +72,13 @@ static void reply_refused(struct arena *a, const struct execution_status *s, str
 	reply_error(a, api_status(s->status, subject, reason), e, out);
 }
 
-static void reply_eis(struct arena *a, const struct eid *eid, const struct call_answer *answer, struct api_error *e,
-		      struct api_reply *out)
+const char *api_server_name(enum iface iface)
+{
+	return iface == IF_ES2 ? "SM-DP" : "SM-SR";
+}
+
+static void reply_eis(struct arena *a, const char *who, const struct eid *eid, const struct call_answer *answer,
+		      struct api_error *e, struct api_reply *out)
 {
 	const struct es4_get_eis_rs *rs = answer->response;
 	const struct status_code_data *warning = rs->base.status.code;
@@ -81,7 +86,8 @@ static void reply_eis(struct arena *a, const struct eid *eid, const struct call_
 
 	if (!rs->eis || !eid_equal(&rs->eis->info.eid, eid)) {
 		e->code = "bad_answer";
-		e->message = rs->eis ? "the SM-SR answered about another card" : "the SM-SR says success but sent no EIS";
+		e->message = arena_printf(a, rs->eis ? "the %s answered about another card" : "the %s says success but sent no EIS",
+					  who);
 		reply_error(a, 502, e, out);
 		return;
 	}
@@ -93,9 +99,11 @@ static void reply_eis(struct arena *a, const struct eid *eid, const struct call_
 	*out = (struct api_reply){ .status = 200, .body = json_text(a, body) };
 }
 
-void api_eis_reply(struct arena *a, const struct eid *eid, const struct call_answer *answer, struct api_reply *out)
+void api_eis_reply(struct arena *a, const struct function *fn, const struct eid *eid, const struct call_answer *answer,
+		   struct api_reply *out)
 {
-	struct api_error e = { .function = function_by_id(FN_ES4_GetEIS)->wire, .message_id = answer->message_id };
+	const char *who = api_server_name(fn->iface);
+	struct api_error e = { .function = fn->wire, .message_id = answer->message_id };
 	unsigned status = 502;
 
 	switch (answer->outcome) {
@@ -103,7 +111,7 @@ void api_eis_reply(struct arena *a, const struct eid *eid, const struct call_ans
 		if (answer->base->status.status == STATUS_FAILED || answer->base->status.status == STATUS_EXPIRED)
 			reply_refused(a, &answer->base->status, &e, out);
 		else
-			reply_eis(a, eid, answer, &e, out);
+			reply_eis(a, who, eid, answer, &e, out);
 		return;
 	case CALL_FAULT:
 		e.code = arena_printf(a, "soap:%s", answer->fault.code ? answer->fault.code : "Fault");
@@ -111,17 +119,17 @@ void api_eis_reply(struct arena *a, const struct eid *eid, const struct call_ans
 		break;
 	case CALL_UNREACHABLE:
 		e.code = "unreachable";
-		e.message = "the SM-SR cannot be reached; try again later";
+		e.message = arena_printf(a, "the %s cannot be reached; try again later", who);
 		break;
 	case CALL_BROKEN:
 		e.code = "no_answer";
-		e.message = "the SM-SR took the request and did not answer in time; try again";
+		e.message = arena_printf(a, "the %s took the request and did not answer in time; try again", who);
 		status = 504;
 		break;
 	case CALL_ACCEPTED:
 	case CALL_GARBAGE:
 		e.code = "bad_answer";
-		e.message = "the SM-SR's answer is not one to our request; rspctl messages shows it";
+		e.message = arena_printf(a, "the %s's answer is not one to our request; rspctl messages shows it", who);
 		break;
 	}
 	reply_error(a, status, &e, out);

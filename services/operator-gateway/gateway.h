@@ -63,9 +63,13 @@ result token_add(struct db *db, struct arena *a, const char *name, const char *r
 result token_delete(struct db *db, struct arena *a, const char *name, bool *out_gone);
 /* JSON text: [{"name","role","created"}]. */
 result token_list(struct db *db, struct arena *a, const char **out_json);
-/* *out_known false: no row. */
-result euicc_find(struct db *db, struct arena *a, const struct eid *eid, struct oid *out_smsr, bool *out_known);
-result euicc_set(struct db *db, struct arena *a, const struct eid *eid, const struct oid *smsr);
+/* *out_known false: no row. *out_smdp: text empty: none is set. */
+result euicc_find(struct db *db, struct arena *a, const struct eid *eid, struct oid *out_smsr, struct oid *out_smdp,
+		  bool *out_known);
+/* smdp NULL: it stays; text empty: none. */
+result euicc_set(struct db *db, struct arena *a, const struct eid *eid, const struct oid *smsr, const struct oid *smdp);
+/* The OIDs of the first two entities of that name, which are not unique. */
+result entity_named(struct db *db, struct arena *a, const char *name, struct oid out[2], size_t *out_n);
 /* Has the writer keep that smsr manages eid; from any thread, never waits. Forgets beyond 1024 in wait: they are learned again. */
 void euicc_learn(struct gateway *g, const struct eid *eid, const struct oid *smsr);
 /* Writes what was learned. A failure loses it, which costs nothing but the default's next use. db NULL: only forgets. */
@@ -76,19 +80,29 @@ extern const struct route gateway_admin[];
 /* True: the caller's token has at least this role; *out_name is its name. False: the call is answered (401, 403, 503). */
 bool northbound_allow(struct http_call *call, enum api_role least, const char **out_name);
 
+/* What we are may call fn. False: the call is answered (403). */
+bool northbound_may(struct app *app, struct http_call *call, const struct function *fn);
 /* "the database does not answer", logged. */
 void northbound_db_failed(struct http_call *call, result failure);
 
-/* northbound_eis.c */
-struct smsr_route {
-	struct oid oid;
-	bool learn; /* nothing was known of the EID: the default */
-	const struct entity *to;
-	struct endpoint endpoint; /* of ES4 */
+/* northbound_route.c: whom something about a card is asked of. */
+struct card_route {
+	struct oid smsr;
+	bool learn;               /* nothing was known of the EID: the default */
+	struct oid smdp;          /* text empty: straight to the SM-SR */
+	const struct entity *to;  /* the one of the two that is asked; NULL before northbound_reach */
+	struct endpoint endpoint; /* its ES4 or ES2 */
 };
-/* The SM-SR that manages a card. False: the call is answered. */
-bool northbound_smsr(struct http_call *call, const struct gateway *g, struct arena *a, const struct eid *eid,
-		     struct smsr_route *out);
+/* said: the SM-DP that the caller named, by OID or name; "": straight to the SM-SR; NULL: what is set for the card, else the default. False:
+ * the call is answered. */
+bool northbound_route(struct http_call *call, const struct gateway *g, struct arena *a, const struct eid *eid, const char *said,
+		      struct card_route *out);
+/* What the registry says of whom is asked: to and endpoint. False: the call is answered. */
+bool northbound_reach(struct http_call *call, struct arena *a, struct card_route *route);
+/* The SM-DP that a caller named. False: the call is answered. */
+bool northbound_smdp(struct http_call *call, struct arena *a, const char *said, const struct entity **out);
+
+/* northbound_eis.c */
 void northbound_eis_get(struct app *app, struct http_call *call);
 void northbound_eis_put(struct app *app, struct http_call *call);
 

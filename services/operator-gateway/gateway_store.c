@@ -82,10 +82,11 @@ result token_list(struct db *db, struct arena *a, const char **out_json)
 	return OK;
 }
 
-result euicc_find(struct db *db, struct arena *a, const struct eid *eid, struct oid *out_smsr, bool *out_known)
+result euicc_find(struct db *db, struct arena *a, const struct eid *eid, struct oid *out_smsr, struct oid *out_smdp,
+		  bool *out_known)
 {
 	const struct rows *rows;
-	struct oid smsr;
+	struct oid smsr = { "" }, smdp = { "" };
 	bool known;
 
 	DB_QUEUE(db, GW_EUICC_FIND, p_text(eid->text));
@@ -93,16 +94,43 @@ result euicc_find(struct db *db, struct arena *a, const struct eid *eid, struct 
 	known = rows_count(rows) > 0;
 	if (known && !oid_parse(row_text(rows, 0, 0), &smsr))
 		return internal(a, "euicc %s names an SM-SR that is no OID", eid->text);
+	if (known && *row_text(rows, 0, 1) && !oid_parse(row_text(rows, 0, 1), &smdp))
+		return internal(a, "euicc %s names an SM-DP that is no OID", eid->text);
 	if (known)
 		*out_smsr = smsr;
+	*out_smdp = smdp;
 	*out_known = known;
 	return OK;
 }
 
-result euicc_set(struct db *db, struct arena *a, const struct eid *eid, const struct oid *smsr)
+result euicc_set(struct db *db, struct arena *a, const struct eid *eid, const struct oid *smsr, const struct oid *smdp)
 {
+	result failure;
+
+	db_begin(db);
 	DB_QUEUE(db, GW_EUICC_SET, p_text(eid->text), p_text(smsr->text));
-	return db_sync(db, a, NULL, 0, NULL);
+	if (smdp)
+		DB_QUEUE(db, GW_EUICC_SET_SMDP, p_text(eid->text), p_text(smdp->text));
+	db_commit(db);
+	failure = db_sync(db, a, NULL, 0, NULL);
+	if (failure != OK)
+		db_rollback(db);
+	return failure;
+}
+
+result entity_named(struct db *db, struct arena *a, const char *name, struct oid out[2], size_t *out_n)
+{
+	const struct rows *rows;
+	size_t n;
+
+	DB_QUEUE(db, GW_ENTITY_NAMED, p_text(name));
+	TRY(db_sync(db, a, &rows, 1, NULL));
+	n = rows_count(rows);
+	for (size_t i = 0; i < n; i++)
+		if (!oid_parse(row_text(rows, i, 0), &out[i]))
+			return internal(a, "entity %s has no OID", name);
+	*out_n = n;
+	return OK;
 }
 
 void euicc_learn(struct gateway *g, const struct eid *eid, const struct oid *smsr)

@@ -35,6 +35,11 @@ static int gateway_open(struct app *app, void **out_role, char error[256])
 			 c->default_smsr);
 		return -1;
 	}
+	if (*c->default_smdp && role != ROLE_OPERATOR) {
+		snprintf(error, 256, "RSP_GATEWAY_DEFAULT_SMDP is %.100s: leave it empty, SM-DPs serve operators only",
+			 c->default_smdp);
+		return -1;
+	}
 	if (c->call_s < 1 || c->call_s > 300) {
 		snprintf(error, 256, "RSP_GATEWAY_CALL_S is %u: set it to 1..300 seconds", c->call_s);
 		return -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /v1/euiccs/{eid}: asks the SM-SR that manages the card. The caller is parked meanwhile; no thread waits. */
+/* /v1/euiccs/{eid}: asks the SM-SR that manages the card, or an SM-DP that asks it. The caller is parked meanwhile; no thread waits. */
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +24,9 @@ struct question {
 	struct gateway *gateway;
 	struct http_call *call;
 	struct eid eid;
-	struct oid smsr;
-	bool learn;       /* asked because of the default */
-	const char *user; /* name of the token */
+	struct oid smsr, smdp; /* smdp: text empty: none between */
+	bool learn;            /* asked because of the default */
+	const char *user;      /* name of the token */
 	int64_t started_us;
 	struct call_request rq;
 };
@@ -53,6 +53,7 @@ static void log_answer(const struct question *q, unsigned status, const char *wh
 	log_str(&l, "user", q->user);
 	log_str(&l, "eid", q->eid.text);
 	log_str(&l, "smsr", q->smsr.text);
+	log_str(&l, "smdp", *q->smdp.text ? q->smdp.text : NULL);
 	log_int(&l, "status", status);
 	log_int(&l, "ms", (clock_us() - q->started_us) / 1000);
 	log_str(&l, "why", why);
@@ -64,7 +65,7 @@ static void question_done(void *user, struct arena *a, const struct call_answer 
 	struct question *q = user;
 	struct api_reply reply;
 
-	api_eis_reply(a, &q->eid, answer, &reply);
+	api_eis_reply(a, q->rq.fn, &q->eid, answer, &reply);
 	if (question_move(q, PARKED_OPEN, PARKED_ANSWERING)) {
 		if (reply.status == 200 && q->learn)
 			euicc_learn(q->gateway, &q->eid, &q->smsr);
@@ -87,8 +88,7 @@ static void question_close(struct question *q)
 
 static void question_expired(void *user, struct http_call *call)
 {
-	static const char body[] =
-		"{\"error\":{\"code\":\"no_answer\",\"message\":\"the SM-SR did not answer in time; try again\"}}";
+	static const char body[] = "{\"error\":{\"code\":\"no_answer\",\"message\":\"no answer came in time; try again\"}}";
 	struct question *q = user;
 
 	question_close(q);
@@ -112,61 +112,31 @@ static void question_gone(void *user)
 static void encode(struct question *q)
 {
 	CLEANUP(buf_free) struct buf body = { 0 };
-	struct es4_get_eis_rq rq = { .eid = q->eid };
+	struct es2_get_eis_rq rq = { .es3.eid = q->eid, .smsr = q->smsr }; /* it begins with what ES4 takes */
 	int64_t validity = q->gateway->config->call_s;
 	char uuid[UUID_TEXT];
 
 	uuid_new(uuid);
-	rq.base.fci = arena_printf(q->arena, "%s.1", uuid);
-	rq.base.validity_s = &validity;
-	bind_encode(&body, message_request(FN_ES4_GetEIS), &rq, BIND_PLAIN);
+	rq.es3.base.fci = arena_printf(q->arena, "%s.1", uuid);
+	rq.es3.base.validity_s = &validity;
+	bind_encode(&body, message_request(q->rq.fn->id), &rq, BIND_PLAIN);
 	q->rq.body = arena_memdup(q->arena, body.data, body.len);
 	q->rq.body_n = body.len;
 }
 
-bool northbound_smsr(struct http_call *call, const struct gateway *g, struct arena *a, const struct eid *eid,
-		     struct smsr_route *out)
+/* Whom and what to ask into q; false: the call is answered. */
+static bool find_route(struct app *app, struct http_call *call, struct question *q)
 {
-	struct smsr_route s = { 0 };
-	struct db *db = app_db(call);
-	bool known = false;
-	result r = euicc_find(db, a, eid, &s.oid, &known);
+	struct card_route s;
 
-	if (r == OK && !known) {
-		s.oid = g->default_smsr;
-		s.learn = true;
-	}
-	if (r == OK && !*s.oid.text) {
-		app_error(call, 404, "smsr_unknown", "no SM-SR is known for this EID: PUT /v1/euiccs/%s {\"smsr\":OID}, or set %s",
-			  eid->text, "RSP_GATEWAY_DEFAULT_SMSR");
+	if (!northbound_route(call, q->gateway, q->arena, &q->eid, http_query(call, "smdp"), &s))
 		return false;
-	}
-	if (r == OK)
-		r = registry_by_oid(db, a, &s.oid, &s.to);
-	if (r == OK && s.to)
-		r = registry_endpoint(db, a, &s.oid, IF_ES4, &s.endpoint);
-	if (r != OK) {
-		northbound_db_failed(call, r);
-		return false;
-	}
-	if (!s.to || !s.endpoint.n) {
-		app_error(call, 502, "smsr_unknown", "the registry has no %s for SM-SR %s: rspctl entity import",
-			  s.to ? "ES4 address" : "entity", s.oid.text);
-		return false;
-	}
-	*out = s;
-	return true;
-}
-
-/* The SM-SR's registry entry and address into q; false: the call is answered. */
-static bool find_smsr(struct http_call *call, struct question *q)
-{
-	struct smsr_route s;
-
-	if (!northbound_smsr(call, q->gateway, q->arena, &q->eid, &s))
-		return false;
-	q->smsr = s.oid;
+	q->smsr = s.smsr;
+	q->smdp = s.smdp;
 	q->learn = s.learn;
+	q->rq.fn = function_by_id(*s.smdp.text ? FN_ES2_GetEIS : FN_ES4_GetEIS);
+	if (!northbound_may(app, call, q->rq.fn) || !northbound_reach(call, q->arena, &s))
+		return false;
 	q->rq.to = s.to;
 	q->rq.endpoint = s.endpoint;
 	return true;
@@ -184,7 +154,6 @@ static struct question *question_new(struct app *app, struct http_call *call, co
 	q->eid = *eid;
 	q->user = arena_strdup(a, user);
 	q->started_us = http_started_us(call);
-	q->rq.fn = function_by_id(FN_ES4_GetEIS);
 	q->rq.eid = q->eid.text;
 	q->rq.trace = rpc_trace(a, call);
 	q->rq.timeout_ms = q->gateway->config->call_s * 1000;
@@ -196,7 +165,7 @@ static void euicc_get(struct app *app, struct http_call *call, const struct eid 
 	static const struct http_parked_hooks hooks = { question_expired, question_gone };
 	struct question *q = question_new(app, call, eid, user);
 
-	if (!find_smsr(call, q)) {
+	if (!find_route(app, call, q)) {
 		question_release(q);
 		return;
 	}
@@ -206,13 +175,35 @@ static void euicc_get(struct app *app, struct http_call *call, const struct eid 
 	call_start(&app->rpc, &q->rq, question_done, q);
 }
 
-/* {"smsr":OID}: for cards that the default SM-SR does not manage. */
+/* The optional "smdp": OID or name, null: none. *out NULL: nothing is said. False: the call is answered. */
+static bool put_smdp(struct http_call *call, const json_t *body, const struct oid **out)
+{
+	static const struct oid none = { "" };
+	const json_t *value = json_object_get(body, "smdp");
+	const char *text = json_string_value(value);
+	const struct entity *found = NULL;
+
+	*out = json_is_null(value) ? &none : NULL;
+	if (!value || json_is_null(value))
+		return true;
+	if (!text || !*text) {
+		app_error(call, 400, "invalid_parameter", "smdp: OID or name of an SM-DP of the registry, or null");
+		return false;
+	}
+	if (!northbound_smdp(call, app_arena(call), text, &found))
+		return false;
+	*out = &found->oid;
+	return true;
+}
+
+/* {"smsr":OID}: for cards that the default SM-SR does not manage; "smdp": by whom their orders go. */
 static void euicc_put(struct http_call *call, const struct eid *eid)
 {
 	struct bytes in = http_body(call);
 	CLEANUP(json_freep) json_t *body = json_loadb((const char *)in.data, in.len, JSON_REJECT_DUPLICATES, NULL);
 	const char *text = json_string_value(json_object_get(body, "smsr"));
 	const struct entity *entity = NULL;
+	const struct oid *smdp = NULL;
 	struct oid smsr;
 	result r;
 
@@ -225,8 +216,10 @@ static void euicc_put(struct http_call *call, const struct eid *eid)
 		app_error(call, 400, "invalid_parameter", "smsr: the registry has no SM-SR %s: rspctl entity list", smsr.text);
 		return;
 	}
+	if (r == OK && !put_smdp(call, body, &smdp))
+		return;
 	if (r == OK)
-		r = euicc_set(app_db(call), app_arena(call), eid, &smsr);
+		r = euicc_set(app_db(call), app_arena(call), eid, &smsr, smdp);
 	if (r != OK)
 		northbound_db_failed(call, r);
 	else

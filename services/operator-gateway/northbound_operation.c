@@ -24,8 +24,8 @@ static bool read_order(struct http_call *call, struct operation_order *out)
 		if (error)
 			app_error(call, 400, "invalid_parameter", "%s", error);
 		else
-			app_error(call, 404, "not_found", "orders are POST /v1/euiccs/{eid}/audit, %s, %s",
-				  "POST .../profiles/{iccid}/enable, disable, delete",
+			app_error(call, 404, "not_found", "orders are POST /v1/euiccs/{eid}/audit, %s, %s, %s",
+				  "POST .../profiles/download", "POST .../profiles/{iccid}/enable, disable, delete",
 				  "PUT .../profiles/{iccid}/pol2, subscription-address");
 		return false;
 	}
@@ -105,11 +105,9 @@ static void place(struct app *app, struct http_call *call, const struct operatio
 		northbound_db_failed(call, failure);
 }
 
-/* SM-SRs take some orders of operators only. */
-static bool may_order(struct app *app, struct http_call *call, enum operation_kind kind)
+/* SM-SRs take some orders of operators only, SM-DPs all. */
+bool northbound_may(struct app *app, struct http_call *call, const struct function *fn)
 {
-	const struct function *fn = operation_function(kind);
-
 	if (fn->callers & app->rpc.self_role)
 		return true;
 	app_error(call, 403, "forbidden", "%s is not for what this gateway is: RSP_GATEWAY_ROLE is m2m-sp", fn->wire);
@@ -122,20 +120,28 @@ void northbound_order(struct app *app, struct http_call *call)
 	const char *key = http_header(call, "Idempotency-Key");
 	struct operation o = { .attempt = 1, .trace = rpc_trace(a, call) };
 	char *id = arena_alloc(a, UUID_TEXT);
-	struct smsr_route smsr;
+	struct card_route route;
 
-	if (!northbound_allow(call, API_OPERATOR, &o.user) || !read_order(call, &o.order) || !may_order(app, call, o.order.kind))
+	if (!northbound_allow(call, API_OPERATOR, &o.user) || !read_order(call, &o.order))
 		return;
 	if (key && !key_ok(key)) {
 		app_error(call, 400, "invalid_parameter", "Idempotency-Key: 1 to %d printable ASCII characters without blanks",
 			  KEY_MAX);
 		return;
 	}
-	if (!northbound_smsr(call, app->rpc.role_state, a, &o.order.eid, &smsr))
+	if (!northbound_route(call, app->rpc.role_state, a, &o.order.eid, o.order.smdp, &route))
+		return;
+	o.smsr = route.smsr;
+	o.smdp = route.smdp;
+	if (!operation_asked(&o)) {
+		app_error(call, 400, "invalid_parameter",
+			  "smdp: is missing: this order goes by an SM-DP, and none is set for the card");
+		return;
+	}
+	if (!northbound_may(app, call, operation_asked(&o)) || !northbound_reach(call, a, &route))
 		return;
 	uuid_new(id);
 	o.id = id;
-	o.smsr = smsr.oid;
 	o.deadline = (int64_t)o.order.validity_s * S_US;
 	place(app, call, &o, key);
 }
@@ -246,13 +252,19 @@ void northbound_operations(struct app *app, struct http_call *call)
 
 static json_t *notification_json(const struct rows *rows, size_t i)
 {
+	const char *interface = row_text(rows, i, 1), *detail = row_text(rows, i, 9);
 	char completed[DATETIME_MAX], received[DATETIME_MAX];
+	json_t *j;
 
-	datetime_format(row_int(rows, i, 5), completed);
-	datetime_format(row_int(rows, i, 6), received);
-	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", (json_int_t)row_int(rows, i, 0), "kind",
-			 row_text(rows, i, 4), "eid", row_text(rows, i, 2), "iccid", row_text(rows, i, 3), "smsr",
-			 row_text(rows, i, 1), "completed", completed, "received", received, "message_id", row_text(rows, i, 7));
+	datetime_format(row_int(rows, i, 6), completed);
+	datetime_format(row_int(rows, i, 7), received);
+	j = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", (json_int_t)row_int(rows, i, 0), "kind",
+		      row_text(rows, i, 5), "eid", row_text(rows, i, 3), "iccid", row_text(rows, i, 4), "interface", interface,
+		      !strcmp(interface, iface_name(IF_ES2)) ? "smdp" : "smsr", row_text(rows, i, 2), "completed", completed,
+		      "received", received, "message_id", row_text(rows, i, 8));
+	if (*detail)
+		json_object_update_new(j, json_loads(detail, 0, NULL));
+	return j;
 }
 
 void northbound_notifications(struct app *app, struct http_call *call)

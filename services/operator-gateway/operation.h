@@ -12,15 +12,18 @@ enum operation_kind {
 	OPERATION_AUDIT,
 	OPERATION_DISABLE,
 	OPERATION_DELETE,
-	OPERATION_POLICY,  /* at once: no card is asked */
-	OPERATION_ADDRESS, /* at once */
+	OPERATION_POLICY,   /* at once: no card is asked */
+	OPERATION_ADDRESS,  /* at once */
+	OPERATION_DOWNLOAD, /* by an SM-DP only */
 	OPERATION_KINDS
 };
+/* Whom it is asked of: the card's SM-SR, or an SM-DP that asks it for us. */
+enum operation_route { ROUTE_ES4, ROUTE_ES2, OPERATION_ROUTES };
 enum operation_state {
 	OPERATION_QUEUED,   /* its request stands in the outbox, or was sent and is not answered */
 	OPERATION_ACCEPTED, /* HTTP 202: a callback will come */
 	OPERATION_REPEATED, /* none came in time: the same FCI was sent once more, which fetches a lost answer (A2) */
-	OPERATION_WAITING,  /* the SM-SR was busy: asked again later (C1) */
+	OPERATION_WAITING,  /* it was busy: asked again later (C1) */
 	OPERATION_ENDED,
 	OPERATION_STATES
 };
@@ -54,8 +57,9 @@ const char *operation_state_name(enum operation_state state);
 const char *operation_kind_name(enum operation_kind kind);
 bool operation_state_parse(const char *text, enum operation_state *out);
 bool operation_kind_parse(const char *text, enum operation_kind *out);
-const struct function *operation_function(enum operation_kind kind);
-/* All but audits are about one profile. */
+/* NULL: it does not go so. By ROUTE_ES2 all do. */
+const struct function *operation_function(enum operation_kind kind, enum operation_route route);
+/* All but audits, which are about a card, and downloads, which may leave the choice to the SM-DP, name one profile. */
 bool operation_of_profile(enum operation_kind kind);
 /* Answered on the connection, without a card: there is no callback. */
 bool operation_at_once(enum operation_kind kind);
@@ -70,11 +74,14 @@ enum { ICCIDS_MAX = 64, WAIT_MAX_S = 60 };
 struct operation_order {
 	enum operation_kind kind;
 	struct eid eid;
-	struct iccid iccid;                  /* all but audit */
+	struct iccid iccid;                  /* all but audit; download: "" when profile_type says which */
 	const char *iccids;                  /* audit: blank between two; "": all */
 	struct pol2 pol2;                    /* policy */
 	struct subscription_address address; /* address */
+	const char *profile_type;            /* download; NULL: that of the ICCID */
+	bool enable;                         /* download: when it is installed */
 	bool has_change;                     /* pol2 or address was said */
+	const char *smdp;                    /* what was said of it: OID or name; "": straight to the SM-SR; NULL: nothing */
 	unsigned validity_s;
 	bool callback, patient;
 };
@@ -85,10 +92,12 @@ bool order_body(struct arena *a, json_t *body, struct operation_order *out, cons
 /* All of it as text: equal for equal orders only. */
 const char *order_input(struct arena *a, const struct operation_order *o);
 
-/* operation_change.c: what policy and address orders change. False: *out_error names the place and what it should be. */
+/* operation_change.c: what policy and address orders change, and what is downloaded. False: *out_error names the place and what it should
+ * be. */
 bool change_rules(struct arena *a, const json_t *list, struct operation_order *o, const char **out_error);
 bool change_imsi(struct arena *a, const json_t *value, struct operation_order *o, const char **out_error);
 bool change_msisdn(struct arena *a, const json_t *value, struct operation_order *o, const char **out_error);
+bool change_profile_type(struct arena *a, const json_t *value, struct operation_order *o, const char **out_error);
 /* As text for the row, "" for other kinds; and back: false: it is damaged. */
 const char *change_text(struct arena *a, const struct operation_order *o);
 bool change_read(struct arena *a, const char *text, struct operation_order *o);
@@ -98,13 +107,18 @@ void change_put(json_t *j, const struct operation_order *o);
 /* How it was answered; texts are "" when absent. status: EXECUTED_SUCCESS, ..., FAILED, EXPIRED; NO_ANSWER when nobody knows. */
 struct operation_answer {
 	const char *status, *subject, *reason, *subject_id, *message, *euicc_response, *eis;
-	int64_t at; /* ProcessingEnd, wall microseconds of the SM-SR's clock; 0: not said */
+	int64_t at;        /* ProcessingEnd, wall microseconds of the other side's clock; 0: not said */
+	const char *iccid; /* download: which profile was taken */
 };
+
+/* With or without a warning. */
+bool operation_executed(const struct operation_answer *answer);
 
 struct operation {
 	const char *id;               /* NULL: none */
 	struct operation_order order; /* validity_s 0: only deadline counts */
 	struct oid smsr;
+	struct oid smdp; /* text "": straight to the SM-SR */
 	enum operation_state state;
 	int64_t attempt;
 	/* Microseconds of the database's clock, which all replicas share; of one that is not stored yet, since its creation. */
@@ -115,6 +129,10 @@ struct operation {
 	int64_t busy_at;                                 /* when the last was made; 0: ask with another FCI */
 	const char *user, *trace;
 };
+enum operation_route operation_route(const struct operation *o);
+/* The entity that is asked, and the function that it is asked for. */
+const struct oid *operation_to(const struct operation *o);
+const struct function *operation_asked(const struct operation *o);
 /* True: text is a UUID; only such may be looked for. */
 bool operation_id_ok(const char *text);
 /* What a request is known by, as FCI, TransactionId and in the outbox: <id>.<attempt>. */
@@ -127,7 +145,8 @@ bool operation_ref_parse(struct arena *a, const char *text, const char **out_id,
 int64_t operation_busy_at(const struct operation *o, const struct operation_answer *answer);
 /* When something is due in a state that was entered now. */
 int64_t operation_due(const struct operation *o, enum operation_state state, int64_t now);
-/* What a response means: status, code, the card's words, the EIS of an audit. A success that is not about this card is none. */
+/* What a response of operation_asked() means: status, code, the card's words, the EIS of an audit, the ICCID of a download. A success
+ * that is not about this card or this profile is none. */
 struct operation_answer operation_answer_of(struct arena *a, const struct operation *o, const struct response_base *base,
 					    const void *response);
 /* attempt: whose answer it is. Of an attempt that is over only success counts: what was ordered is done, whoever asked for it. */
@@ -139,10 +158,11 @@ json_t *operation_json(struct arena *a, const struct operation *o, bool whole);
 struct app;
 struct gateway;
 struct http_call;
-#define OPERATION_COLUMNS                                                                                                    \
-	"id::text, eid, kind, iccid, iccids, smsr, mode, patient, state, attempt, created_at, deadline, next_at, ended_at, " \
-	"status,"                                                                                                            \
-	" subject, reason, subject_id, message, euicc_response, eis, user_name, trace, change, clock_timestamp(), refusals, busy_at"
+#define OPERATION_COLUMNS                                                                                                     \
+	"id::text, eid, kind, iccid, iccids, smsr, mode, patient, state, attempt, created_at, deadline, next_at, ended_at, "  \
+	"status,"                                                                                                             \
+	" subject, reason, subject_id, message, euicc_response, eis, user_name, trace, change, clock_timestamp(), refusals,"  \
+	" busy_at, smdp, answer_iccid"
 /* Row of a statement that selects OPERATION_COLUMNS; everything in a. */
 result operation_row(struct arena *a, const struct rows *rows, size_t row, struct operation *out);
 result operation_get(struct db *db, struct arena *a, const char *id, struct operation *out);
@@ -153,7 +173,7 @@ void operation_queue_add(struct db *db, struct arena *a, const struct operation 
 bool operation_step(struct db *db, struct arena *a, const struct operation *o, enum operation_event event,
 		    const struct operation_answer *answer, bool *out_sent);
 
-/* operation_answer.c: what comes from SM-SRs. */
+/* operation_answer.c: what comes from SM-SRs and SM-DPs. */
 extern const struct awaited gateway_awaited[];
 extern const size_t gateway_n_awaited;
 bool gateway_answered(void *role, struct db *db, struct arena *a, const struct outbox_answer *answer);

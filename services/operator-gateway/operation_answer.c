@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What SM-SRs say: answers on the connection, callbacks, notifications. */
+/* What SM-SRs and SM-DPs say: answers on the connection, callbacks, notifications. */
 #include <stdio.h>
 #include <string.h>
 
 #include "common/base/log.h"
+#include "services/operator-gateway/api.h"
 #include "services/operator-gateway/gateway.h"
 #include "services/operator-gateway/operation.h"
 
@@ -34,10 +35,10 @@ static bool lock_of_ref(struct db *db, struct arena *a, const char *ref, struct 
 	return true;
 }
 
-/* Who answered about a card manages it; a row that somebody set stays. */
+/* The SM-SR that did it, or that the SM-DP had do it, manages the card; a row that somebody set stays. */
 static void learn(struct db *db, struct arena *a, const struct operation *o, const struct operation_answer *answer)
 {
-	if (!strcmp(answer->status, status_name(STATUS_SUCCESS)) || !strcmp(answer->status, status_name(STATUS_WARNING)))
+	if (operation_executed(answer))
 		DB_QUEUE(db, GW_EUICC_LEARN, p_text(arena_printf(a, "%s %s", o->order.eid.text, o->smsr.text)));
 }
 
@@ -53,7 +54,7 @@ bool gateway_answered(void *role, struct db *db, struct arena *a, const struct o
 {
 	struct gateway *g = role;
 	enum operation_event event = in->accepted ? OPEV_ACCEPTED : OPEV_GIVEN_UP;
-	struct operation_answer answer = { status_name(STATUS_FAILED), "fault", "", "", "", "", "", 0 };
+	struct operation_answer answer = { status_name(STATUS_FAILED), "fault", "", "", "", "", "", 0, "" };
 	bool told = in->response || in->fault.code, sent = false;
 	struct concerned c;
 	const struct operation *o = &c.operation;
@@ -127,7 +128,7 @@ static result callback_handle(struct rq *rq, const void *in, enum callback_verdi
 	struct operation_answer answer;
 
 	*out = CALLBACK_NOT_OURS;
-	if (!c || c->attempt > o->attempt || !oid_equal(&o->smsr, &rq->caller->oid) || operation_function(o->order.kind) != rq->fn)
+	if (!c || c->attempt > o->attempt || !oid_equal(operation_to(o), &rq->caller->oid) || operation_asked(o) != rq->fn)
 		return OK;
 	answer = operation_answer_of(rq->arena, o, base, in);
 	*out = CALLBACK_CLOSED;
@@ -151,37 +152,75 @@ const struct awaited gateway_awaited[] = {
 	{ FN_ES4_DisableProfile, &callback_load, callback_handle, callback_committed },
 	{ FN_ES4_DeleteProfile, &callback_load, callback_handle, callback_committed },
 	{ FN_ES4_AuditEIS, &callback_load, callback_handle, callback_committed },
+	{ FN_ES2_EnableProfile, &callback_load, callback_handle, callback_committed },
+	{ FN_ES2_DisableProfile, &callback_load, callback_handle, callback_committed },
+	{ FN_ES2_DeleteProfile, &callback_load, callback_handle, callback_committed },
+	{ FN_ES2_AuditEIS, &callback_load, callback_handle, callback_committed },
+	{ FN_ES2_DownloadProfile, &callback_load, callback_handle, callback_committed },
 };
 const size_t gateway_n_awaited = LEN(gateway_awaited);
 
 /* Notifications ------------------------------------------------------------------------------------------------------------ */
 
-static result notified(struct rq *rq, const struct profile_notification *n, const char *kind)
+/* As tenants see it. NULL: the handlers and this table disagree. */
+static const char *kind_of(const struct function *fn)
 {
-	const char *smsr = rq->caller->oid.text;
+	static const struct {
+		const char *name, *kind;
+	} rows[] = {
+		{ "HandleProfileEnabledNotification", "enabled" },          { "HandleProfileDisabledNotification", "disabled" },
+		{ "HandleProfileDeletedNotification", "deleted" },          { "HandleProfileDownloadedNotification", "downloaded" },
+		{ "HandleProfilePOL2UpdatedNotification", "pol2_updated" },
+	};
 
-	DB_QUEUE(rq->db, GW_NOTIFICATION_ADD, p_text(smsr), p_text(n->eid.text), p_text(n->iccid.text), p_text(kind),
-		 p_time(rq->arena, n->completed), p_text(rq->envelope->message_id));
-	DB_QUEUE(rq->db, GW_OPERATION_WAKE, p_text(n->eid.text), p_text(smsr));
+	for (size_t i = 0; i < LEN(rows); i++)
+		if (!strcmp(rows[i].name, fn->name))
+			return rows[i].kind;
+	return NULL;
+}
+
+/* detail: what else it says, as members of its JSON. */
+static result notified(struct rq *rq, const struct eid *eid, const struct iccid *iccid, int64_t completed, const json_t *detail)
+{
+	const char *sender = rq->caller->oid.text, *kind = kind_of(rq->fn);
+
+	if (!kind)
+		return internal(rq->arena, "%s has no kind", rq->fn->wire);
+	DB_QUEUE(rq->db, GW_NOTIFICATION_ADD, p_text(iface_name(rq->fn->iface)), p_text(sender), p_text(eid->text),
+		 p_text(iccid->text), p_text(kind), p_time(rq->arena, completed), p_text(rq->envelope->message_id),
+		 p_text(detail ? json_text(rq->arena, detail) : ""));
+	DB_QUEUE(rq->db, GW_OPERATION_WAKE, p_text(eid->text), p_text(sender));
 	return OK;
 }
 
-static result es4_handle_profile_enabled(struct rq *rq, const void *in, void *out)
+static result handle_profile(struct rq *rq, const void *in, void *out)
 {
+	const struct profile_notification *n = in;
+
 	(void)out;
-	return notified(rq, in, "enabled");
+	return notified(rq, &n->eid, &n->iccid, n->completed, NULL);
 }
 
-static result es4_handle_profile_disabled(struct rq *rq, const void *in, void *out)
+static result handle_profile_downloaded(struct rq *rq, const void *in, void *out)
 {
+	const struct profile_downloaded_notification *n = in;
+	CLEANUP(json_freep) json_t *detail = json_object();
+
 	(void)out;
-	return notified(rq, in, "disabled");
+	json_put(detail, "profile_type", n->profile_type);
+	json_put(detail, "mno", n->owner ? n->owner->text : NULL);
+	return notified(rq, &n->eid, &n->iccid, n->completed, detail);
 }
 
-static result es4_handle_profile_deleted(struct rq *rq, const void *in, void *out)
+static result handle_profile_pol2_updated(struct rq *rq, const void *in, void *out)
 {
+	const struct pol2_updated_notification *n = in;
+	CLEANUP(json_freep) json_t *detail = json_object();
+
 	(void)out;
-	return notified(rq, in, "deleted");
+	if (n->pol2)
+		json_object_set_new(detail, "rules", api_pol2_json(n->pol2));
+	return notified(rq, &n->eid, &n->iccid, n->completed, detail);
 }
 
 static void notification_committed(struct rq *rq)
@@ -191,9 +230,17 @@ static void notification_committed(struct rq *rq)
 	waits_ring(g->waits, NULL);
 }
 
+/* An SM-SR and an SM-DP may tell of the same change: both are kept, for they are different messages. */
 const struct served gateway_served[] = {
-	{ FN_ES4_HandleProfileEnabledNotification, NULL, es4_handle_profile_enabled, notification_committed },
-	{ FN_ES4_HandleProfileDisabledNotification, NULL, es4_handle_profile_disabled, notification_committed },
-	{ FN_ES4_HandleProfileDeletedNotification, NULL, es4_handle_profile_deleted, notification_committed },
+	{ FN_ES2_HandleProfileEnabledNotification, NULL, handle_profile, notification_committed },
+	{ FN_ES2_HandleProfileDisabledNotification, NULL, handle_profile, notification_committed },
+	{ FN_ES2_HandleProfileDeletedNotification, NULL, handle_profile, notification_committed },
+	{ FN_ES2_HandleProfileDownloadedNotification, NULL, handle_profile_downloaded, notification_committed },
+	{ FN_ES2_HandleProfilePOL2UpdatedNotification, NULL, handle_profile_pol2_updated, notification_committed },
+	{ FN_ES4_HandleProfileEnabledNotification, NULL, handle_profile, notification_committed },
+	{ FN_ES4_HandleProfileDisabledNotification, NULL, handle_profile, notification_committed },
+	{ FN_ES4_HandleProfileDeletedNotification, NULL, handle_profile, notification_committed },
+	{ FN_ES4_HandleProfileDownloadedNotification, NULL, handle_profile_downloaded, notification_committed },
+	{ FN_ES4_HandleProfilePOL2UpdatedNotification, NULL, handle_profile_pol2_updated, notification_committed },
 };
 const size_t gateway_n_served = LEN(gateway_served);

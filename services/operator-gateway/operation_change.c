@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What policy and address orders say. One reader: of what a tenant writes, and of the row that keeps it. */
+/* What policy, address and download orders say. One reader: of what a tenant writes, and of the row that keeps it. */
 #include <string.h>
 
 #include "services/operator-gateway/api.h"
 #include "services/operator-gateway/operation.h"
 
-enum { MSISDN_MIN = 3 };
+enum { MSISDN_MIN = 3, PROFILE_TYPE_MAX = 100 };
 
 static bool wrong(const char **out_error, const char *text)
 {
@@ -95,6 +95,38 @@ bool change_msisdn(struct arena *a, const json_t *value, struct operation_order 
 	return true;
 }
 
+bool change_profile_type(struct arena *a, const json_t *value, struct operation_order *o, const char **out_error)
+{
+	const char *text = json_string_value(value);
+	size_t n = text ? strlen(text) : 0, good = 0;
+
+	while (good < n && text[good] >= ' ' && text[good] <= '~')
+		good++;
+	if (!n || n > PROFILE_TYPE_MAX || good < n)
+		return wrong(out_error,
+			     arena_printf(a, "profile_type: a string of 1 to %d printable ASCII characters", PROFILE_TYPE_MAX));
+	o->profile_type = arena_strdup(a, text);
+	return true;
+}
+
+static json_t *download_json(const struct operation_order *o)
+{
+	json_t *j = json_object();
+
+	json_put(j, "profile_type", o->profile_type);
+	json_object_set_new(j, "enable", json_boolean(o->enable));
+	return j;
+}
+
+static bool download_read(struct arena *a, const json_t *j, struct operation_order *o)
+{
+	const json_t *type = json_object_get(j, "profile_type"), *enable = json_object_get(j, "enable");
+	const char *error;
+
+	o->enable = json_is_true(enable);
+	return json_is_boolean(enable) && (!type || change_profile_type(a, type, o, &error)) && (type || *o->iccid.text);
+}
+
 const char *change_text(struct arena *a, const struct operation_order *o)
 {
 	CLEANUP(json_freep) json_t *j = NULL;
@@ -103,6 +135,8 @@ const char *change_text(struct arena *a, const struct operation_order *o)
 		j = api_pol2_json(&o->pol2);
 	else if (o->kind == OPERATION_ADDRESS)
 		j = api_address_json(&o->address);
+	else if (o->kind == OPERATION_DOWNLOAD)
+		j = download_json(o);
 	return j ? json_text(a, j) : "";
 }
 
@@ -112,9 +146,11 @@ bool change_read(struct arena *a, const char *text, struct operation_order *o)
 	const json_t *imsi, *msisdn;
 	const char *error;
 
-	if (o->kind != OPERATION_POLICY && o->kind != OPERATION_ADDRESS)
+	if (o->kind != OPERATION_POLICY && o->kind != OPERATION_ADDRESS && o->kind != OPERATION_DOWNLOAD)
 		return true;
 	j = json_loads(text, 0, NULL);
+	if (o->kind == OPERATION_DOWNLOAD)
+		return download_read(a, j, o);
 	if (o->kind == OPERATION_POLICY)
 		return change_rules(a, j, o, &error);
 	imsi = json_object_get(j, "imsi");
@@ -128,4 +164,6 @@ void change_put(json_t *j, const struct operation_order *o)
 		json_object_set_new(j, "rules", api_pol2_json(&o->pol2));
 	else if (o->kind == OPERATION_ADDRESS)
 		json_object_set_new(j, "address", api_address_json(&o->address));
+	else if (o->kind == OPERATION_DOWNLOAD)
+		json_object_update_new(j, download_json(o));
 }

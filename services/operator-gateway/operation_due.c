@@ -7,10 +7,10 @@
 
 enum { DUE_MAX = 100, NET_MS = 5000, RETRY_MS = 1000, S_US = 1000000 };
 
-/* There is no use in an attempt that the SM-SR would refuse for its validity period. */
+/* There is no use in an attempt that would be refused for its validity period. */
 static enum operation_event due_event(const struct operation *o)
 {
-	int64_t least = operation_function(o->order.kind)->validity.min_s;
+	int64_t least = operation_asked(o)->validity.min_s;
 
 	return o->deadline - o->now < least * S_US ? OPEV_LATE : OPEV_DUE;
 }

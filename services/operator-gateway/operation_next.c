@@ -88,14 +88,23 @@ static const struct operation_step table[OPERATION_STATES][OPERATION_EVENTS] = {
 static const char *const state_names[] = { "queued", "accepted", "repeated", "waiting", "ended" };
 static const struct {
 	const char *name;
-	enum function_id function;
+	enum function_id functions[OPERATION_ROUTES]; /* FN_COUNT: none */
 } kinds[] = {
-	[OPERATION_ENABLE] = { "enable", FN_ES4_EnableProfile },
-	[OPERATION_AUDIT] = { "audit", FN_ES4_AuditEIS },
-	[OPERATION_DISABLE] = { "disable", FN_ES4_DisableProfile },
-	[OPERATION_DELETE] = { "delete", FN_ES4_DeleteProfile },
-	[OPERATION_POLICY] = { "policy", FN_ES4_UpdatePolicyRules },
-	[OPERATION_ADDRESS] = { "address", FN_ES4_UpdateSubscriptionAddress },
+#define KIND(name, function)                                                             \
+	{                                                                                \
+		name,                                                                    \
+		{                                                                        \
+			[ROUTE_ES4] = FN_ES4_##function, [ROUTE_ES2] = FN_ES2_##function \
+		}                                                                        \
+	}
+	[OPERATION_ENABLE] = KIND("enable", EnableProfile),
+	[OPERATION_AUDIT] = KIND("audit", AuditEIS),
+	[OPERATION_DISABLE] = KIND("disable", DisableProfile),
+	[OPERATION_DELETE] = KIND("delete", DeleteProfile),
+	[OPERATION_POLICY] = KIND("policy", UpdatePolicyRules),
+	[OPERATION_ADDRESS] = KIND("address", UpdateSubscriptionAddress),
+	[OPERATION_DOWNLOAD] = { "download", { [ROUTE_ES4] = FN_COUNT, [ROUTE_ES2] = FN_ES2_DownloadProfile } },
+#undef KIND
 };
 _Static_assert(LEN(state_names) == OPERATION_STATES && LEN(kinds) == OPERATION_KINDS, "every value has a name");
 
@@ -136,32 +145,55 @@ bool operation_kind_parse(const char *text, enum operation_kind *out)
 	return false;
 }
 
-const struct function *operation_function(enum operation_kind kind)
+const struct function *operation_function(enum operation_kind kind, enum operation_route route)
 {
-	return function_by_id(kinds[kind].function);
+	enum function_id id = kinds[kind].functions[route];
+
+	return id != FN_COUNT ? function_by_id(id) : NULL;
+}
+
+enum operation_route operation_route(const struct operation *o)
+{
+	return *o->smdp.text ? ROUTE_ES2 : ROUTE_ES4;
+}
+
+const struct oid *operation_to(const struct operation *o)
+{
+	return operation_route(o) == ROUTE_ES2 ? &o->smdp : &o->smsr;
+}
+
+const struct function *operation_asked(const struct operation *o)
+{
+	return operation_function(o->order.kind, operation_route(o));
 }
 
 bool operation_of_profile(enum operation_kind kind)
 {
-	return kind != OPERATION_AUDIT;
+	return kind != OPERATION_AUDIT && kind != OPERATION_DOWNLOAD;
+}
+
+/* What holds for a function on ES2 holds for its like on ES4. */
+static const struct function *usual(enum operation_kind kind)
+{
+	return operation_function(kind, ROUTE_ES2);
 }
 
 bool operation_at_once(enum operation_kind kind)
 {
-	return operation_function(kind)->mep == MEP_SYNC;
+	return usual(kind)->mep == MEP_SYNC;
 }
 
-/* An SM-SR that answers at once may be busy or down all the same: the order may wait as long as those for a card. */
+/* Who answers at once may be busy or down all the same: the order may wait as long as those for a card. */
 struct validity operation_validity(enum operation_kind kind)
 {
-	return operation_function(operation_at_once(kind) ? OPERATION_ENABLE : kind)->validity;
+	return usual(operation_at_once(kind) ? OPERATION_ENABLE : kind)->validity;
 }
 
 int64_t operation_request_s(enum operation_kind kind, int64_t rest_s)
 {
-	int64_t usual = operation_function(kind)->validity.def_s;
+	int64_t most = usual(kind)->validity.def_s;
 
-	return operation_at_once(kind) && rest_s > usual ? usual : rest_s;
+	return operation_at_once(kind) && rest_s > most ? most : rest_s;
 }
 
 int64_t operation_busy_at(const struct operation *o, const struct operation_answer *answer)
@@ -198,7 +230,7 @@ int64_t operation_due(const struct operation *o, enum operation_state state, int
 	return at;
 }
 
-static bool executed(const struct operation_answer *answer)
+bool operation_executed(const struct operation_answer *answer)
 {
 	return !strcmp(answer->status, status_name(STATUS_SUCCESS)) || !strcmp(answer->status, status_name(STATUS_WARNING));
 }
@@ -208,7 +240,7 @@ enum operation_event operation_event_of(const struct operation *o, int64_t attem
 	const struct status_code *busy = status_code(CODE_BUSY);
 
 	if (attempt != o->attempt)
-		return executed(answer) ? OPEV_ANSWER : OPEV_STALE;
+		return operation_executed(answer) ? OPEV_ANSWER : OPEV_STALE;
 	if (o->order.patient && !strcmp(answer->status, status_name(STATUS_FAILED)) && !strcmp(answer->subject, busy->subject) &&
 	    !strcmp(answer->reason, busy->reason))
 		return OPEV_BUSY;

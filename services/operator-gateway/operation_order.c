@@ -53,6 +53,8 @@ bool order_path(struct arena *a, const char *method, const char *rest, struct op
 	*out_error = NULL;
 	if (!strcmp(tail, "/audit") && !strcmp(method, "POST"))
 		o.kind = OPERATION_AUDIT;
+	else if (!strcmp(tail, "/profiles/download") && !strcmp(method, "POST"))
+		o.kind = OPERATION_DOWNLOAD;
 	else if (strncmp(tail, profiles, strlen(profiles)) != 0 ||
 		 !path_of_profile(a, method, tail + strlen(profiles), &o, out_error))
 		return false;
@@ -100,6 +102,34 @@ static bool take_word(const json_t *value, const char *yes, const char *no, bool
 	return true;
 }
 
+static bool take_smdp(struct arena *a, const json_t *value, struct operation_order *o, const char **out_error)
+{
+	const char *text = json_is_null(value) ? "" : json_string_value(value);
+
+	if (!text || (!*text && !json_is_null(value)))
+		return wrong(out_error, "smdp: OID or name of an SM-DP; null: straight to the SM-SR");
+	if (o->kind == OPERATION_DOWNLOAD && !*text)
+		return wrong(out_error, "smdp: OID or name of an SM-DP: nobody else downloads");
+	o->smdp = arena_strdup(a, text);
+	return true;
+}
+
+static bool take_download_field(struct arena *a, const char *name, const json_t *value, struct operation_order *o,
+				const char **out_error)
+{
+	const char *text = json_string_value(value);
+
+	if (!strcmp(name, "profile_type"))
+		return change_profile_type(a, value, o, out_error);
+	if (!strcmp(name, "iccid"))
+		return (text && iccid_parse(text, &o->iccid)) ||
+		       wrong(out_error, "iccid: a string of 6 to 20 digits that start with 89");
+	if (strcmp(name, "enable") != 0)
+		return wrong(out_error, arena_printf(a, "%.64s: this order has no such field", name));
+	o->enable = json_is_true(value);
+	return json_is_boolean(value) || wrong(out_error, "enable: true or false");
+}
+
 /* Fields that only some kinds have. */
 static bool take_own_field(struct arena *a, const char *name, const json_t *value, struct operation_order *o,
 			   const char **out_error)
@@ -115,6 +145,8 @@ static bool take_own_field(struct arena *a, const char *name, const json_t *valu
 		return change_imsi(a, value, o, out_error);
 	if (!strcmp(name, "msisdn") && o->kind == OPERATION_ADDRESS)
 		return change_msisdn(a, value, o, out_error);
+	if (o->kind == OPERATION_DOWNLOAD)
+		return take_download_field(a, name, value, o, out_error);
 	return wrong(out_error, arena_printf(a, "%.64s: this order has no such field", name));
 }
 
@@ -131,6 +163,8 @@ static bool take_field(struct arena *a, const char *name, const json_t *value, s
 	}
 	if (!strcmp(name, "when"))
 		return take_word(value, "next_event", "now", &o->patient) || wrong(out_error, "when: now or next_event");
+	if (!strcmp(name, "smdp"))
+		return take_smdp(a, value, o, out_error);
 	return take_own_field(a, name, value, o, out_error);
 }
 
@@ -141,6 +175,8 @@ static bool complete(const struct operation_order *o, const char **out_error)
 		return wrong(out_error, "rules: is missing; [] allows everything");
 	if (o->kind == OPERATION_ADDRESS && !o->has_change)
 		return wrong(out_error, "imsi, msisdn: at least one of them; what is left out the profile has no longer");
+	if (o->kind == OPERATION_DOWNLOAD && !o->profile_type && !*o->iccid.text)
+		return wrong(out_error, "profile_type, iccid: at least one of them");
 	return true;
 }
 
@@ -164,10 +200,12 @@ bool order_body(struct arena *a, json_t *body, struct operation_order *out, cons
 
 const char *order_input(struct arena *a, const struct operation_order *o)
 {
-	return arena_printf(a, "%s %s %s %s %s %u [%s]", operation_kind_name(o->kind), o->eid.text,
-			    operation_of_profile(o->kind) ? o->iccid.text : "-", o->callback ? "callback" : "connection",
+	const char *way = o->smdp ? arena_printf(a, " by %s", *o->smdp ? o->smdp : "-") : "";
+
+	return arena_printf(a, "%s %s %s %s %s %u [%s]%s", operation_kind_name(o->kind), o->eid.text,
+			    *o->iccid.text ? o->iccid.text : "-", o->callback ? "callback" : "connection",
 			    o->patient ? "next_event" : "now", o->validity_s,
-			    o->kind == OPERATION_AUDIT ? o->iccids : change_text(a, o));
+			    o->kind == OPERATION_AUDIT ? o->iccids : change_text(a, o), way);
 }
 
 static const char *or_empty(const char *text)
@@ -175,15 +213,42 @@ static const char *or_empty(const char *text)
 	return text ? text : "";
 }
 
-/* The EIS of an audit that is one; NULL: a success that says nothing about this card. */
-static const char *eis_of(struct arena *a, const struct operation *o, const struct es4_audit_eis_rs *rs)
+/* The EIS of an audit that is one. NULL: fine; else why a success is none. */
+static const char *take_eis(struct arena *a, const struct operation *o, const struct es4_audit_eis_rs *rs,
+			    struct operation_answer *out)
 {
 	CLEANUP(json_freep) json_t *eis = NULL;
 
 	if (!rs->eis || !eid_equal(&rs->eis->info.eid, &o->order.eid))
-		return NULL;
+		return "says success but sent no EIS of this card";
 	eis = api_eis_json(a, rs->eis);
-	return json_text(a, eis);
+	out->eis = json_text(a, eis);
+	return NULL;
+}
+
+/* The same of a download. Which profile was taken may be left out, but it is not another than was ordered. */
+static const char *take_iccid(struct arena *a, const struct operation *o, const struct es2_download_profile_rs *rs,
+			      struct operation_answer *out)
+{
+	const char *ordered = o->order.iccid.text;
+
+	if (rs->iccid)
+		out->iccid = arena_strdup(a, rs->iccid->text);
+	return *ordered && *out->iccid && strcmp(ordered, out->iccid) != 0 ? "says success but took another profile" : NULL;
+}
+
+static const char *take_content(struct arena *a, const struct operation *o, const void *response, bool done,
+				struct operation_answer *out)
+{
+	const struct card_rs *rs = response;
+
+	if (o->order.kind == OPERATION_AUDIT)
+		return done ? take_eis(a, o, response, out) : NULL;
+	if (o->order.kind == OPERATION_DOWNLOAD)
+		return take_iccid(a, o, response, out);
+	if (!operation_at_once(o->order.kind) && operation_route(o) == ROUTE_ES4) /* ES2 tells nothing of the card's words */
+		out->euicc_response = hex_text(a, rs->euicc_response_data.data, rs->euicc_response_data.len);
+	return NULL;
 }
 
 struct operation_answer operation_answer_of(struct arena *a, const struct operation *o, const struct response_base *base,
@@ -202,23 +267,15 @@ struct operation_answer operation_answer_of(struct arena *a, const struct operat
 								    : "no message was given",
 					   .euicc_response = "",
 					   .eis = "",
-					   .at = base->processing_end ? *base->processing_end : 0 };
+					   .at = base->processing_end ? *base->processing_end : 0,
+					   .iccid = "" };
+	const char *bad = take_content(a, o, response, done, &answer);
 
-	if (o->order.kind == OPERATION_AUDIT && done) {
-		answer.eis = eis_of(a, o, response);
-		if (!answer.eis)
-			return (struct operation_answer){ status_name(STATUS_FAILED),
-							  "bad_answer",
-							  "",
-							  "",
-							  "the SM-SR says success but sent no EIS of this card",
-							  "",
-							  "",
-							  answer.at };
-	} else if (o->order.kind != OPERATION_AUDIT && !operation_at_once(o->order.kind)) {
-		const struct card_rs *rs = response;
-
-		answer.euicc_response = hex_text(a, rs->euicc_response_data.data, rs->euicc_response_data.len);
+	if (bad && done) {
+		answer.status = status_name(STATUS_FAILED);
+		answer.subject = "bad_answer";
+		answer.reason = answer.subject_id = "";
+		answer.message = arena_printf(a, "the %s %s", api_server_name(operation_asked(o)->iface), bad);
 	}
 	return answer;
 }
@@ -250,6 +307,9 @@ static void put_answer(struct arena *a, json_t *j, const struct operation *o, bo
 	put_text(j, "subject_identifier", r->subject_id);
 	put_text(j, "message", r->message);
 	put_text(j, "euicc_response", r->euicc_response);
+	if (o->order.kind == OPERATION_DOWNLOAD && o->state == OPERATION_ENDED && operation_executed(r))
+		json_object_set_new(j, "enabled",
+				    json_boolean(o->order.enable && strcmp(r->status, status_name(STATUS_WARNING)) != 0));
 	if (whole && *r->eis)
 		json_object_set_new(j, "eis", json_loads(r->eis, 0, NULL));
 }
@@ -261,10 +321,10 @@ json_t *operation_json(struct arena *a, const struct operation *o, bool whole)
 	json_put(j, "operation", o->id);
 	json_put(j, "kind", operation_kind_name(o->order.kind));
 	json_put(j, "eid", o->order.eid.text);
-	if (operation_of_profile(o->order.kind))
-		json_put(j, "iccid", o->order.iccid.text);
+	put_text(j, "iccid", *o->order.iccid.text ? o->order.iccid.text : o->answer.iccid);
 	change_put(j, &o->order);
 	json_put(j, "smsr", o->smsr.text);
+	put_text(j, "smdp", o->smdp.text);
 	json_put(j, "mode", o->order.callback ? "callback" : "connection");
 	json_put(j, "when", o->order.patient ? "next_event" : "now");
 	json_put(j, "state", operation_state_name(o->state));

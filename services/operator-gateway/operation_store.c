@@ -16,6 +16,7 @@ static void take_answer(struct arena *a, const struct rows *rows, size_t row, un
 
 	for (unsigned i = 0; i < LEN(members); i++)
 		*members[i] = row_text_dup(a, rows, row, col + i);
+	out->iccid = row_text_dup(a, rows, row, 28);
 }
 
 result operation_row(struct arena *a, const struct rows *rows, size_t row, struct operation *out)
@@ -25,8 +26,11 @@ result operation_row(struct arena *a, const struct rows *rows, size_t row, struc
 
 	good = eid_parse(row_text(rows, row, 1), &o.order.eid) && operation_kind_parse(row_text(rows, row, 2), &o.order.kind) &&
 	       oid_parse(row_text(rows, row, 5), &o.smsr) && operation_state_parse(row_text(rows, row, 8), &o.state);
-	if (good && operation_of_profile(o.order.kind))
-		good = iccid_parse(row_text(rows, row, 3), &o.order.iccid) && change_read(a, row_text(rows, row, 23), &o.order);
+	if (good && (operation_of_profile(o.order.kind) || *row_text(rows, row, 3)))
+		good = iccid_parse(row_text(rows, row, 3), &o.order.iccid);
+	if (good && *row_text(rows, row, 27))
+		good = oid_parse(row_text(rows, row, 27), &o.smdp);
+	good = good && change_read(a, row_text(rows, row, 23), &o.order) && operation_asked(&o);
 	if (!good)
 		return internal(a, "operation %s is damaged", o.id);
 	o.order.iccids = row_text_dup(a, rows, row, 4);
@@ -80,25 +84,52 @@ static int64_t seconds_until(const struct operation *o, int64_t at)
 	return us <= 0 ? 1 : (us + S_US - 1) / S_US;
 }
 
-/* The function's request struct, in a. */
+#define REQUEST(type, ...) arena_memdup(a, &(struct type){ __VA_ARGS__ }, sizeof(struct type))
+#define HEAD .base = *base, .eid = order->eid
+
+/* UpdatePolicyRules alone says its rules in another way on ES2. */
+static const void *policy_of(struct arena *a, const struct operation *o, const struct request_base *base)
+{
+	const struct operation_order *order = &o->order;
+	struct pol2 *pol2 = arena_memdup(a, &order->pol2, sizeof(order->pol2));
+
+	if (operation_route(o) == ROUTE_ES4)
+		return REQUEST(es4_update_policy_rules_rq, HEAD, .iccid = order->iccid, .pol2 = order->pol2);
+	return REQUEST(es2_update_policy_rules_rq, .es3 = { HEAD, .iccid = order->iccid, .pol2 = pol2 }, .smsr = o->smsr);
+}
+
+/* Both or one of what a download is told by; they were checked when they were ordered. */
+static const void *download_of(struct arena *a, const struct operation *o, const struct request_base *base)
+{
+	const struct operation_order *order = &o->order;
+	struct iccid *iccid = *order->iccid.text ? arena_memdup(a, &order->iccid, sizeof(order->iccid)) : NULL;
+
+	return REQUEST(es2_download_profile_rq, HEAD, .smsr = o->smsr, .profile_type = order->profile_type, .iccid = iccid,
+		       .enable = order->enable);
+}
+
+/* The function's request struct, in a. Those of ES2 begin with what ES4 takes. */
 static const void *request_of(struct arena *a, const struct operation *o, const struct request_base *base)
 {
 	const struct operation_order *order = &o->order;
 
-#define REQUEST(type, ...) arena_memdup(a, &(struct type){ .base = *base, .eid = order->eid, __VA_ARGS__ }, sizeof(struct type))
 	if (order->kind == OPERATION_AUDIT) {
-		struct es4_audit_eis_rq *audit = REQUEST(es4_audit_eis_rq, .n_iccids = 0);
+		struct es2_audit_eis_rq *audit = REQUEST(es2_audit_eis_rq, .es3 = { HEAD }, .smsr = o->smsr);
 
-		split_iccids(a, order->iccids, audit);
+		split_iccids(a, order->iccids, &audit->es3);
 		return audit;
 	}
 	if (order->kind == OPERATION_POLICY)
-		return REQUEST(es4_update_policy_rules_rq, .iccid = order->iccid, .pol2 = order->pol2);
+		return policy_of(a, o, base);
+	if (order->kind == OPERATION_DOWNLOAD)
+		return download_of(a, o, base);
 	if (order->kind == OPERATION_ADDRESS)
-		return REQUEST(es4_update_subscription_address_rq, .iccid = order->iccid, .address = order->address);
-	return REQUEST(es4_profile_rq, .iccid = order->iccid);
-#undef REQUEST
+		return REQUEST(es2_update_subscription_address_rq,
+			       .es3 = { HEAD, .iccid = order->iccid, .address = order->address }, .smsr = o->smsr);
+	return REQUEST(es2_profile_rq, .es3 = { HEAD, .iccid = order->iccid }, .smsr = o->smsr);
 }
+#undef HEAD
+#undef REQUEST
 
 /* attempt and rest of its time are the caller's choice: a new one, or the old one again. Its TransactionId names the attempt: what is said
  * of an older one is told apart. */
@@ -107,12 +138,13 @@ static void send_request(struct db *db, struct arena *a, const struct operation 
 {
 	const char *ref = operation_ref(a, o, attempt);
 	const struct request_base base = { .fci = ref, .validity_s = &validity_s };
-	struct outbox_message m = { .fn = operation_function(o->order.kind),
+	struct outbox_message m = { .fn = operation_asked(o),
 				    .kind = OUTBOX_REQUEST,
-				    .to = &o->smsr,
+				    .to = operation_to(o),
 				    .eid = o->order.eid.text,
 				    .ref = ref,
 				    .transaction_id = ref,
+				    .context_id = o->id,
 				    .trace = o->trace,
 				    .in = request_of(a, o, &base),
 				    .wants_callback = o->order.callback,
@@ -137,25 +169,30 @@ void operation_queue_add(struct db *db, struct arena *a, const struct operation 
 	DB_QUEUE(db, GW_OPERATION_ADD, p_text(o->id), p_text(order->eid.text), p_text(operation_kind_name(order->kind)),
 		 p_text(order->iccid.text), p_text(order->iccids), p_text(o->smsr.text),
 		 p_text(order->callback ? "callback" : "connection"), p_bool(order->patient), p_int(a, o->deadline),
-		 p_int(a, operation_due(o, OPERATION_QUEUED, o->now)), p_text(o->user),
-		 key ? p_text(key) : p_null(), p_text(order_input(a, order)), p_text(o->trace), p_text(change_text(a, order)));
+		 p_int(a, operation_due(o, OPERATION_QUEUED, o->now)), p_text(o->user), key ? p_text(key) : p_null(),
+		 p_text(order_input(a, order)), p_text(o->trace), p_text(change_text(a, order)), p_text(o->smdp.text));
 	send_request(db, a, o, 1, operation_request_s(order->kind, order->validity_s), give_up_at(o));
 }
 
 static void queue_answer(struct db *db, const struct operation *o, const struct operation_answer *r)
 {
 	DB_QUEUE(db, GW_OPERATION_ANSWER, p_text(o->id), p_text(r->status), p_text(r->subject), p_text(r->reason),
-		 p_text(r->subject_id), p_text(r->message), p_text(r->euicc_response), p_text(r->eis));
+		 p_text(r->subject_id), p_text(r->message), p_text(r->euicc_response), p_text(r->eis), p_text(r->iccid));
 }
 
-static const struct operation_answer *silence(void)
+static const struct operation_answer *silence(const struct operation *o)
 {
-	static const struct operation_answer silent = {
-		"NO_ANSWER", "no_answer", "", "", "the SM-SR gave no answer in time: ask for an audit to see what became of it",
-		"",          "",          0,
+#define SILENT(who)                                                                                                                \
+	{                                                                                                                          \
+		"NO_ANSWER", "no_answer", "", "", "the " who " gave no answer in time: ask for an audit to see what became of it", \
+			"", "", 0, ""                                                                                              \
+	}
+	static const struct operation_answer silent[OPERATION_ROUTES] = {
+		[ROUTE_ES4] = SILENT("SM-SR"), [ROUTE_ES2] = SILENT("SM-DP")
 	};
+#undef SILENT
 
-	return &silent;
+	return &silent[operation_route(o)];
 }
 
 static void log_end_of(const struct operation *o, const struct operation_answer *r)
@@ -167,6 +204,7 @@ static void log_end_of(const struct operation *o, const struct operation_answer 
 	log_str(&l, "kind", operation_kind_name(o->order.kind));
 	log_str(&l, "eid", o->order.eid.text);
 	log_str(&l, "smsr", o->smsr.text);
+	log_str(&l, "smdp", *o->smdp.text ? o->smdp.text : NULL);
 	log_str(&l, "status", r->status);
 	log_str(&l, "subject", r->subject);
 	log_str(&l, "reason", r->reason);
@@ -182,7 +220,7 @@ static void withdraw(struct db *db, struct arena *a, const struct operation *o, 
 	bool answered = event == OPEV_ANSWER || event == OPEV_BUSY;
 
 	if (answered && (o->state == OPERATION_QUEUED || o->state == OPERATION_REPEATED))
-		outbox_withdraw(db, a, &o->smsr, o->order.eid.text, operation_ref(a, o, o->attempt));
+		outbox_withdraw(db, a, operation_to(o), o->order.eid.text, operation_ref(a, o, o->attempt));
 }
 
 /* The next attempt of who was told busy is another call only when this one is known to be none. */
@@ -208,7 +246,7 @@ bool operation_step(struct db *db, struct arena *a, const struct operation *o, e
 	if (step.action == OPACT_NOTHING)
 		return false;
 	if (step.action == OPACT_SILENT)
-		answer = silence();
+		answer = silence(o);
 	if (answer)
 		queue_answer(db, o, answer);
 	if (answer && event == OPEV_BUSY)
@@ -216,8 +254,8 @@ bool operation_step(struct db *db, struct arena *a, const struct operation *o, e
 	withdraw(db, a, o, event);
 	if (step.action == OPACT_SEND)
 		send_request(db, a, o, attempt, operation_request_s(o->order.kind, (o->deadline - o->now) / S_US), give_up_at(o));
-	else if (step.action == OPACT_REPEAT) /* how long it may take was said before: at the SM-SR only the first one counts */
-		send_request(db, a, o, attempt, operation_function(o->order.kind)->validity.min_s, due);
+	else if (step.action == OPACT_REPEAT) /* how long it may take was said before: only the first one counts there */
+		send_request(db, a, o, attempt, operation_asked(o)->validity.min_s, due);
 	DB_QUEUE(db, GW_OPERATION_STEP, p_text(o->id), p_text(operation_state_name(step.state)), p_int(a, attempt), p_time(a, due),
 		 ends ? p_time(a, o->now) : p_null());
 	if (ends)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An SM-SR that says what a test wants it to say: HTTPS with the certificates of entity sm-sr-b, registered at a gateway."""
+"""An SM-SR, or an SM-DP, that says what a test wants it to say: HTTPS with an entity's certificates, registered at a gateway."""
 import http.server
 import json
 import os
@@ -10,6 +10,7 @@ import threading
 from tests.e2e import soap
 
 ENTITY = "sm-sr-b"
+SMDP = "sm-dp"
 
 
 class Request:
@@ -58,11 +59,13 @@ def response_body(root, status="EXECUTED_SUCCESS", code=None, more="", ended=Non
 
 
 class Peer:
-    """behaviour: a function of a Request that gives (HTTP status, envelope or None); until it is set all is accepted with 202."""
+    """behaviour: a function of a Request that gives (HTTP status, envelope or None); until it is set all is accepted with 202. entity: whose
+    certificates it has; iface: where gateways reach it."""
 
-    def __init__(self, case):
+    def __init__(self, case, entity=ENTITY, iface="ES4"):
         self.case, self.staging = case, case.staging
-        self.oid = self.staging.entities[ENTITY]["oid"]
+        self.entity, self.iface = entity, iface
+        self.oid = self.staging.entities[entity]["oid"]
         self.requests, self.behaviour, self.port = [], None, 0
         self.server = self.thread = None
 
@@ -97,7 +100,7 @@ class Peer:
                 pass  # a gateway that was killed
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.case.pki(ENTITY, "tls-server.pem"), self.case.pki(ENTITY, "tls-server.key"))
+        context.load_cert_chain(self.case.pki(self.entity, "tls-server.pem"), self.case.pki(self.entity, "tls-server.key"))
         context.load_verify_locations(self.case.pki("tls-ca", "tls-ca.pem"))
         context.verify_mode = ssl.CERT_REQUIRED
         self.server = Server(("127.0.0.1", self.port), Handler)
@@ -114,8 +117,9 @@ class Peer:
 
     def register(self, gateway):
         """Makes it known there, at the address it has now."""
-        folder = self.staging.private_folder("peer-" + gateway)
-        record = dict(self.staging.entities[ENTITY], addresses={"ES4": "https://127.0.0.1:%d/es4" % self.port})
+        folder = self.staging.private_folder("peer-%s-%s" % (self.entity, gateway))
+        url = "https://127.0.0.1:%d/%s" % (self.port, self.iface.lower())
+        record = dict(self.staging.entities[self.entity], addresses={self.iface: url})
         record["certificates"] = [os.path.normpath(self.case.pki("registry", f)) for f in record["certificates"]]
         with open(os.path.join(folder, "entity.json"), "w") as f:
             json.dump(record, f)
@@ -130,8 +134,8 @@ class Peer:
         """The answer on the connection."""
         root = request.name.replace("Request", "Response")
         header = ("<wsa:From><wsa:Address>https://smsr.example?EntityId=%s</wsa:Address></wsa:From><wsa:MessageID>//%s/%s</wsa:MessageID>"
-                  "<wsa:RelatesTo>%s</wsa:RelatesTo><wsa:Action>http://gsma.com/ES4/PlatformManagement/%s</wsa:Action>"
-                  % (self.oid, self.oid, soap.new_id(), escape(request.message_id), root))
+                  "<wsa:RelatesTo>%s</wsa:RelatesTo><wsa:Action>http://gsma.com/%s/PlatformManagement/%s</wsa:Action>"
+                  % (self.oid, self.oid, soap.new_id(), escape(request.message_id), self.iface, root))
         return 200, soap.envelope(self.oid, "", "", response_body(root, status, code, more), header=header)
 
     def fault(self, code, reason):
@@ -139,25 +143,26 @@ class Peer:
                 "</soap:Reason></soap:Fault>" % (code, reason))
         return 500, soap.envelope(self.oid, "", "", body)
 
-    def callback(self, request, status="EXECUTED_SUCCESS", code=None, more="", root=None, relates_to=True, transaction=None, client=ENTITY,
+    def callback(self, request, status="EXECUTED_SUCCESS", code=None, more="", root=None, relates_to=True, transaction=None, client=None,
                  ended=None):
         """Posts it to ReplyTo; the HTTP status and the Answer."""
         root = root or request.name.replace("Request", "Response")
+        client = client or self.entity
         sender = self.staging.entities[client]["oid"]
         message_id = "//%s/%s%s" % (sender, soap.new_id(), "?TransactionID=%s" % transaction if transaction else "")
         header = ("<wsa:From><wsa:Address>https://smsr.example?EntityId=%s</wsa:Address></wsa:From><wsa:To>%s</wsa:To>"
-                  "<wsa:MessageID>%s</wsa:MessageID>%s<wsa:Action>http://gsma.com/ES4/PlatformManagementCallBack/%s</wsa:Action>"
+                  "<wsa:MessageID>%s</wsa:MessageID>%s<wsa:Action>http://gsma.com/%s/PlatformManagementCallBack/%s</wsa:Action>"
                   % (sender, escape(request.reply_to), message_id,
-                     "<wsa:RelatesTo>%s</wsa:RelatesTo>" % escape(request.message_id) if relates_to else "", root))
+                     "<wsa:RelatesTo>%s</wsa:RelatesTo>" % escape(request.message_id) if relates_to else "", self.iface, root))
         return self.post(request.reply_to, soap.envelope(sender, "", "", response_body(root, status, code, more, ended), header=header), client)
 
-    def notify(self, gateway, name, eid, iccid, message_id=None):
-        """HandleProfileEnabledNotification, ...Disabled... or ...Deleted..."""
-        oid = self.staging.entities[gateway]["oid"]
-        body = ("<rps:ES4-%s><rps:Eid>%s</rps:Eid><rps:Iccid>%s</rps:Iccid><rps:CompletionTimestamp>2026-01-15T09:30:00Z"
-                "</rps:CompletionTimestamp></rps:ES4-%s>" % (name, eid, iccid, name))
-        envelope = soap.envelope(self.oid, oid, "http://gsma.com/ES4/PlatformManagement/ES4-" + name, body, message_id)
-        return self.post(self.staging.instances[gateway].url() + "/es4", envelope, ENTITY)
+    def notify(self, gateway, name, eid, iccid, message_id=None, more="", group="PlatformManagement"):
+        """HandleProfileEnabledNotification and its like; more: what stands between Iccid and CompletionTimestamp."""
+        oid, root = self.staging.entities[gateway]["oid"], "%s-%s" % (self.iface, name)
+        body = ("<rps:%s><rps:Eid>%s</rps:Eid><rps:Iccid>%s</rps:Iccid>%s<rps:CompletionTimestamp>2026-01-15T09:30:00Z"
+                "</rps:CompletionTimestamp></rps:%s>" % (root, eid, iccid, more, root))
+        envelope = soap.envelope(self.oid, oid, "http://gsma.com/%s/%s/%s" % (self.iface, group, root), body, message_id)
+        return self.post(self.staging.instances[gateway].url() + "/" + self.iface.lower(), envelope, self.entity)
 
     def post(self, url, envelope, client):
         return self.case.http(url, "POST", envelope.encode(), {"Content-Type": "application/soap+xml; charset=utf-8"},

@@ -115,35 +115,40 @@ class Ctl:
         return self._answer("--admin", admin_socket, "stock", "release", iccid, "--yes")
 
     # At the gateway's northbound interface.
-    def eis_get(self, gateway_words, eid):
-        return self._answer(*gateway_words, "eis", "get", eid)
+    def eis_get(self, gateway_words, eid, via=None):
+        return self._answer(*gateway_words, "eis", "get", eid, *(["--via", via] if via else []))
 
-    def _order(self, words, validity_s, mode, when, wait_s):
+    def _order(self, words, validity_s, mode, when, wait_s, via=None):
         """The operation's id in {"operation"}; with wait_s the ended operation, or a CtlError when it did not end well."""
-        options = (("--validity", validity_s), ("--mode", mode), ("--when", when), ("--wait", wait_s))
+        options = (("--validity", validity_s), ("--mode", mode), ("--when", when), ("--wait", wait_s), ("--via", via))
         chosen = [str(word) for option in options if option[1] is not None for word in option]
         return self._answer(*words, *chosen, timeout_s=60 + (wait_s or 0))
 
-    def profile_enable(self, gateway_words, eid, iccid, validity_s=None, mode=None, when=None, wait_s=None):
-        return self._order([*gateway_words, "profile", "enable", eid, iccid], validity_s, mode, when, wait_s)
+    def profile_enable(self, gateway_words, eid, iccid, validity_s=None, mode=None, when=None, wait_s=None, via=None):
+        return self._order([*gateway_words, "profile", "enable", eid, iccid], validity_s, mode, when, wait_s, via)
 
-    def profile_disable(self, gateway_words, eid, iccid, validity_s=None, mode=None, when=None, wait_s=None):
-        return self._order([*gateway_words, "profile", "disable", eid, iccid], validity_s, mode, when, wait_s)
+    def profile_disable(self, gateway_words, eid, iccid, validity_s=None, mode=None, when=None, wait_s=None, via=None):
+        return self._order([*gateway_words, "profile", "disable", eid, iccid], validity_s, mode, when, wait_s, via)
 
-    def profile_delete(self, gateway_words, eid, iccid, validity_s=None, mode=None, when=None, wait_s=None):
-        return self._order([*gateway_words, "profile", "delete", eid, iccid], validity_s, mode, when, wait_s)
+    def profile_delete(self, gateway_words, eid, iccid, validity_s=None, mode=None, when=None, wait_s=None, via=None):
+        return self._order([*gateway_words, "profile", "delete", eid, iccid], validity_s, mode, when, wait_s, via)
 
-    def profile_policy(self, gateway_words, eid, iccid, rules=(), validity_s=None, when=None, wait_s=None):
+    def download(self, gateway_words, eid, profile_type=None, iccid=None, enable=False, validity_s=None, mode=None, when=None, wait_s=None, via=None):
+        options = (("--type", profile_type), ("--iccid", iccid))
+        chosen = [word for option in options if option[1] is not None for word in option] + (["--enable"] if enable else [])
+        return self._order([*gateway_words, "download", eid, *chosen], validity_s, mode, when, wait_s, via)
+
+    def profile_policy(self, gateway_words, eid, iccid, rules=(), validity_s=None, when=None, wait_s=None, via=None):
         """rules: "DISABLE:Not-Allowed", ...; none: all is allowed."""
-        return self._order([*gateway_words, "profile", "policy", eid, iccid, *rules], validity_s, None, when, wait_s)
+        return self._order([*gateway_words, "profile", "policy", eid, iccid, *rules], validity_s, None, when, wait_s, via)
 
-    def profile_address(self, gateway_words, eid, iccid, imsi=None, msisdn=None, validity_s=None, when=None, wait_s=None):
+    def profile_address(self, gateway_words, eid, iccid, imsi=None, msisdn=None, validity_s=None, when=None, wait_s=None, via=None):
         chosen = [word for option in (("--imsi", imsi), ("--msisdn", msisdn)) if option[1] is not None for word in option]
-        return self._order([*gateway_words, "profile", "address", eid, iccid, *chosen], validity_s, None, when, wait_s)
+        return self._order([*gateway_words, "profile", "address", eid, iccid, *chosen], validity_s, None, when, wait_s, via)
 
-    def eis_audit(self, gateway_words, eid, iccids=(), validity_s=None, mode=None, when=None, wait_s=None):
+    def eis_audit(self, gateway_words, eid, iccids=(), validity_s=None, mode=None, when=None, wait_s=None, via=None):
         chosen = ["--iccid", ",".join(iccids)] if iccids else []
-        return self._order([*gateway_words, "eis", "audit", eid, *chosen], validity_s, mode, when, wait_s)
+        return self._order([*gateway_words, "eis", "audit", eid, *chosen], validity_s, mode, when, wait_s, via)
 
     def operation(self, gateway_words, operation, wait_s=0):
         """How it stands, at the latest after wait_s; no error however it ended."""

@@ -92,12 +92,16 @@ static void print_eis(struct ctl *c, const json_t *eis)
 int cmd_eis_get(struct ctl *c)
 {
 	CLEANUP(json_freep) json_t *eis = NULL;
+	CLEANUP(buf_free) struct buf path = { 0 };
+	const char *via = c->option[OPT_VIA];
 	struct eid eid;
 	int code;
 
 	if (!eid_parse(c->args[0], &eid))
 		return ctl_fail(c, EXIT_USAGE, "EID %s: should be 32 digits whose check digits hold", c->args[0]);
-	code = gateway_json(c, "GET", arena_printf(c->arena, "/v1/euiccs/%s", eid.text), NULL, &eis);
+	buf_printf(&path, "/v1/euiccs/%s", eid.text);
+	ctl_query(&path, "smdp", via && !strcmp(via, "direct") ? "" : via);
+	code = gateway_json(c, "GET", path.data, NULL, &eis);
 	if (code == EXIT_OK && c->option[OPT_OCTETS])
 		code = write_octets(c, eis, "signed_info", "signed_info.xml");
 	if (code == EXIT_OK && c->option[OPT_OCTETS])

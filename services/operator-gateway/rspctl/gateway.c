@@ -38,8 +38,9 @@ static void client_close(struct http_client **client)
 	http_client_close(*client, 0);
 }
 
-static int send_request(struct ctl *c, const char *method, const char *path, const char *body, struct http_answer *out)
+int gateway_call(struct ctl *c, const char *method, const char *path, const json_t *json, struct http_answer *out)
 {
+	const char *body = json ? json_text(c->arena, json) : NULL;
 	const struct http_client_spec spec = { .trust_file = c->option[OPT_CA] };
 	CLEANUP(secret_free) struct secret header = { 0 };
 	CLEANUP(client_close) struct http_client *client = NULL;
@@ -62,19 +63,20 @@ static int send_request(struct ctl *c, const char *method, const char *path, con
 	rq.n = body ? strlen(body) : 0;
 	headers[0] = (const char *)header.data;
 	http_client_call(client, c->arena, &rq, out);
-	if (out->error == HTTP_ANSWERED)
-		return EXIT_OK;
-	return ctl_fail(c, out->error == HTTP_TOO_LARGE ? EXIT_INTERNAL : EXIT_UNREACHABLE, "%s: %s: %s", rq.url,
-			http_error_name(out->error), out->reason ? out->reason : "no reason given");
+	return EXIT_OK;
 }
 
 int gateway_json(struct ctl *c, const char *method, const char *path, const json_t *body, json_t **out)
 {
 	struct http_answer answer;
-	int code = send_request(c, method, path, body ? json_text(c->arena, body) : NULL, &answer);
+	int code = gateway_call(c, method, path, body, &answer);
 
 	if (code != EXIT_OK)
 		return code;
+	if (answer.error != HTTP_ANSWERED)
+		return ctl_fail(c, answer.error == HTTP_TOO_LARGE ? EXIT_INTERNAL : EXIT_UNREACHABLE, "%s%s: %s: %s",
+				c->option[OPT_GATEWAY], path, http_error_name(answer.error),
+				answer.reason ? answer.reason : "no reason given");
 	if (answer.status / 100 != 2)
 		return ctl_http_fail(c, arena_printf(c->arena, "%s%s", c->option[OPT_GATEWAY], path), answer.status, answer.body);
 	*out = json_loadb((const char *)answer.body.data, answer.body.len, 0, NULL);

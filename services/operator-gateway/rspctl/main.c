@@ -4,6 +4,7 @@
 #include "services/operator-gateway/rspctl/rspctl.h"
 
 #define GATEWAY (OPT(GATEWAY) | OPT(TOKEN_FILE) | OPT(CA))
+#define SENDING (OPT(VALIDITY) | OPT(WHEN) | OPT(WAIT) | OPT(VIA))
 #define ORDERING (OPT(ORDER) | OPT(CERT) | OPT(KEY) | OPT(CA) | OPT(FROM))
 
 /* clang-format off */
@@ -46,23 +47,25 @@ static const struct command commands[] = {
 	  "makes a northbound token and shows it this once", cmd_token_create },
 	{ "token list", "", 0, 0, OPT(ADMIN), 0, "shows the northbound tokens' names and roles", cmd_token_list },
 	{ "token delete", "NAME", 1, 1, OPT(ADMIN), 0, "makes a northbound token void at once", cmd_token_delete },
-	{ "eis get", "EID", 1, 1, GATEWAY, OPT(OCTETS), "shows a card as its SM-SR knows it", cmd_eis_get },
-	{ "eis audit", "EID", 1, 1, GATEWAY, OPT(ICCID) | OPT(VALIDITY) | OPT(MODE) | OPT(WHEN) | OPT(WAIT),
+	{ "eis get", "EID", 1, 1, GATEWAY, OPT(OCTETS) | OPT(VIA), "shows a card as its SM-SR knows it", cmd_eis_get },
+	{ "eis audit", "EID", 1, 1, GATEWAY, OPT(ICCID) | OPT(MODE) | SENDING,
 	  "has the SM-SR ask the card for its profiles", cmd_eis_audit },
-	{ "profile enable", "EID ICCID", 2, 2, GATEWAY, OPT(VALIDITY) | OPT(MODE) | OPT(WHEN) | OPT(WAIT),
+	{ "profile enable", "EID ICCID", 2, 2, GATEWAY, OPT(MODE) | SENDING,
 	  "has the card change to this profile", cmd_profile_enable },
-	{ "profile disable", "EID ICCID", 2, 2, GATEWAY, OPT(VALIDITY) | OPT(MODE) | OPT(WHEN) | OPT(WAIT),
+	{ "profile disable", "EID ICCID", 2, 2, GATEWAY, OPT(MODE) | SENDING,
 	  "has the card leave this profile for its fall-back profile", cmd_profile_disable },
-	{ "profile delete", "EID ICCID", 2, 2, GATEWAY, OPT(VALIDITY) | OPT(MODE) | OPT(WHEN) | OPT(WAIT),
+	{ "profile delete", "EID ICCID", 2, 2, GATEWAY, OPT(MODE) | SENDING,
 	  "has the card delete this profile, for good", cmd_profile_delete },
-	{ "profile policy", "EID ICCID [ACTION:QUALIFICATION...]", 2, 2 + RULES_MAX, GATEWAY, OPT(VALIDITY) | OPT(WHEN) | OPT(WAIT),
+	{ "download", "[EID]", 0, 1, GATEWAY, OPT(TYPE) | OPT(ICCID) | OPT(ENABLE) | OPT(CSV) | OPT(MODE) | SENDING,
+	  "has an SM-DP install a profile on the card, or on those of a list", cmd_download },
+	{ "profile policy", "EID ICCID [ACTION:QUALIFICATION...]", 2, 2 + RULES_MAX, GATEWAY, SENDING,
 	  "replaces the rules (POL2) of a profile, as DISABLE:Not-Allowed; without any all is allowed",
 	  cmd_profile_policy },
-	{ "profile address", "EID ICCID", 2, 2, GATEWAY, OPT(IMSI) | OPT(MSISDN) | OPT(VALIDITY) | OPT(WHEN) | OPT(WAIT),
+	{ "profile address", "EID ICCID", 2, 2, GATEWAY, OPT(IMSI) | OPT(MSISDN) | SENDING,
 	  "replaces the profile's subscription address", cmd_profile_address },
 	{ "operation show", "ID", 1, 1, GATEWAY, OPT(WAIT), "shows how an order stands", cmd_operation_show },
 	{ "operation list", "", 0, 0, GATEWAY, OPT(EID) | OPT(STATE) | OPT(LIMIT), "shows the last orders", cmd_operation_list },
-	{ "notification list", "", 0, 0, GATEWAY, OPT(EID) | OPT(LIMIT), "shows what SM-SRs told of their own accord",
+	{ "notification list", "", 0, 0, GATEWAY, OPT(EID) | OPT(LIMIT), "shows what SM-SRs and SM-DPs told of their own accord",
 	  cmd_notification_list },
 	{ "eis properties", "EID KEY=VALUE...", 2, 65, ORDERING, 0,
 	  "has the EUM change additional properties of a card", cmd_eis_properties },

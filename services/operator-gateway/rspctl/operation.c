@@ -32,7 +32,8 @@ static bool take_iccids(struct ctl *c, const char *text, json_t *body)
 	}
 }
 
-int order_options(struct ctl *c, json_t **out_body)
+/* What every order may say. */
+static int common_options(struct ctl *c, json_t **out_body)
 {
 	const char *validity = c->option[OPT_VALIDITY], *mode = c->option[OPT_MODE], *when = c->option[OPT_WHEN];
 	CLEANUP(json_freep) json_t *body = json_object();
@@ -44,14 +45,59 @@ int order_options(struct ctl *c, json_t **out_body)
 		return ctl_fail(c, EXIT_USAGE, "--mode %s: should be callback or connection", mode);
 	if (when && strcmp(when, "now") != 0 && strcmp(when, "next-event") != 0)
 		return ctl_fail(c, EXIT_USAGE, "--when %s: should be now or next-event", when);
-	if (c->option[OPT_ICCID] && !take_iccids(c, c->option[OPT_ICCID], body))
-		return ctl_fail(c, EXIT_USAGE,
-				"--iccid %s: should be 6 to 20 digits that start with 89, several with commas between",
-				c->option[OPT_ICCID]);
+	if (c->option[OPT_VIA] && !*c->option[OPT_VIA])
+		return ctl_fail(c, EXIT_USAGE, "--via: should be the OID or the name of an SM-DP, or direct");
+	if (c->option[OPT_VIA])
+		json_object_set_new(body, "smdp",
+				    strcmp(c->option[OPT_VIA], "direct") ? json_string(c->option[OPT_VIA]) : json_null());
 	if (validity)
 		json_object_set_new(body, "validity_s", json_integer(s));
 	json_put(body, "mode", mode);
 	json_put(body, "when", when && !strcmp(when, "next-event") ? "next_event" : when);
+	*out_body = json_incref(body);
+	return EXIT_OK;
+}
+
+int order_options(struct ctl *c, json_t **out_body)
+{
+	CLEANUP(json_freep) json_t *body = json_object();
+	json_t *common = NULL;
+	int code;
+
+	if (c->option[OPT_ICCID] && !take_iccids(c, c->option[OPT_ICCID], body))
+		return ctl_fail(c, EXIT_USAGE,
+				"--iccid %s: should be 6 to 20 digits that start with 89, several with commas between",
+				c->option[OPT_ICCID]);
+	code = common_options(c, &common);
+	if (code != EXIT_OK)
+		return code;
+	json_object_update_new(body, common);
+	*out_body = json_incref(body);
+	return EXIT_OK;
+}
+
+int download_options(struct ctl *c, const char *which, json_t **out_body)
+{
+	const char *said = c->option[OPT_ICCID], *type = c->option[OPT_TYPE];
+	CLEANUP(json_freep) json_t *body = NULL;
+	struct iccid iccid;
+	int code;
+
+	if (said && !iccid_parse(said, &iccid))
+		return ctl_fail(c, EXIT_USAGE, "--iccid %s: should be one profile's: 6 to 20 digits that start with 89", said);
+	if (!which && !said && !type)
+		return ctl_fail(c, EXIT_USAGE, "download: which profile? --type TYPE, or --iccid ICCID");
+	code = common_options(c, &body);
+	if (code != EXIT_OK)
+		return code;
+	if (which && iccid_parse(which, &iccid))
+		said = which;
+	else if (which)
+		type = which;
+	json_put(body, "profile_type", type);
+	json_put(body, "iccid", said ? iccid.text : NULL);
+	if (c->option[OPT_ENABLE])
+		json_object_set_new(body, "enable", json_true());
 	*out_body = json_incref(body);
 	return EXIT_OK;
 }
@@ -107,21 +153,25 @@ int address_options(struct ctl *c, json_t **out_body)
 	return EXIT_OK;
 }
 
-/* What the gateway asks of the SM-SR for a kind of order. */
-static const char *function_of(const char *kind)
+/* What the gateway asked of the SM-SR, or of an SM-DP, for an operation. */
+static const char *function_of(struct ctl *c, const json_t *operation)
 {
 	static const struct {
-		const char *kind;
-		enum function_id id;
+		const char *kind, *function;
 	} rows[] = {
-		{ "enable", FN_ES4_EnableProfile },     { "disable", FN_ES4_DisableProfile },
-		{ "delete", FN_ES4_DeleteProfile },     { "audit", FN_ES4_AuditEIS },
-		{ "policy", FN_ES4_UpdatePolicyRules }, { "address", FN_ES4_UpdateSubscriptionAddress },
+		{ "enable", "EnableProfile" },     { "disable", "DisableProfile" },   { "delete", "DeleteProfile" },
+		{ "audit", "AuditEIS" },           { "policy", "UpdatePolicyRules" }, { "address", "UpdateSubscriptionAddress" },
+		{ "download", "DownloadProfile" },
 	};
+	const char *kind = ctl_cell(c->arena, operation, "kind");
+	const char *iface = json_object_get(operation, "smdp") ? "es2" : "es4";
 
-	for (size_t i = 0; i < LEN(rows); i++)
-		if (!strcmp(rows[i].kind, kind))
-			return function_by_id(rows[i].id)->wire;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		const struct function *fn = !strcmp(rows[i].kind, kind) ? function_by_url(iface, rows[i].function) : NULL;
+
+		if (fn)
+			return fn->wire;
+	}
 	return kind;
 }
 
@@ -148,6 +198,9 @@ int operation_code(struct ctl *c, const json_t *operation)
 
 	if (strcmp(state, "ended") != 0)
 		return ctl_fail(c, EXIT_REFUSED, "operation %s has not ended: it is %s", id, state);
+	if (json_is_true(json_object_get(operation, "enable")) && json_is_false(json_object_get(operation, "enabled")))
+		return ctl_fail(c, EXIT_REFUSED, "operation %s: profile %s is installed, but was not enabled: %s: %s", id,
+				ctl_cell(c->arena, operation, "iccid"), code, ctl_cell(c->arena, operation, "message"));
 	if (!strcmp(status, status_name(STATUS_SUCCESS)) || !strcmp(status, status_name(STATUS_WARNING)))
 		return EXIT_OK;
 	if (!s.code)
@@ -155,5 +208,5 @@ int operation_code(struct ctl *c, const json_t *operation)
 				status, code, ctl_cell(c->arena, operation, "message"));
 	if (!strcmp(status, status_name(STATUS_EXPIRED)))
 		s.status = STATUS_EXPIRED;
-	return ctl_status_fail(c, function_of(ctl_cell(c->arena, operation, "kind")), &s);
+	return ctl_status_fail(c, function_of(c, operation), &s);
 }

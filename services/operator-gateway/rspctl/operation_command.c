@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* profile, eis audit, operation and notification. */
+/* profile, download, eis audit, operation and notification. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,8 +13,8 @@ static int bad_wait(struct ctl *c)
 	return ctl_fail(c, EXIT_USAGE, "--wait %s: should be a number of seconds", c->option[OPT_WAIT]);
 }
 
-/* The operation, when it has ended or wait_s are over: the gateway answers at its end, so this asks again only for long waits. */
-static int fetch(struct ctl *c, const char *id, unsigned wait_s, json_t **out)
+/* The gateway answers at its end, so this asks again only for long waits. */
+int operation_fetch(struct ctl *c, const char *id, unsigned wait_s, json_t **out)
 {
 	int64_t until = clock_ms() + (int64_t)wait_s * 1000;
 	CLEANUP(buf_free) struct buf path = { 0 };
@@ -57,9 +57,10 @@ static void print_change(struct ctl *c, const json_t *o)
 
 static void print_operation(struct ctl *c, const json_t *o)
 {
-	static const char *const names[] = { "operation", "kind",  "eid",     "iccid",          "smsr",     "mode",
-					     "when",      "state", "attempt", "created",        "deadline", "ended",
-					     "status",    "code",  "message", "euicc_response", "user" };
+	static const char *const names[] = { "operation",    "kind",   "eid",    "iccid",   "smsr",           "smdp",
+					     "mode",         "when",   "state",  "attempt", "created",        "deadline",
+					     "ended",        "status", "code",   "message", "euicc_response", "user",
+					     "profile_type", "enable", "enabled" };
 	const json_t *profiles = json_object_get(json_object_get(o, "eis"), "profiles"), *p;
 	size_t i;
 
@@ -75,8 +76,7 @@ static void print_operation(struct ctl *c, const json_t *o)
 		printf("%-14s  %s %s\n", "profile", ctl_cell(c->arena, p, "iccid"), ctl_cell(c->arena, p, "state"));
 }
 
-/* options: the body, taken over. */
-static int order(struct ctl *c, const char *method, const char *path, json_t *options)
+int order_place(struct ctl *c, const char *method, const char *path, json_t *options)
 {
 	CLEANUP(json_freep) json_t *body = options;
 	CLEANUP(json_freep) json_t *made = NULL;
@@ -90,7 +90,7 @@ static int order(struct ctl *c, const char *method, const char *path, json_t *op
 	if (code != EXIT_OK)
 		return code;
 	if (c->option[OPT_WAIT]) {
-		code = fetch(c, ctl_cell(c->arena, made, "operation"), wait_s, &ended);
+		code = operation_fetch(c, ctl_cell(c->arena, made, "operation"), wait_s, &ended);
 		if (code == EXIT_OK)
 			code = operation_code(c, ended);
 		if (code == EXIT_OK)
@@ -132,7 +132,7 @@ static int profile_order(struct ctl *c, const char *word)
 
 	if (path)
 		code = order_options(c, &body);
-	return code == EXIT_OK ? order(c, "POST", path, body) : code;
+	return code == EXIT_OK ? order_place(c, "POST", path, body) : code;
 }
 
 int cmd_profile_enable(struct ctl *c)
@@ -158,7 +158,7 @@ int cmd_profile_policy(struct ctl *c)
 
 	if (path)
 		code = policy_options(c, c->args + 2, c->n_args - 2, &body);
-	return code == EXIT_OK ? order(c, "PUT", path, body) : code;
+	return code == EXIT_OK ? order_place(c, "PUT", path, body) : code;
 }
 
 int cmd_profile_address(struct ctl *c)
@@ -169,7 +169,25 @@ int cmd_profile_address(struct ctl *c)
 
 	if (path)
 		code = address_options(c, &body);
-	return code == EXIT_OK ? order(c, "PUT", path, body) : code;
+	return code == EXIT_OK ? order_place(c, "PUT", path, body) : code;
+}
+
+int cmd_download(struct ctl *c)
+{
+	json_t *body = NULL;
+	struct eid eid;
+	int code;
+
+	if (c->option[OPT_CSV])
+		return c->n_args ? ctl_fail(c, EXIT_USAGE, "download: EID or --csv, not both") : download_list(c);
+	if (!c->n_args)
+		return ctl_fail(c, EXIT_USAGE, "usage: rspctl download EID, or rspctl download --csv FILE");
+	if (!eid_parse(c->args[0], &eid))
+		return bad_eid(c, c->args[0]);
+	code = download_options(c, NULL, &body);
+	if (code != EXIT_OK)
+		return code;
+	return order_place(c, "POST", arena_printf(c->arena, "/v1/euiccs/%s/profiles/download", eid.text), body);
 }
 
 int cmd_eis_audit(struct ctl *c)
@@ -183,7 +201,7 @@ int cmd_eis_audit(struct ctl *c)
 	code = order_options(c, &body);
 	if (code != EXIT_OK)
 		return code;
-	return order(c, "POST", arena_printf(c->arena, "/v1/euiccs/%s/audit", eid.text), body);
+	return order_place(c, "POST", arena_printf(c->arena, "/v1/euiccs/%s/audit", eid.text), body);
 }
 
 int cmd_operation_show(struct ctl *c)
@@ -194,7 +212,7 @@ int cmd_operation_show(struct ctl *c)
 
 	if (c->option[OPT_WAIT] && !number_parse(c->option[OPT_WAIT], &wait_s))
 		return bad_wait(c);
-	code = fetch(c, c->args[0], wait_s, &o);
+	code = operation_fetch(c, c->args[0], wait_s, &o);
 	if (code == EXIT_OK)
 		print_operation(c, o);
 	return code;
@@ -224,8 +242,8 @@ int cmd_operation_list(struct ctl *c)
 
 int cmd_notification_list(struct ctl *c)
 {
-	static const char *const names[] = { "received", "kind", "eid", "iccid", "completed", "smsr" };
-	static const char *const heads[] = { "RECEIVED", "KIND", "EID", "ICCID", "COMPLETED", "SM-SR" };
+	static const char *const names[] = { "received", "kind", "eid", "iccid", "completed", "smsr", "smdp" };
+	static const char *const heads[] = { "RECEIVED", "KIND", "EID", "ICCID", "COMPLETED", "SM-SR", "SM-DP" };
 
 	return list(c, "/v1/notifications", names, heads, LEN(names));
 }

@@ -71,7 +71,11 @@ int file_read(struct ctl *c, const char *path, size_t max, struct bytes *out);
 /* POSTs a file as it is; wants 2xx and JSON. */
 int admin_file(struct ctl *c, const char *path, const char *content_type, const char *file, json_t **out);
 
-/* gateway.c: one request at --gateway, body NULL or JSON; wants 2xx and JSON. */
+/* gateway.c: one request at --gateway, body NULL or JSON, whatever the answer is or whether there is one; EXIT_OK, or said: it could not be
+ * made. */
+struct http_answer;
+int gateway_call(struct ctl *c, const char *method, const char *path, const json_t *body, struct http_answer *out);
+/* The same; wants 2xx and JSON. */
 int gateway_json(struct ctl *c, const char *method, const char *path, const json_t *body, json_t **out);
 
 /* process.c. Prints a list of objects: --json as it is, else the named members as columns. */
@@ -85,12 +89,30 @@ void ctl_query(struct buf *path, const char *name, const char *value);
 bool number_parse(const char *text, unsigned *out);
 /* The body of an order from the options. EXIT_OK, or said. Calls nobody. */
 int order_options(struct ctl *c, json_t **out_body);
+/* The same for a download, of which: an ICCID, or a profile type; NULL: what --iccid and --type say. */
+int download_options(struct ctl *c, const char *which, json_t **out_body);
 /* The same for profile policy (rules: ACTION:QUALIFICATION) and profile address. */
 enum { RULES_MAX = 8 };
 int policy_options(struct ctl *c, const char *const *rules, unsigned n_rules, json_t **out_body);
 int address_options(struct ctl *c, json_t **out_body);
 /* The exit code of an operation's JSON as GET /v1/operations/{id} gives it; what is no success is said. */
 int operation_code(struct ctl *c, const json_t *operation);
+
+/* operation_command.c. Places an order (options: its body, taken over) and does what --wait says. */
+int order_place(struct ctl *c, const char *method, const char *path, json_t *options);
+/* The operation, when it has ended or wait_s are over. */
+int operation_fetch(struct ctl *c, const char *id, unsigned wait_s, json_t **out);
+
+/* download_list.c. A line of --csv: EID[,ICCID or profile type]. */
+struct download_row {
+	unsigned line;
+	struct eid eid;
+	const char *which; /* NULL: nothing */
+};
+/* False: error says which line and what it should be. Blank lines, and a first one that begins with "eid", are left out. Lives in a. */
+bool download_list_parse(struct arena *a, const char *text, struct download_row **out, size_t *out_n, char error[256]);
+/* One operation for each line of --csv, and a report. */
+int download_list(struct ctl *c);
 
 /* soap.c: calls fn at --order; in, *out_response are the structs of its tables. EXIT_OK only with an executed answer. */
 int soap_call(struct ctl *c, const struct function *fn, const void *in, const void **out_response);
@@ -118,6 +140,7 @@ int cmd_profile_disable(struct ctl *c);
 int cmd_profile_delete(struct ctl *c);
 int cmd_profile_policy(struct ctl *c);
 int cmd_profile_address(struct ctl *c);
+int cmd_download(struct ctl *c);
 int cmd_eis_audit(struct ctl *c);
 int cmd_operation_show(struct ctl *c);
 int cmd_operation_list(struct ctl *c);

@@ -144,7 +144,7 @@ static unsigned reply_to(struct arena *a, const struct call_answer *answer, json
 	struct api_reply reply = { 0 };
 	json_t *body;
 
-	api_eis_reply(a, &eid, answer, &reply);
+	api_eis_reply(a, function_by_id(FN_ES4_GetEIS), &eid, answer, &reply);
 	body = json_loads(reply.body, 0, NULL);
 	cr_assert(body, "not JSON: %s", reply.body);
 	*out_error = json_incref(json_object_get(body, "error"));
@@ -171,6 +171,27 @@ Test(gateway_api, refusals_carry_code_subject_function_and_message_id)
 	cr_expect_str_eq(text_at(error, "message_id"), "//1.2/x");
 	code = (struct status_code_data){ "1.2", "4.4", NULL, NULL };
 	cr_expect_eq(reply_to(a, &answer, &busy), 503);
+}
+
+Test(gateway_api, an_error_says_who_was_asked)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	const struct call_answer answer = { .outcome = CALL_UNREACHABLE };
+	static const struct {
+		enum function_id id;
+		const char *function, *who;
+	} rows[] = {
+		{ FN_ES4_GetEIS, "\"function\":\"ES4-GetEIS\"", "the SM-SR cannot" },
+		{ FN_ES2_GetEIS, "\"function\":\"ES2-GetEIS\"", "the SM-DP cannot" },
+	};
+	struct eid eid = test_eid();
+
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct api_reply reply = { 0 };
+
+		api_eis_reply(a, function_by_id(rows[i].id), &eid, &answer, &reply);
+		cr_expect(strstr(reply.body, rows[i].function) && strstr(reply.body, rows[i].who), "%s", reply.body);
+	}
 }
 
 Test(gateway_api, outcomes_without_a_usable_answer)
@@ -209,7 +230,7 @@ Test(gateway_api, success_is_the_card_that_was_asked_for)
 
 	cr_expect_eq(reply_to(a, &answer, &error), 200);
 	cr_expect_null(error);
-	api_eis_reply(a, &eid, &answer, &reply);
+	api_eis_reply(a, function_by_id(FN_ES4_GetEIS), &eid, &answer, &reply);
 	cr_expect(strstr(reply.body, "\"warning\":{\"code\":\"1.6/2.1\""), "%s", reply.body);
 	cr_assert(eid_complete("890010120123412340123456789099", &rs.eis->info.eid));
 	cr_expect_eq(reply_to(a, &answer, &other), 502, "another card's EIS");

@@ -87,7 +87,7 @@ static struct operation enable(void)
 	o.order = (struct operation_order){ .kind = OPERATION_ENABLE, .iccids = "", .callback = true, .patient = true };
 	cr_assert(eid_parse(EID, &o.order.eid) && iccid_parse(ICCID, &o.order.iccid));
 	cr_assert(oid_parse("1.2.3", &o.smsr));
-	o.answer = (struct operation_answer){ "", "", "", "", "", "", "" };
+	o.answer = (struct operation_answer){ "", "", "", "", "", "", "", 0, "" };
 	return o;
 }
 
@@ -138,7 +138,7 @@ Test(operation_answer, of_an_attempt_that_is_over_only_success_counts)
 
 	o.attempt = 2;
 	for (size_t i = 0; i < LEN(rows); i++) {
-		struct operation_answer r = { rows[i].status, rows[i].subject, rows[i].reason, "", "", "", "", 0 };
+		struct operation_answer r = { rows[i].status, rows[i].subject, rows[i].reason, "", "", "", "", 0, "" };
 
 		cr_expect_eq(operation_event_of(&o, 1, &r), rows[i].old, "row %zu", i);
 		cr_expect_eq(operation_event_of(&o, 2, &r), rows[i].current, "row %zu", i);
@@ -274,7 +274,7 @@ Test(operation_json, status_only_at_the_end_and_eis_only_when_asked_for)
 	CLEANUP(json_freep) json_t *ended = NULL;
 	CLEANUP(json_freep) json_t *row = NULL;
 
-	o.answer = (struct operation_answer){ "FAILED", "1.2", "4.4", "", "busy", "", "{\"eid\":\"x\"}" };
+	o.answer = (struct operation_answer){ "FAILED", "1.2", "4.4", "", "busy", "", "{\"eid\":\"x\"}", 0, "" };
 	o.state = OPERATION_WAITING;
 	waiting = operation_json(a, &o, true);
 	cr_expect_null(json_object_get(waiting, "status"));
@@ -294,24 +294,135 @@ Test(operation_json, status_only_at_the_end_and_eis_only_when_asked_for)
 	cr_expect_null(json_object_get(row, "eis"));
 }
 
+static struct operation by_smdp(enum operation_kind kind)
+{
+	struct operation o = enable();
+
+	o.order.kind = kind;
+	cr_assert(oid_parse("1.2.4", &o.smdp));
+	return o;
+}
+
+Test(operation_route, who_is_asked)
+{
+	struct operation o = enable();
+
+	cr_expect_eq(operation_route(&o), ROUTE_ES4);
+	cr_expect_str_eq(operation_to(&o)->text, "1.2.3");
+	cr_expect_str_eq(operation_asked(&o)->wire, "ES4-EnableProfile");
+	o = by_smdp(OPERATION_ENABLE);
+	cr_expect_eq(operation_route(&o), ROUTE_ES2);
+	cr_expect_str_eq(operation_to(&o)->text, "1.2.4");
+	cr_expect_str_eq(operation_asked(&o)->wire, "ES2-EnableProfile");
+}
+
+Test(operation_answer, by_an_sm_dp_the_cards_words_are_not_told)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	static const enum operation_kind kinds[] = { OPERATION_ENABLE, OPERATION_DISABLE, OPERATION_DELETE };
+	struct status_code_data code = { "8.4", "4.2", NULL, NULL };
+
+	for (size_t i = 0; i < LEN(kinds); i++) {
+		struct operation o = by_smdp(kinds[i]);
+		struct plain_rs *rs = ARENA_NEW(a, struct plain_rs); /* nothing may be read behind it */
+		struct operation_answer r;
+
+		rs->base.status = (struct execution_status){ STATUS_FAILED, &code };
+		r = operation_answer_of(a, &o, &rs->base, rs);
+		cr_expect_str_eq(r.subject, "8.4");
+		cr_expect_str_eq(r.euicc_response, "");
+	}
+}
+
+Test(operation_answer, which_profile_was_downloaded)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct operation o = by_smdp(OPERATION_DOWNLOAD);
+	struct status_code_data code = { "8.2.1", "4.2", NULL, "not enabled" };
+	struct iccid iccid;
+	struct es2_download_profile_rs rs = { .base.status = { STATUS_SUCCESS, NULL }, .iccid = &iccid };
+	struct operation_answer r;
+
+	cr_assert(iccid_parse("8949000000000000025", &iccid));
+	r = operation_answer_of(a, &o, &rs.base, &rs);
+	cr_expect_str_eq(r.status, "FAILED", "another than was ordered");
+	cr_expect_str_eq(r.subject, "bad_answer");
+	cr_expect_str_eq(r.iccid, "8949000000000000025");
+	o.order.iccid = (struct iccid){ "" };
+	r = operation_answer_of(a, &o, &rs.base, &rs);
+	cr_expect_str_eq(r.status, "EXECUTED_SUCCESS", "the SM-DP chose");
+	cr_expect_str_eq(r.iccid, "8949000000000000025");
+	rs.base.status = (struct execution_status){ STATUS_WARNING, &code };
+	r = operation_answer_of(a, &o, &rs.base, &rs);
+	cr_expect_str_eq(r.status, "EXECUTED_WITHWARNING");
+	cr_expect_str_eq(r.message, "not enabled");
+	rs = (struct es2_download_profile_rs){ .base.status = { STATUS_SUCCESS, NULL } };
+	r = operation_answer_of(a, &o, &rs.base, &rs);
+	cr_expect_str_eq(r.status, "EXECUTED_SUCCESS", "it need not say");
+	cr_expect_str_eq(r.iccid, "");
+}
+
+Test(operation_json, a_download_by_its_sm_dp)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct operation o = by_smdp(OPERATION_DOWNLOAD);
+	CLEANUP(json_freep) json_t *running = NULL;
+	CLEANUP(json_freep) json_t *ended = NULL;
+	CLEANUP(json_freep) json_t *direct = NULL;
+
+	o.order.iccid = (struct iccid){ "" };
+	o.order.profile_type = "telematics";
+	o.order.enable = true;
+	running = operation_json(a, &o, true);
+	cr_expect_null(json_object_get(running, "iccid"));
+	cr_expect_str_eq(json_string_value(json_object_get(running, "kind")), "download");
+	cr_expect_str_eq(json_string_value(json_object_get(running, "profile_type")), "telematics");
+	cr_expect(json_is_true(json_object_get(running, "enable")));
+	cr_expect_str_eq(json_string_value(json_object_get(running, "smdp")), "1.2.4");
+	cr_expect_str_eq(json_string_value(json_object_get(running, "smsr")), "1.2.3");
+	cr_expect_null(json_object_get(running, "enabled"));
+	o.state = OPERATION_ENDED;
+	o.answer.status = "EXECUTED_WITHWARNING";
+	o.answer.iccid = ICCID;
+	ended = operation_json(a, &o, true);
+	cr_expect_str_eq(json_string_value(json_object_get(ended, "iccid")), ICCID);
+	cr_expect_str_eq(json_string_value(json_object_get(ended, "status")), "EXECUTED_WITHWARNING");
+	cr_expect(json_is_false(json_object_get(ended, "enabled")));
+	o = enable();
+	direct = operation_json(a, &o, true);
+	cr_expect_null(json_object_get(direct, "smdp"));
+}
+
 Test(operation_kinds, each_has_its_function)
 {
 	static const struct {
-		const char *kind, *wire;
+		const char *kind, *es4, *es2; /* es4 NULL: none */
 		bool at_once;
 	} rows[] = {
-		{ "enable", "ES4-EnableProfile", false },    { "audit", "ES4-AuditEIS", false },
-		{ "disable", "ES4-DisableProfile", false },  { "delete", "ES4-DeleteProfile", false },
-		{ "policy", "ES4-UpdatePolicyRules", true }, { "address", "ES4-UpdateSubscriptionAddress", true },
+		{ "enable", "ES4-EnableProfile", "ES2-EnableProfile", false },
+		{ "audit", "ES4-AuditEIS", "ES2-AuditEIS", false },
+		{ "disable", "ES4-DisableProfile", "ES2-DisableProfile", false },
+		{ "delete", "ES4-DeleteProfile", "ES2-DeleteProfile", false },
+		{ "policy", "ES4-UpdatePolicyRules", "ES2-UpdatePolicyRules", true },
+		{ "address", "ES4-UpdateSubscriptionAddress", "ES2-UpdateSubscriptionAddress", true },
+		{ "download", NULL, "ES2-DownloadProfile", false },
 	};
 
 	cr_assert_eq(LEN(rows), (size_t)OPERATION_KINDS);
 	for (size_t i = 0; i < LEN(rows); i++) {
+		const struct function *es4, *es2;
 		enum operation_kind kind;
 
 		cr_assert(operation_kind_parse(rows[i].kind, &kind));
 		cr_expect_str_eq(operation_kind_name(kind), rows[i].kind);
-		cr_expect_str_eq(operation_function(kind)->wire, rows[i].wire);
+		es4 = operation_function(kind, ROUTE_ES4);
+		es2 = operation_function(kind, ROUTE_ES2);
+		cr_assert_not_null(es2);
+		cr_expect_str_eq(es2->wire, rows[i].es2);
+		cr_assert_eq(es4 == NULL, rows[i].es4 == NULL, "%s", rows[i].kind);
+		cr_expect(!es4 || (!strcmp(es4->wire, rows[i].es4) && es4->mep == es2->mep &&
+				   !memcmp(&es4->validity, &es2->validity, sizeof(es4->validity))),
+			  "%s", rows[i].kind);
 		cr_expect_eq(operation_at_once(kind), rows[i].at_once, "%s", rows[i].kind);
 		cr_expect_eq(operation_request_s(kind, 700), rows[i].at_once ? 30 : 700, "%s", rows[i].kind);
 		cr_expect_eq(operation_request_s(kind, 5), 5);

@@ -25,6 +25,11 @@ Test(operation_order, paths)
 		{ EID "/profiles/" ICCID "/delete", "delete", NULL },
 		{ EID "/profiles/" ICCID "/pol2", "policy", NULL, "PUT" },
 		{ EID "/profiles/" ICCID "/subscription-address", "address", NULL, "PUT" },
+		{ EID "/profiles/download", "download", NULL },
+		{ EID "/profiles/download", NULL, NULL, "PUT" },
+		{ EID "/profiles/download/x", NULL, NULL },
+		{ EID "/profiles/" ICCID "/download", NULL, NULL },
+		{ "1/profiles/download", NULL, "eid" },
 		{ EID "/profiles/" ICCID "/pol2", NULL, NULL },
 		{ EID "/profiles/" ICCID "/enable", NULL, NULL, "PUT" },
 		{ EID "/audit", NULL, NULL, "PUT" },
@@ -58,7 +63,7 @@ static bool body(struct arena *a, enum operation_kind kind, const char *text, st
 	CLEANUP(json_freep) json_t *j = text ? json_loads(text, 0, NULL) : NULL;
 	cr_assert(j || !text, "the test's JSON is wrong: %s", text);
 	*out = (struct operation_order){ .kind = kind, .iccids = "" };
-	cr_assert(eid_parse(EID, &out->eid) && iccid_parse(ICCID, &out->iccid));
+	cr_assert(eid_parse(EID, &out->eid) && (kind == OPERATION_DOWNLOAD || iccid_parse(ICCID, &out->iccid)));
 	return order_body(a, j, out, out_error);
 }
 
@@ -78,6 +83,9 @@ Test(operation_order, bodies)
 		{ "{\"iccids\":[\"1\"]}", "iccids" },
 		{ "{\"iccids\":\"" ICCID "\"}", "iccids" },
 		{ "{\"x\":1}", "x: " },
+		{ "{\"smdp\":1}", "smdp: OID or name" },
+		{ "{\"smdp\":\"\"}", "smdp: OID or name" },
+		{ "{\"iccid\":\"" ICCID "\"}", "iccid: this order has no such field" },
 	};
 	struct operation_order o, other;
 	const char *error = NULL;
@@ -179,10 +187,75 @@ Test(operation_order, what_an_address_may_say)
 	cr_expect_not(change_read(a, "{\"imsi\":\"x\"}", &again));
 }
 
+Test(operation_order, what_a_download_may_say)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	static const struct {
+		const char *text, *names;
+	} wrong[] = {
+		{ "{}", "profile_type, iccid: at least one" },
+		{ "{\"enable\":true}", "profile_type, iccid" },
+		{ "{\"profile_type\":\"\"}", "profile_type: a string of 1 to 100" },
+		{ "{\"profile_type\":7}", "profile_type" },
+		{ "{\"profile_type\":\"a\\nb\"}", "profile_type" },
+		{ "{\"iccid\":\"12\"}", "iccid: a string of 6 to 20" },
+		{ "{\"iccid\":null}", "iccid" },
+		{ "{\"profile_type\":\"t\",\"enable\":1}", "enable: true or false" },
+		{ "{\"profile_type\":\"t\",\"validity_s\":9}", "validity_s: 10 to 86400" },
+		{ "{\"profile_type\":\"t\",\"smdp\":null}", "smdp: OID or name of an SM-DP: nobody else" },
+		{ "{\"profile_type\":\"t\",\"iccids\":[\"" ICCID "\"]}", "iccids: this order has no such field" },
+		{ "{\"profile_type\":\"t\",\"rules\":[]}", "rules: this order has no such field" },
+	};
+	struct operation_order o, again = { .kind = OPERATION_DOWNLOAD };
+	const char *error = NULL;
+
+	cr_assert(body(a, OPERATION_DOWNLOAD, "{\"profile_type\":\"t 1\"}", &o, &error), "%s", error);
+	cr_expect(o.validity_s == 3600 && o.callback && o.patient && !o.enable && !*o.iccid.text && !o.smdp);
+	cr_expect_str_eq(change_text(a, &o), "{\"profile_type\":\"t 1\",\"enable\":false}");
+	cr_assert(body(a, OPERATION_DOWNLOAD, "{\"iccid\":\"" ICCID "F\",\"enable\":true,\"smdp\":\"SM-DP\"}", &o, &error), "%s",
+		  error);
+	cr_expect(o.enable && !o.profile_type);
+	cr_expect_str_eq(o.iccid.text, ICCID);
+	cr_expect_str_eq(o.smdp, "SM-DP");
+	for (size_t i = 0; i < LEN(wrong); i++) {
+		error = NULL;
+		cr_expect_not(body(a, OPERATION_DOWNLOAD, wrong[i].text, &o, &error), "%s", wrong[i].text);
+		cr_expect(error && strstr(error, wrong[i].names), "%s: %s", wrong[i].text, error);
+	}
+	cr_expect_not(change_read(a, "", &again), "a damaged row");
+	cr_expect_not(change_read(a, "{\"enable\":true}", &again), "neither type nor ICCID");
+	cr_assert(change_read(a, "{\"profile_type\":\"t\",\"enable\":true}", &again));
+	cr_expect(again.enable && !strcmp(again.profile_type, "t"));
+}
+
+Test(operation_order, by_whom)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	static const enum operation_kind kinds[] = { OPERATION_ENABLE, OPERATION_DISABLE, OPERATION_DELETE, OPERATION_AUDIT };
+	struct operation_order o;
+	const char *error = NULL;
+
+	for (size_t i = 0; i < LEN(kinds); i++) {
+		cr_assert(body(a, kinds[i], "{\"smdp\":\"1.2.3\"}", &o, &error), "%s", error);
+		cr_expect_str_eq(o.smdp, "1.2.3");
+		cr_assert(body(a, kinds[i], "{\"smdp\":null}", &o, &error), "%s", error);
+		cr_expect_str_eq(o.smdp, "", "straight to the SM-SR");
+		cr_assert(body(a, kinds[i], "{}", &o, &error), "%s", error);
+		cr_expect_null(o.smdp, "what is set");
+	}
+	cr_assert(body(a, OPERATION_POLICY, "{\"rules\":[],\"smdp\":\"x\"}", &o, &error), "%s", error);
+	cr_assert(body(a, OPERATION_ADDRESS, "{\"imsi\":\"1\",\"smdp\":\"x\"}", &o, &error), "%s", error);
+}
+
 Test(operation_order, input_tells_any_two_orders_apart)
 {
 	CLEANUP(arena_freep) struct arena *a = arena_new();
-	static const char *const bodies[] = { NULL, "{\"validity_s\":60}", "{\"mode\":\"connection\"}", "{\"when\":\"now\"}" };
+	static const char *const bodies[] = { NULL,
+					      "{\"validity_s\":60}",
+					      "{\"mode\":\"connection\"}",
+					      "{\"when\":\"now\"}",
+					      "{\"smdp\":\"1.2.3\"}",
+					      "{\"smdp\":null}" };
 	static const struct {
 		enum operation_kind kind;
 		const char *body;
@@ -195,6 +268,10 @@ Test(operation_order, input_tells_any_two_orders_apart)
 		{ OPERATION_POLICY, "{\"rules\":[{\"action\":\"DELETE\",\"qualification\":\"Not-Allowed\"}]}" },
 		{ OPERATION_ADDRESS, "{\"imsi\":\"12345\"}" },
 		{ OPERATION_ADDRESS, "{\"msisdn\":\"12345\"}" },
+		{ OPERATION_DOWNLOAD, "{\"profile_type\":\"t\"}" },
+		{ OPERATION_DOWNLOAD, "{\"profile_type\":\"t\",\"enable\":true}" },
+		{ OPERATION_DOWNLOAD, "{\"iccid\":\"" ICCID "\"}" },
+		{ OPERATION_DOWNLOAD, "{\"iccid\":\"" ICCID "\",\"profile_type\":\"t\"}" },
 	};
 	const char *texts[LEN(bodies) + LEN(others)], *error;
 	struct operation_order o;

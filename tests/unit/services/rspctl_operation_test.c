@@ -119,6 +119,91 @@ Test(rspctl_operation, options_become_the_address, .init = quiet)
 	cr_expect_eq(change_of(address_options, &c, &text), EXIT_USAGE);
 }
 
+Test(rspctl_operation, by_whom, .init = quiet)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct ctl c = { .arena = a };
+	char text[512];
+
+	c.option[OPT_VIA] = "SM-DP";
+	cr_expect_eq(body_of(&c, text), EXIT_OK);
+	cr_expect_str_eq(text, "{\"smdp\":\"SM-DP\"}");
+	c.option[OPT_VIA] = "direct";
+	cr_expect_eq(body_of(&c, text), EXIT_OK);
+	cr_expect_str_eq(text, "{\"smdp\":null}");
+	c.option[OPT_VIA] = "";
+	cr_expect_eq(body_of(&c, text), EXIT_USAGE);
+}
+
+static const char *which;
+
+static int download(struct ctl *c, json_t **out)
+{
+	return download_options(c, which, out);
+}
+
+Test(rspctl_operation, options_become_the_download, .init = quiet)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct ctl c = { .arena = a };
+	const char *text;
+
+	cr_expect_eq(change_of(download, &c, &text), EXIT_USAGE, "which?");
+	c.option[OPT_TYPE] = "t1";
+	cr_expect_eq(change_of(download, &c, &text), EXIT_OK);
+	cr_expect_str_eq(text, "{\"profile_type\":\"t1\"}");
+	which = "t2";
+	cr_expect_eq(change_of(download, &c, &text), EXIT_OK);
+	cr_expect_str_eq(text, "{\"profile_type\":\"t2\"}", "a line goes before the option");
+	which = ICCID;
+	c.option[OPT_TYPE] = NULL;
+	c.option[OPT_ENABLE] = "yes";
+	c.option[OPT_VIA] = "1.2.3";
+	cr_expect_eq(change_of(download, &c, &text), EXIT_OK);
+	cr_expect_str_eq(text, "{\"smdp\":\"1.2.3\",\"iccid\":\"" ICCID "\",\"enable\":true}");
+	which = NULL;
+	c.option[OPT_ICCID] = ICCID "," ICCID;
+	cr_expect_eq(change_of(download, &c, &text), EXIT_USAGE, "one profile");
+	c.option[OPT_ICCID] = ICCID "F";
+	cr_expect_eq(change_of(download, &c, &text), EXIT_OK);
+	cr_expect(strstr(text, "\"iccid\":\"" ICCID "\""));
+}
+
+#define EID "89001012012341234012345678901224"
+
+Test(rspctl_operation, a_list_of_downloads)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	static const struct {
+		const char *text, *names;
+	} wrong[] = {
+		{ EID "\n12\n", "line 2: 12: should be an EID" },
+		{ EID "," ICCID ",x\n", "line 1: should be EID, or" },
+		{ "," ICCID "\n", "line 1: : should be an EID" },
+		{ "\n\neid\n", "line 3: eid" },
+	};
+	struct download_row *rows = NULL;
+	char error[256] = "";
+	size_t n = 9;
+
+	cr_assert(download_list_parse(a, "EID,profile\r\n" EID "\r\n\n " EID " , " ICCID "\t\n" EID ",\n" EID ",t 1", &rows, &n,
+				      error),
+		  "%s", error);
+	cr_assert_eq(n, 4);
+	cr_expect(rows[0].line == 2 && !rows[0].which);
+	cr_expect_eq(rows[1].line, 4);
+	cr_expect_str_eq(rows[1].which, ICCID);
+	cr_expect_str_eq(rows[1].eid.text, EID);
+	cr_expect_null(rows[2].which);
+	cr_expect_str_eq(rows[3].which, "t 1");
+	cr_assert(download_list_parse(a, "", &rows, &n, error));
+	cr_expect_eq(n, 0);
+	for (size_t i = 0; i < LEN(wrong); i++) {
+		cr_expect_not(download_list_parse(a, wrong[i].text, &rows, &n, error), "%s", wrong[i].text);
+		cr_expect(strstr(error, wrong[i].names), "%s", error);
+	}
+}
+
 Test(rspctl_operation, an_end_is_an_exit_code, .init = quiet)
 {
 	CLEANUP(arena_freep) struct arena *a = arena_new();
@@ -135,6 +220,9 @@ Test(rspctl_operation, an_end_is_an_exit_code, .init = quiet)
 		{ "{\"state\":\"ended\",\"status\":\"EXPIRED\",\"code\":\"1.6/5.3\"}", EXIT_REFUSED },
 		{ "{\"state\":\"ended\",\"status\":\"FAILED\",\"code\":\"fault\",\"message\":\"m\"}", EXIT_REFUSED },
 		{ "{\"state\":\"ended\",\"status\":\"NO_ANSWER\",\"code\":\"no_answer\",\"message\":\"m\"}", EXIT_UNREACHABLE },
+		{ "{\"state\":\"ended\",\"status\":\"EXECUTED_SUCCESS\",\"enable\":true,\"enabled\":true}", EXIT_OK },
+		{ "{\"state\":\"ended\",\"status\":\"EXECUTED_WITHWARNING\",\"enable\":false,\"enabled\":false}", EXIT_OK },
+		{ "{\"state\":\"ended\",\"status\":\"EXECUTED_WITHWARNING\",\"enable\":true,\"enabled\":false}", EXIT_REFUSED },
 		{ "{\"state\":\"accepted\"}", EXIT_REFUSED },
 		{ "{}", EXIT_REFUSED },
 	};
