@@ -49,8 +49,7 @@ bool dialect_parse(struct arena *a, const char *text, struct dialect *out, const
 	return true;
 }
 
-/* OIDs in text, one blank between two. */
-static const struct oid *oids_parse(struct arena *a, const char *text, size_t *out_n)
+const struct oid *oids_parse(struct arena *a, const char *text, size_t *out_n)
 {
 	char *copy = arena_strdup(a, text ? text : ""), *rest = NULL;
 	struct oid *oids = arena_array(a, strlen(copy) / 2 + 1, sizeof(*oids));

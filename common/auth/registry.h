@@ -33,6 +33,8 @@ struct entity {
 /* Statements of the registry stand in common/store/statements.def (RPC_ENTITY_*). All results: OK with *out NULL when there is none. */
 result registry_by_certificate(struct db *db, struct arena *a, struct bytes der, const struct entity **out);
 result registry_by_oid(struct db *db, struct arena *a, const struct oid *oid, const struct entity **out);
+/* OIDs in text, a blank between two, as customers are stored; what is none is left out. In a. */
+const struct oid *oids_parse(struct arena *a, const char *text, size_t *out_n);
 /* Where an interface of an entity is reached: URLs in the order to be tried, and the pins of all its certificates
  * ("sha256//..;sha256//..") for http_outgoing.pinned_keys. n 0: no address. */
 struct endpoint {

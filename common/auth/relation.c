@@ -22,11 +22,23 @@ static result eid_known(struct arena *a, const struct relation_facts *facts)
 	return OK;
 }
 
-static result owns_any(struct arena *a, const struct entity *caller, const struct relation_facts *facts)
+/* The SM-DP that made a profile. */
+static bool made(const struct entity *caller, const struct profile_info *p)
 {
-	for (size_t i = 0; i < facts->n_profiles; i++)
-		if (facts->profiles[i].state != PROFILE_IN_CREATION && oid_equal(&facts->profiles[i].mno, &caller->oid))
+	return p->smdp && oid_equal(p->smdp, &caller->oid);
+}
+
+/* by_smdp: the caller comes as an SM-DP, with what it made and what its customers own. */
+static result owns_any(struct arena *a, const struct entity *caller, const struct relation_facts *facts, bool by_smdp)
+{
+	for (size_t i = 0; i < facts->n_profiles; i++) {
+		const struct profile_info *p = &facts->profiles[i];
+
+		if (p->state == PROFILE_IN_CREATION)
+			continue;
+		if (by_smdp ? owns(caller, &p->mno) || made(caller, p) : oid_equal(&p->mno, &caller->oid))
 			return OK;
+	}
 	return failed(a, CODE_EUICC_NOT_ALLOWED, facts->eid.text, NULL);
 }
 
@@ -45,7 +57,7 @@ static result owns_profile(struct arena *a, const struct entity *caller, const s
 
 	if (!p)
 		return failed(a, CODE_ICCID_UNKNOWN, facts->iccid ? facts->iccid->text : NULL, NULL);
-	if (owns(caller, &p->mno) || (by_smdp && p->smdp && oid_equal(p->smdp, &caller->oid)))
+	if (owns(caller, &p->mno) || (by_smdp && made(caller, p)))
 		return OK;
 	return failed(a, CODE_PROFILE_NOT_ALLOWED, p->iccid.text, "the requester does not own this profile");
 }
@@ -74,7 +86,7 @@ result relation_check(struct arena *a, const struct function *f, const struct en
 	case REL_EUM_OF_EID:
 		return oid_equal(&facts->eum, &caller->oid) ? OK : not_allowed(a);
 	case REL_OWNS_ANY:
-		return owns_any(a, caller, facts);
+		return owns_any(a, caller, facts, f->iface == IF_ES3);
 	case REL_PROFILE_OWNER:
 	case REL_PROFILE_OWNER_STRICT:
 		return owns_profile(a, caller, facts, false);

@@ -32,7 +32,7 @@ enum relation {
 	REL_NONE,          /* the caller's role is enough */
 	REL_EID,           /* any registered caller of the role, rows filtered by D2 */
 	REL_EUM_OF_EID,    /* the EUM that registered the EID */
-	REL_OWNS_ANY,      /* owns a profile on the EID, or PLMA */
+	REL_OWNS_ANY,      /* owns a profile on the EID, or PLMA; on ES3 as REL_PROFILE_SMDP, of any of them */
 	REL_PROFILE_OWNER, /* profile.mno = caller, or PLMA */
 	REL_PROFILE_OWNER_STRICT, /* profile.mno = caller; never a PLMA (POL2) */
 	REL_PROFILE_SMDP,  /* profile.smdp = caller, or profile.mno is a customer of the caller */

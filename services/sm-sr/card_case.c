@@ -7,7 +7,9 @@
 #include "common/rpc/deferred.h"
 #include "services/sm-sr/cards.h"
 
-enum { AT_LOCK, AT_EIS, AT_PROCEDURE, AT_BUSY, AT_COMMANDS, AT_SESSION };
+enum { AT_LOCK, AT_EIS, AT_PROCEDURE, AT_BUSY, AT_COMMANDS, AT_SESSION, AT_ROUTES };
+
+_Static_assert(ROLE_SM_DP == 8, "a number in SMSR_CASE_ROUTES");
 
 void case_queue(struct db *db, const struct eid *eid)
 {
@@ -17,6 +19,7 @@ void case_queue(struct db *db, const struct eid *eid)
 	DB_QUEUE(db, SMSR_CASE_BUSY, p_text(eid->text));
 	DB_QUEUE(db, SMSR_CASE_COMMANDS, p_text(eid->text));
 	DB_QUEUE(db, SMSR_CASE_SESSION, p_text(eid->text));
+	DB_QUEUE(db, SMSR_CASE_ROUTES, p_text(eid->text), p_text(iface_name(IF_ES4)), p_text(iface_name(IF_ES3)));
 }
 
 /* len 0: null, or nothing that can be an AID. */
@@ -57,6 +60,8 @@ static result procedure_take(struct card_case *c, const struct rows *rows)
 	    row_int(rows, 0, 2) == PROC_ENDED ||
 	    !oid_parse(row_text(rows, 0, 3), &p->caller) || (*row_text(rows, 0, 9) && !iccid_parse(row_text(rows, 0, 9), &p->iccid)))
 		return internal(c->a, "procedure %s of %s is damaged", p->id, c->eid.text);
+	if (!row_null(rows, 0, 17))
+		p->customers = oids_parse(c->a, row_text(rows, 0, 17), &p->n_customers);
 	c->running = p;
 	c->parked_replicas = row_null(rows, 0, 16) ? "" : row_text_dup(c->a, rows, 0, 16);
 	return OK;
@@ -78,6 +83,24 @@ static void commands_take(struct card_case *c, const struct rows *rows)
 							.ticket = row_text_dup(c->a, rows, i, 8) };
 }
 
+/* An OID that cannot be one is nobody's. */
+static void routes_take(struct card_case *c, const struct rows *rows)
+{
+	c->routes = arena_array(c->a, rows_count(rows), sizeof(*c->routes));
+	for (size_t i = 0; i < rows_count(rows); i++) {
+		struct told_by *r = &c->routes[c->n_routes];
+
+		if (!oid_parse(row_text(rows, i, 0), &r->mno))
+			continue;
+		if (!row_null(rows, i, 1))
+			(void)oid_parse(row_text(rows, i, 1), &r->smdp);
+		r->direct = row_bool(rows, i, 2);
+		if (!row_null(rows, i, 3))
+			(void)oid_parse(row_text(rows, i, 3), &r->by);
+		c->n_routes++;
+	}
+}
+
 result case_take(struct card_case *c, const struct rows *const rows[CASE_RESULTS])
 {
 	c->parked_replicas = c->auto_delete = "";
@@ -96,6 +119,7 @@ result case_take(struct card_case *c, const struct rows *const rows[CASE_RESULTS
 		c->session = row_text_dup(c->a, rows[AT_SESSION], 0, 0);
 		c->session_replica = row_text_dup(c->a, rows[AT_SESSION], 0, 1);
 	}
+	routes_take(c, rows[AT_ROUTES]);
 	return OK;
 }
 
@@ -147,6 +171,14 @@ struct profile_info *case_profile_of_iccid(const struct card_case *c, const stru
 	for (size_t i = 0; i < c->eis.n_profiles; i++)
 		if (iccid_equal(&c->eis.profiles[i].iccid, iccid))
 			return &c->eis.profiles[i];
+	return NULL;
+}
+
+const struct told_by *case_route(const struct card_case *c, const struct profile_info *p)
+{
+	for (size_t i = 0; i < c->n_routes; i++)
+		if (oid_equal(&c->routes[i].mno, &p->mno) && !strcmp(c->routes[i].smdp.text, p->smdp ? p->smdp->text : ""))
+			return &c->routes[i];
 	return NULL;
 }
 

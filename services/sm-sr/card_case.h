@@ -34,6 +34,8 @@ struct procedure {
 	enum procedure_state state;
 	struct oid caller;
 	unsigned caller_roles;
+	const struct oid *customers; /* of a caller that is an SM-DP: its operators, as they are now */
+	size_t n_customers;
 	const char *function, *fci; /* key of its call */
 	const char *context_id, *trace;
 	struct iccid iccid;      /* "" : none */
@@ -41,6 +43,13 @@ struct procedure {
 	const char *iccids;
 	int64_t started_at, deadline; /* wall microseconds of the database's clock */
 	bool overdue;            /* deadline <= the database's now(), when loaded */
+};
+
+/* How the owner of a profile is told (procedures.md 3.19). */
+struct told_by {
+	struct oid mno, smdp; /* of the profile; smdp "": loaded in the factory */
+	bool direct;          /* it is connected to us */
+	struct oid by;        /* else the SM-DP that tells it; "": nobody can */
 };
 
 struct card_case {
@@ -64,6 +73,8 @@ struct card_case {
 	size_t n_commands;
 	const char *session, *session_replica; /* uuid; NULL: no session */
 	const char *parked_replicas; /* where callers of the running procedure are parked, blank between two; "" */
+	struct told_by *routes; /* of what was loaded */
+	size_t n_routes;
 	struct profile_info *gone; /* went from the EIS in this step; their owners are to be told */
 	size_t n_gone;
 	/* What the work has made due after its commit. */
@@ -73,7 +84,7 @@ struct card_case {
 };
 
 /* Statements that case_queue adds: the first locks. */
-enum { CASE_RESULTS = 6 };
+enum { CASE_RESULTS = 7 };
 void case_queue(struct db *db, const struct eid *eid);
 /* c: who works on it and eid are set, the rest zero. OK, also when the EID is unknown (known false). */
 result case_take(struct card_case *c, const struct rows *const rows[CASE_RESULTS]);
@@ -85,6 +96,8 @@ struct profile_info *case_enabled(const struct card_case *c);                   
 struct profile_info *case_fallback(const struct card_case *c);                      /* holder of the attribute; NULL: none */
 struct profile_info *case_profile_of_aid(const struct card_case *c, const struct aid *aid); /* NULL: not in the EIS */
 struct profile_info *case_profile_of_iccid(const struct card_case *c, const struct iccid *iccid);
+/* NULL: the profile is not one of those that were loaded. */
+const struct told_by *case_route(const struct card_case *c, const struct profile_info *p);
 struct card_command *case_fetched(const struct card_case *c);                       /* the one that the card has; NULL: none */
 struct card_command *case_next(const struct card_case *c);                          /* the lowest queued; NULL: none */
 

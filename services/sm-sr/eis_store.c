@@ -194,6 +194,13 @@ result eis_from_rows(struct arena *a, const struct eid *eid, const struct oid *s
 	return OK;
 }
 
+enum eis_view eis_view_of(const struct function *fn, unsigned roles)
+{
+	if (fn->iface == IF_ES3)
+		return VIEW_SM_DP;
+	return roles & ROLE_OPERATOR ? VIEW_OPERATOR : VIEW_M2M_SP;
+}
+
 /* What is left out, here and below, becomes null. */
 static void put_text(json_t *o, const char *key, const char *value)
 {

@@ -9,6 +9,8 @@
 /* Reads the rows of SMSR_EIS_LOAD. *out_known false: no such EID. Octets and texts are copied into a. INTERNAL: a damaged row. */
 result eis_from_rows(struct arena *a, const struct eid *eid, const struct oid *smsr, const struct rows *rows, struct eis *out, bool *out_known);
 
+/* Who looks at an EIS by calling fn with these roles (D2). */
+enum eis_view eis_view_of(const struct function *fn, unsigned roles);
 /* An ISD-R key as it is stored. */
 struct stored_key {
 	int64_t version, index;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ES4 AuditEIS (SGP.02 5.5): the EIS as the card says it is. */
+/* ES3 and ES4 AuditEIS (SGP.02 5.4, 5.5): the EIS as the card says it is. */
 #include "common/base/buf.h"
 #include "services/sm-sr/es4_card.h"
 #include "services/sm-sr/procedure_internal.h"
@@ -23,12 +23,12 @@ const struct load es4_audit_eis_load = { .results = CASE_RESULTS, .queue = queue
 /* What the caller may not see is as unknown as what is not there (D2). */
 static result check_named(struct rq *rq, const struct card_case *c, const struct es4_audit_eis_rq *request)
 {
-	enum eis_view view = rq->caller->roles & ROLE_OPERATOR ? VIEW_OPERATOR : VIEW_M2M_SP;
+	enum eis_view view = eis_view_of(rq->fn, rq->caller->roles);
 
 	for (size_t i = 0; i < request->n_iccids; i++) {
 		const struct profile_info *p = case_profile_of_iccid(c, &request->iccids[i]);
 
-		if (!p || !eis_profile_visible(p, view, &rq->caller->oid, NULL, 0))
+		if (!p || !eis_profile_visible(p, view, &rq->caller->oid, rq->caller->customers, rq->caller->n_customers))
 			return failed(rq->arena, CODE_ICCID_UNKNOWN, request->iccids[i].text, NULL);
 	}
 	return OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ES4, group PlatformManagement (SGP.02 5.5): what an operator has the card do. */
+/* ES3 and ES4, group PlatformManagement (SGP.02 5.4, 5.5): what an operator has the card do, by itself or through its SM-DP. */
 #include "services/sm-sr/cards.h"
 #include "services/sm-sr/es4_card.h"
 #include "services/sm-sr/procedure_internal.h"
@@ -115,6 +115,12 @@ result es4_disable_profile(struct rq *rq, const void *in, void *out)
 	return procedure_start(rq, c, &(const struct procedure_start){ .kind = PROC_DISABLE, .target = target });
 }
 
+/* What a download left behind its SM-DP takes away (D1, procedures.md 3.4). */
+static bool leftover_of(const struct rq *rq, const struct profile_info *p)
+{
+	return rq->fn->iface == IF_ES3 && p->state == PROFILE_CREATED && p->smdp && oid_equal(p->smdp, &rq->caller->oid);
+}
+
 /* One that is enabled is disabled first (procedures.md 3.8). One whose download is not complete is its SM-DP's. */
 result es4_delete_profile(struct rq *rq, const void *in, void *out)
 {
@@ -125,7 +131,7 @@ result es4_delete_profile(struct rq *rq, const void *in, void *out)
 	(void)out;
 	TRY(target_of(rq, in, &target));
 	enabled = target->state == PROFILE_ENABLED;
-	if (!enabled)
+	if (!enabled && !leftover_of(rq, target))
 		TRY(check_state(rq->arena, target, PROFILE_DISABLED));
 	TRY(check_fallback(rq->arena, c, target, enabled));
 	TRY(pol2_allow_delete(rq->arena, target));

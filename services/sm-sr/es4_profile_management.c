@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ES4, group ProfileManagement (SGP.02 5.5; functions.md ES4). */
+/* ES3 and ES4, group ProfileManagement: what needs no card (SGP.02 5.4, 5.5; functions.md ES3, ES4). The bodies are the same but for those
+ * of UpdatePolicyRules; whose call it is shows in what it may see. */
 #include "common/base/clock.h"
 #include "services/sm-sr/eis_store.h"
 #include "services/sm-sr/es4_card.h"
@@ -29,13 +30,15 @@ static result take(struct rq *rq, const void *in, const struct rows *const *rows
 
 const struct load es4_get_eis_load = { .results = 1, .queue = queue, .take = take };
 
-/* Stored data, no card (procedures.md 3.21). That the caller owns something here was checked; what it may see is D2. */
+/* Stored data, no card (procedures.md 3.21). That an operator owns something here was checked; what the caller may see is D2: an SM-DP perhaps
+ * no profile at all. */
 result es4_get_eis(struct rq *rq, const void *in, void *out)
 {
 	struct es4_get_eis_rs *response = out;
 	struct eis *eis = rq->loaded;
 
-	(void)eis_filter(eis, rq->caller->roles & ROLE_OPERATOR ? VIEW_OPERATOR : VIEW_M2M_SP, &rq->caller->oid, NULL, 0);
+	(void)eis_filter(eis, eis_view_of(rq->fn, rq->caller->roles), &rq->caller->oid, rq->caller->customers,
+			 rq->caller->n_customers);
 	response->eis = eis;
 	return OK;
 }
@@ -54,6 +57,23 @@ static result policy_take(struct rq *rq, const void *in, const struct rows *cons
 	facts->iccid = &request->iccid;
 	return es4_case_take(rq, &request->eid, rows, facts);
 }
+
+static void es3_policy_queue(struct rq *rq, const void *in)
+{
+	const struct es3_update_policy_rules_rq *request = in;
+
+	case_queue(rq->db, &request->eid);
+}
+
+static result es3_policy_take(struct rq *rq, const void *in, const struct rows *const *rows, struct relation_facts *facts)
+{
+	const struct es3_update_policy_rules_rq *request = in;
+
+	facts->iccid = &request->iccid;
+	return es4_case_take(rq, &request->eid, rows, facts);
+}
+
+const struct load es3_update_policy_rules_load = { .results = CASE_RESULTS, .queue = es3_policy_queue, .take = es3_policy_take };
 
 const struct load es4_update_policy_rules_load = { .results = CASE_RESULTS, .queue = policy_queue, .take = policy_take };
 
@@ -85,19 +105,39 @@ static const char *changed_json(struct rq *rq, const struct eid *eid, const stru
 
 /* Replaces all rules; none is an explicit "no restriction" (procedures.md 3.10). A command that is under way is judged again by them before
  * the card gets it; what the card has already is not called back. */
+static result set_rules(struct rq *rq, const struct iccid *iccid, const struct pol2 *rules)
+{
+	const struct card_case *c = rq->loaded;
+	const struct profile_info *target = case_profile_of_iccid(c, iccid);
+	struct bytes pol2 = pol2_to_bytes(rq->arena, rules);
+
+	if (!target)
+		return failed(rq->arena, CODE_ICCID_UNKNOWN, iccid->text, NULL);
+	DB_QUEUE(rq->db, SMSR_PROFILE_POL2, p_text(c->eid.text), p_text(iccid->text), p_bytes(pol2.data, pol2.len));
+	rq_event(rq, "profile.pol2_updated", c->eid.text, changed_json(rq, &c->eid, iccid, &target->mno));
+	return OK;
+}
+
 result es4_update_policy_rules(struct rq *rq, const void *in, void *out)
 {
 	const struct es4_update_policy_rules_rq *request = in;
-	const struct card_case *c = rq->loaded;
-	const struct profile_info *target = case_profile_of_iccid(c, &request->iccid);
-	struct bytes pol2 = pol2_to_bytes(rq->arena, &request->pol2);
 
 	(void)out;
-	if (!target)
-		return failed(rq->arena, CODE_ICCID_UNKNOWN, request->iccid.text, NULL);
-	DB_QUEUE(rq->db, SMSR_PROFILE_POL2, p_text(request->eid.text), p_text(request->iccid.text), p_bytes(pol2.data, pol2.len));
-	rq_event(rq, "profile.pol2_updated", request->eid.text, changed_json(rq, &request->eid, &request->iccid, &target->mno));
-	return OK;
+	return set_rules(rq, &request->iccid, &request->pol2);
+}
+
+/* An SM-DP may leave the rules out: then there are none [GUESS: procedures.md 3.10]. */
+enum { POL2_ABSENT_CLEARS = true };
+
+result es3_update_policy_rules(struct rq *rq, const void *in, void *out)
+{
+	static const struct pol2 none = { 0 };
+	const struct es3_update_policy_rules_rq *request = in;
+
+	(void)out;
+	if (!request->pol2 && !POL2_ABSENT_CLEARS)
+		return failed(rq->arena, CODE_PARAM_MISSING, "pol2", NULL);
+	return set_rules(rq, &request->iccid, request->pol2 ? request->pol2 : &none);
 }
 
 static struct param p_text_or_null(const char *s)

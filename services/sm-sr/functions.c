@@ -7,6 +7,13 @@
 const struct served smsr_served[] = {
 	{ FN_ES1_RegisterEIS, &es1_register_eis_load, es1_register_eis, es1_register_eis_committed },
 	SERVE(ES1, UpdateEISAdditionalProperties, &es1_update_properties_load, es1_update_eis_additional_properties),
+	SERVE(ES3, GetEIS, &es4_get_eis_load, es4_get_eis),
+	SERVE(ES3, UpdatePolicyRules, &es3_update_policy_rules_load, es3_update_policy_rules),
+	SERVE(ES3, UpdateSubscriptionAddress, &es4_update_subscription_address_load, es4_update_subscription_address),
+	{ FN_ES3_EnableProfile, &es4_profile_load, es4_enable_profile, es4_procedure_committed },
+	{ FN_ES3_DisableProfile, &es4_profile_load, es4_disable_profile, es4_procedure_committed },
+	{ FN_ES3_DeleteISDP, &es4_profile_load, es4_delete_profile, es4_procedure_committed },
+	{ FN_ES3_AuditEIS, &es4_audit_eis_load, es4_audit_eis, es4_procedure_committed },
 	SERVE(ES4, GetEIS, &es4_get_eis_load, es4_get_eis),
 	SERVE(ES4, UpdatePolicyRules, &es4_update_policy_rules_load, es4_update_policy_rules),
 	SERVE(ES4, UpdateSubscriptionAddress, &es4_update_subscription_address_load, es4_update_subscription_address),

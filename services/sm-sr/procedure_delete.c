@@ -25,7 +25,7 @@ static void tell_gone(struct card_case *c)
 		const struct profile_info *gone = &c->gone[i];
 		bool asked = p && p->kind == PROC_DELETE && aid_equal(&p->isdp, &gone->isdp_aid);
 
-		tell_deleted(c, gone, asked ? &p->caller : NULL);
+		tell_deleted(c, gone, asked ? requester_of(c, p) : NULL);
 		auto_delete_undue(c, &gone->iccid);
 	}
 	c->n_gone = 0;

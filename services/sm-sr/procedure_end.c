@@ -39,13 +39,13 @@ static void keep_named(struct eis *eis, const char *iccids)
 }
 
 /* The case's EIS stays whole: what the filter changes is copied. */
-static struct eis *eis_for(const struct card_case *c, const struct procedure *p)
+static struct eis *eis_for(const struct card_case *c, const struct procedure *p, const struct function *fn)
 {
 	struct eis *eis = arena_memdup(c->a, &c->eis, sizeof(*eis));
 
 	eis->profiles = arena_memdup(c->a, eis->profiles, eis->n_profiles * sizeof(*eis->profiles));
 	eis->isdr.keysets = arena_memdup(c->a, eis->isdr.keysets, eis->isdr.n_keysets * sizeof(*eis->isdr.keysets));
-	(void)eis_filter(eis, p->caller_roles & ROLE_OPERATOR ? VIEW_OPERATOR : VIEW_M2M_SP, &p->caller, NULL, 0);
+	(void)eis_filter(eis, eis_view_of(fn, p->caller_roles), &p->caller, p->customers, p->n_customers);
 	keep_named(eis, p->iccids);
 	return eis;
 }
@@ -57,7 +57,7 @@ static struct bytes answer_of(const struct card_case *c, const struct procedure 
 	struct es4_audit_eis_rs audit = { .eis = NULL };
 
 	if (p->kind == PROC_AUDIT) {
-		audit.eis = outcome == OK ? eis_for(c, p) : NULL;
+		audit.eis = outcome == OK ? eis_for(c, p, fn) : NULL;
 		return deferred_encode(c->a, fn, &audit, outcome, false, p->started_at);
 	}
 	return deferred_encode(c->a, fn, &card, outcome, response_data.len > 0, p->started_at);
@@ -146,25 +146,54 @@ void procedure_end(struct card_case *c, result outcome, struct bytes response_da
 	c->ended = true;
 }
 
-/* Who has no ES4 address is not told: where addresses are, rows that can never be delivered go. */
-static void tell_owner(struct card_case *c, enum function_id id, const struct profile_info *p)
-{
-	struct profile_notification *n = ARENA_NEW(c->a, struct profile_notification);
-	const struct function *fn = function_by_id(id);
-	const struct oid *to = arena_memdup(c->a, &p->mno, sizeof(*to));
+/* Of what an owner is told, by both ways. */
+enum told { TOLD_ENABLED, TOLD_DISABLED, TOLD_DELETED };
+static const struct {
+	enum function_id direct, by_smdp;
+} told_functions[] = {
+	[TOLD_ENABLED] = { FN_ES4_HandleProfileEnabledNotification, FN_ES3_HandleProfileEnabledNotification },
+	[TOLD_DISABLED] = { FN_ES4_HandleProfileDisabledNotification, FN_ES3_HandleProfileDisabledNotification },
+	[TOLD_DELETED] = { FN_ES4_HandleProfileDeletedNotification, FN_ES3_HandleProfileDeletedNotification },
+};
 
-	*n = (struct profile_notification){ .eid = c->eid, .iccid = p->iccid, .completed = c->now };
+/* To whom nothing leads, nothing is said. requester: whose call it was; it hears by the answer. NULL: nobody's. */
+static void tell_owner(struct card_case *c, enum told what, const struct profile_info *p, const struct oid *requester)
+{
+	struct es3_profile_notification *n = ARENA_NEW(c->a, struct es3_profile_notification);
+	const struct told_by *way = case_route(c, p);
+
+	if (!way || !(way->direct || way->by.text[0]) || (requester && oid_equal(requester, &p->mno)))
+		return;
+	*n = (struct es3_profile_notification){ { .eid = c->eid, .iccid = p->iccid, .completed = c->now }, p->mno };
 	outbox_send(c->db, c->a,
-		    &(const struct outbox_message){ .fn = fn,
-						    .kind = OUTBOX_NOTIFY,
-						    .to = to,
-						    .eid = c->eid.text,
-						    .trace = c->running ? c->running->trace : NULL,
-						    .in = n,
-						    .give_up_s = c->rpc->notify_give_up_s });
-	DB_QUEUE(c->db, SMSR_NOTIFY_UNADDRESSED, p_text(to->text), p_text(c->eid.text), p_text(fn->wire),
-		 p_text(iface_name(fn->iface)));
+		    &(const struct outbox_message){
+			    .fn = function_by_id(way->direct ? told_functions[what].direct : told_functions[what].by_smdp),
+			    .kind = OUTBOX_NOTIFY,
+			    .to = way->direct ? &way->mno : &way->by,
+			    .eid = c->eid.text,
+			    .trace = c->running ? c->running->trace : NULL,
+			    .in = n, /* the ES4 one is its first member */
+			    .give_up_s = c->rpc->notify_give_up_s });
 	c->outbox = true;
+}
+
+/* An operator that calls through an SM-DP is not told by us what its SM-DP tells it as the answer [GUESS: procedures.md 3.19 speaks of the
+ * requester only]. Which operator it was, the call does not say: the one whose profile it is about. */
+enum { BEHIND_SMDP_IS_REQUESTER = true };
+
+const struct oid *requester_of(const struct card_case *c, const struct procedure *p)
+{
+	const struct function *fn = function_of(p);
+
+	if (!BEHIND_SMDP_IS_REQUESTER || !fn || fn->iface != IF_ES3)
+		return &p->caller;
+	for (size_t i = 0; i < c->n_gone; i++)
+		if (aid_equal(&c->gone[i].isdp_aid, &p->isdp))
+			return &c->gone[i].mno;
+	for (size_t i = 0; i < c->eis.n_profiles; i++)
+		if (aid_equal(&c->eis.profiles[i].isdp_aid, &p->isdp))
+			return &c->eis.profiles[i].mno;
+	return &p->caller;
 }
 
 static void tell_bus(struct card_case *c, const char *event, const struct profile_info *p)
@@ -183,19 +212,18 @@ void tell_profile_change(struct card_case *c, const struct profile_info *disable
 		switch_told(c, enabled);
 	if (disabled) {
 		tell_bus(c, "profile.disabled", disabled);
-		if (!requester || !oid_equal(requester, &disabled->mno))
-			tell_owner(c, FN_ES4_HandleProfileDisabledNotification, disabled);
+		tell_owner(c, TOLD_DISABLED, disabled, requester);
 	}
 	if (enabled) {
 		tell_bus(c, "profile.enabled", enabled);
-		if (!requester || !oid_equal(requester, &enabled->mno))
-			tell_owner(c, FN_ES4_HandleProfileEnabledNotification, enabled);
+		tell_owner(c, TOLD_ENABLED, enabled, requester);
 	}
 }
 
 void tell_deleted(struct card_case *c, const struct profile_info *deleted, const struct oid *requester)
 {
 	tell_bus(c, "profile.deleted", deleted);
-	if (!requester || !oid_equal(requester, &deleted->mno))
-		tell_owner(c, FN_ES4_HandleProfileDeletedNotification, deleted);
+	/* What was never complete its owner never had. */
+	if (deleted->state != PROFILE_CREATED)
+		tell_owner(c, TOLD_DELETED, deleted, requester);
 }

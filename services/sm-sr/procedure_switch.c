@@ -109,7 +109,7 @@ void switch_succeeded(struct card_case *c, const struct aid *enabled)
 		case_expired_aid(c, NULL);
 	is = case_profile_of_aid(c, enabled);
 	if (was != is)
-		tell_profile_change(c, was, is, &p->caller);
+		tell_profile_change(c, was, is, requester_of(c, p));
 	if (p->kind == PROC_DELETE) {
 		delete_command_add(c, p);
 		return;

@@ -55,12 +55,14 @@ void tell_profile_change(struct card_case *c, const struct profile_info *disable
 /* Tells the profile's owner and the bus that it was deleted; requester as above. */
 void tell_deleted(struct card_case *c, const struct profile_info *deleted, const struct oid *requester);
 
-/* es4_platform_management.c, es4_audit.c, es4_profile_management.c (SGP.02 5.5) */
-extern const struct load es4_profile_load, es4_audit_eis_load, es4_update_policy_rules_load, es4_update_subscription_address_load;
+/* es4_platform_management.c, es4_audit.c, es4_profile_management.c (SGP.02 5.4, 5.5): for ES3, too, where it has the same function. */
+extern const struct load es4_profile_load, es4_audit_eis_load, es4_update_policy_rules_load, es4_update_subscription_address_load,
+	es3_update_policy_rules_load;
 result es4_enable_profile(struct rq *rq, const void *in, void *out);
 result es4_disable_profile(struct rq *rq, const void *in, void *out);
 result es4_delete_profile(struct rq *rq, const void *in, void *out);
 result es4_update_policy_rules(struct rq *rq, const void *in, void *out);
+result es3_update_policy_rules(struct rq *rq, const void *in, void *out);
 result es4_update_subscription_address(struct rq *rq, const void *in, void *out);
 result es4_audit_eis(struct rq *rq, const void *in, void *out);
 void es4_procedure_committed(struct rq *rq);

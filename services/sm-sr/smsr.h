@@ -37,7 +37,7 @@ result es1_register_eis(struct rq *rq, const void *in, void *out);
 void es1_register_eis_committed(struct rq *rq);
 result es1_update_eis_additional_properties(struct rq *rq, const void *in, void *out);
 
-/* es4_profile_management.c (SGP.02 5.5) */
+/* es4_profile_management.c (SGP.02 5.4, 5.5): ES3 and ES4 */
 extern const struct load es4_get_eis_load;
 result es4_get_eis(struct rq *rq, const void *in, void *out);
 

@@ -18,7 +18,7 @@ static const char *mep_name(enum mep mep)
 	return "?";
 }
 
-static const char *relation_text(enum relation relation)
+static const char *relation_text(enum relation relation, enum iface iface)
 {
 	switch (relation) {
 	case REL_NONE:
@@ -28,7 +28,7 @@ static const char *relation_text(enum relation relation)
 	case REL_EUM_OF_EID:
 		return "EUM that registered the EID";
 	case REL_OWNS_ANY:
-		return "owns a profile on the EID, or PLMA";
+		return iface == IF_ES3 ? "SM-DP of a profile on the EID" : "owns a profile on the EID, or PLMA";
 	case REL_PROFILE_OWNER:
 		return "owns the profile, or PLMA";
 	case REL_PROFILE_OWNER_STRICT:
@@ -102,7 +102,7 @@ static void row(struct buf *out, unsigned number, const struct function *f)
 	roles(out, f->callers);
 	buf_str(out, " | ");
 	roles(out, f->providers);
-	buf_printf(out, " | %s | ", relation_text(f->relation));
+	buf_printf(out, " | %s | ", relation_text(f->relation, f->iface));
 	if (f->mep == MEP_NOTIFY)
 		buf_str(out, "- | ");
 	else

@@ -106,6 +106,27 @@ Test(relation, an_sm_dp_reaches_what_it_made_and_what_its_customers_own)
 	expect(FN_ES3_EnableProfile, &stranger, &c, CODE_PROFILE_NOT_ALLOWED);
 }
 
+Test(relation, an_sm_dp_audits_where_it_made_a_profile_or_a_customer_owns_one)
+{
+	struct oid customer = oid(OWNER);
+	struct entity maker = entity(SMDP, ROLE_SM_DP), relay = entity("1.2.3.9", ROLE_SM_DP), stranger = entity("1.2.3.8", ROLE_SM_DP);
+	struct card c;
+
+	card_make(&c);
+	c.facts.iccid = NULL;
+	relay.customers = &customer;
+	relay.n_customers = 1;
+	expect(FN_ES3_AuditEIS, &maker, &c, -1);
+	expect(FN_ES3_AuditEIS, &relay, &c, -1);
+	expect(FN_ES3_AuditEIS, &stranger, &c, CODE_EUICC_NOT_ALLOWED);
+	expect(FN_ES3_GetEIS, &stranger, &c, -1);
+	/* On ES4 nobody is asked whose customers they are. */
+	relay.roles |= ROLE_OPERATOR;
+	expect(FN_ES4_GetEIS, &relay, &c, CODE_EUICC_NOT_ALLOWED);
+	c.profile.state = PROFILE_IN_CREATION;
+	expect(FN_ES3_AuditEIS, &maker, &c, CODE_EUICC_NOT_ALLOWED);
+}
+
 Test(relation, additional_properties_are_of_the_eum_that_registered)
 {
 	struct entity eum = entity(EUM, ROLE_EUM), other = entity("1.2.3.7", ROLE_EUM);

@@ -28,8 +28,8 @@ static const struct statement own[] = {
 	{ "t_profile", "with i as (insert into iccid (iccid, eid) values ($2, $1)) insert into profile (eid, iccid, isdp_aid, mno, "
 		       "fallback, state,"
 		       " allocated_memory, pol2) values ($1, $2, $3, $4, $5::bool, $6::int2, 100, '')" },
-	{ "t_entity", "insert into entity (oid, name, roles) values ($1, 'x', 2)" },
-	{ "t_address", "insert into entity_address (oid, iface, ord, url) values ($1, 'ES4', 0, 'https://127.0.0.1:1/es4')" },
+	{ "t_entity", "insert into entity (oid, name, roles, customers) values ($1, 'x', $2::int4, string_to_array($3, ' '))" },
+	{ "t_address", "insert into entity_address (oid, iface, ord, url) values ($1, $2, 0, 'https://127.0.0.1:1/x')" },
 	{ "t_call", "insert into call (caller, function, fci, digest) values ($1, $2, $3, '')" },
 	{ "t_reset",
 	  "truncate eis, eis_state, profile, iccid, entity, entity_address, call, reply, outbox, eid_busy, procedure, card_command,"
@@ -48,6 +48,9 @@ static const struct statement own[] = {
 		    " s as (insert into eis_state (eid, remaining_memory) select eid, 0 from c)"
 		    " insert into keyset (eid, version, counter) select eid, v, 5 from c, unnest(array[3, 64]) v" },
 	{ "t_counters", "select count(*), count(*) filter (where counter = $1::int8) from keyset where version < 16" },
+	{ "t_made", "update profile set smdp = $3, state = $4::int2 where eid = $1 and iccid = $2" },
+	{ "t_unaddressed", "delete from entity_address where oid = $1" },
+	{ "t_body", "select convert_from(payload, 'UTF8') from outbox where kind = $1 order by id desc limit 1" },
 	{ "t_look", "select (select string_agg(iccid, ' ') from profile where eid = $1 and state = 2),"
 		    " (select convert_from(answer, 'UTF8') from call where fci = $2),"
 		    " (select string_agg(state || '/' || coalesce(status::text, '') || '/' || code, ' ' order by started_at) from "
@@ -106,8 +109,8 @@ static void rows_make(struct stage *s)
 		DB_QUEUE(s->db, T_PROFILE, p_text(s->eid.text), p_text(s->iccid[i].text), p_bytes(s->isdp[i].data, s->isdp[i].len),
 			 p_text(s->operator[i].oid.text), p_bool(i == BASE),
 			 p_int(s->a, i == BASE ? PROFILE_ENABLED : PROFILE_DISABLED));
-		DB_QUEUE(s->db, T_ENTITY, p_text(s->operator[i].oid.text));
-		DB_QUEUE(s->db, T_ADDRESS, p_text(s->operator[i].oid.text));
+		DB_QUEUE(s->db, T_ENTITY, p_text(s->operator[i].oid.text), p_int(s->a, ROLE_OPERATOR), p_text(""));
+		DB_QUEUE(s->db, T_ADDRESS, p_text(s->operator[i].oid.text), p_text("ES4"));
 	}
 	sync_ok(s, 0, NULL);
 }
@@ -131,6 +134,10 @@ struct stage *stage_make(void)
 		s->operator[i].roles = ROLE_OPERATOR;
 		s->isdp[i] = aid_isdp(0x10 + (uint32_t)i);
 	}
+	cr_assert(oid_parse("1.2.8", &s->smdp.oid));
+	s->smdp.roles = ROLE_SM_DP;
+	s->smdp.customers = &s->operator[OTHER].oid;
+	s->smdp.n_customers = 1;
 	cr_assert(iccid_complete("894903000000000001", &s->iccid[THIRD]));
 	s->isdp[THIRD] = aid_isdp(0x12);
 	return s;
@@ -150,6 +157,36 @@ void add_third(struct stage *s)
 {
 	DB_QUEUE(s->db, T_PROFILE, p_text(s->eid.text), p_text(s->iccid[THIRD].text),
 		 p_bytes(s->isdp[THIRD].data, s->isdp[THIRD].len), p_text("1.2.7"), p_bool(false), p_int(s->a, PROFILE_DISABLED));
+	sync_ok(s, 0, NULL);
+}
+
+void add_smdp(struct stage *s, bool addressed)
+{
+	DB_QUEUE(s->db, T_ENTITY, p_text(s->smdp.oid.text), p_int(s->a, ROLE_SM_DP), p_text(s->operator[OTHER].oid.text));
+	if (addressed)
+		DB_QUEUE(s->db, T_ADDRESS, p_text(s->smdp.oid.text), p_text("ES3"));
+	sync_ok(s, 0, NULL);
+}
+
+void made_by_smdp(struct stage *s, enum profile_at p, enum profile_state state)
+{
+	DB_QUEUE(s->db, T_MADE, p_text(s->eid.text), p_text(s->iccid[p].text), p_text(s->smdp.oid.text), p_int(s->a, state));
+	sync_ok(s, 0, NULL);
+}
+
+const char *outbox_body_of(struct stage *s, const char *kind)
+{
+	const struct rows *rows;
+
+	DB_QUEUE(s->db, T_BODY, p_text(kind));
+	sync_ok(s, 1, &rows);
+	cr_assert(rows_count(rows), "no %s", kind);
+	return row_text_dup(s->a, rows, 0, 0);
+}
+
+void unaddressed(struct stage *s, enum profile_at who)
+{
+	DB_QUEUE(s->db, T_UNADDRESSED, p_text(s->operator[who].oid.text));
 	sync_ok(s, 0, NULL);
 }
 
@@ -240,8 +277,8 @@ static void commit(struct stage *s)
 	sync_ok(s, 0, NULL);
 }
 
-static result ask(struct stage *s, enum profile_at who, enum function_id id, const struct load *load,
-		  result (*handle)(struct rq *rq, const void *in, void *out), const void *in)
+result ask(struct stage *s, const struct entity *caller, enum function_id id, const struct load *load,
+	   result (*handle)(struct rq *rq, const void *in, void *out), const void *in, void *out)
 {
 	static const struct envelope envelope = { 0 };
 	struct rq *rq = ARENA_NEW(s->a, struct rq);
@@ -254,17 +291,19 @@ static result ask(struct stage *s, enum profile_at who, enum function_id id, con
 			   .arena = s->a,
 			   .db = s->db,
 			   .fn = function_by_id(id),
-			   .caller = &s->operator[who],
+			   .caller = caller,
 			   .envelope = &envelope,
 			   .role = &s->smsr,
 			   .validity_s = 720,
 			   .claim_key = s->fci };
 	db_begin(s->db);
 	load->queue(rq, in);
-	sync_ok(s, CASE_RESULTS, rows);
+	sync_ok(s, load->results, rows);
 	cr_assert_eq(load->take(rq, in, rows, &facts), OK);
 	DB_QUEUE(s->db, T_CALL, p_text(rq->caller->oid.text), p_text(rq->fn->wire), p_text(s->fci));
-	r = handle(rq, in, NULL);
+	r = relation_check(s->a, rq->fn, caller, &facts);
+	if (r == OK)
+		r = handle(rq, in, out);
 	if (r == OK)
 		commit(s);
 	else
@@ -276,28 +315,32 @@ result ask_enable(struct stage *s, enum profile_at who)
 {
 	const struct es4_profile_rq in = { .eid = s->eid, .iccid = s->iccid[who] };
 
-	return ask(s, who, FN_ES4_EnableProfile, &es4_profile_load, es4_enable_profile, arena_memdup(s->a, &in, sizeof(in)));
+	return ask(s, &s->operator[who], FN_ES4_EnableProfile, &es4_profile_load, es4_enable_profile,
+		   arena_memdup(s->a, &in, sizeof(in)), NULL);
 }
 
 result ask_disable(struct stage *s, enum profile_at who)
 {
 	const struct es4_profile_rq in = { .eid = s->eid, .iccid = s->iccid[who] };
 
-	return ask(s, who, FN_ES4_DisableProfile, &es4_profile_load, es4_disable_profile, arena_memdup(s->a, &in, sizeof(in)));
+	return ask(s, &s->operator[who], FN_ES4_DisableProfile, &es4_profile_load, es4_disable_profile,
+		   arena_memdup(s->a, &in, sizeof(in)), NULL);
 }
 
 result ask_delete(struct stage *s, enum profile_at who)
 {
 	const struct es4_profile_rq in = { .eid = s->eid, .iccid = s->iccid[who] };
 
-	return ask(s, who, FN_ES4_DeleteProfile, &es4_profile_load, es4_delete_profile, arena_memdup(s->a, &in, sizeof(in)));
+	return ask(s, &s->operator[who], FN_ES4_DeleteProfile, &es4_profile_load, es4_delete_profile,
+		   arena_memdup(s->a, &in, sizeof(in)), NULL);
 }
 
 result ask_audit(struct stage *s, enum profile_at who)
 {
 	const struct es4_audit_eis_rq in = { .eid = s->eid };
 
-	return ask(s, who, FN_ES4_AuditEIS, &es4_audit_eis_load, es4_audit_eis, arena_memdup(s->a, &in, sizeof(in)));
+	return ask(s, &s->operator[who], FN_ES4_AuditEIS, &es4_audit_eis_load, es4_audit_eis, arena_memdup(s->a, &in, sizeof(in)),
+		   NULL);
 }
 
 void card_session(struct stage *s)

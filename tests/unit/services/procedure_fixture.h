@@ -8,7 +8,28 @@
 #include "services/sm-sr/procedures.h"
 #include "tests/unit/store/cluster.h"
 
-enum { T_FIRST = SMSR_STATEMENTS_END, T_CARD = T_FIRST, T_PROFILE, T_ENTITY, T_ADDRESS, T_CALL, T_RESET, T_OVERDUE, T_DAMAGE, T_CROWD, T_MSISDN, T_TRIGGERED, T_POL2, T_HERD, T_COUNTERS, T_LOOK, T_END };
+enum {
+	T_FIRST = SMSR_STATEMENTS_END,
+	T_CARD = T_FIRST,
+	T_PROFILE,
+	T_ENTITY,
+	T_ADDRESS,
+	T_CALL,
+	T_RESET,
+	T_OVERDUE,
+	T_DAMAGE,
+	T_CROWD,
+	T_MSISDN,
+	T_TRIGGERED,
+	T_POL2,
+	T_HERD,
+	T_COUNTERS,
+	T_MADE,
+	T_UNADDRESSED,
+	T_BODY,
+	T_LOOK,
+	T_END
+};
 
 /* The fall-back profile, enabled first, and the other one. Each operator owns one. The third, of nobody who could be told, is on the
  * card after add_third. */
@@ -28,6 +49,7 @@ struct stage {
 	struct iccid iccid[3];
 	struct aid isdp[3];
 	struct entity operator[2];
+	struct entity smdp; /* nobody knows it before add_smdp */
 	unsigned calls;
 	const char *fci;     /* of the last call */
 	struct card_case *c; /* of the last transaction */
@@ -51,6 +73,18 @@ void set_msisdn(struct stage *s, enum profile_at p, const char *msisdn);
 const char *rings_at(struct stage *s, unsigned times);
 void set_pol2(struct stage *s, enum profile_at p, struct bytes pol2);
 
+/* The body of the newest message of this kind that waits in the outbox. */
+const char *outbox_body_of(struct stage *s, const char *kind);
+/* The SM-DP is registered, with or without an ES3 address; its customer is the operator of OTHER. */
+void add_smdp(struct stage *s, bool addressed);
+/* It made this profile, which is in that state. */
+void made_by_smdp(struct stage *s, enum profile_at p, enum profile_state state);
+/* The operator has no address of its own. */
+void unaddressed(struct stage *s, enum profile_at who);
+
+/* A call; the relation is checked, then the handler's result. In the arena: in. */
+result ask(struct stage *s, const struct entity *caller, enum function_id id, const struct load *load,
+	   result (*handle)(struct rq *rq, const void *in, void *out), const void *in, void *out);
 /* The operator of `who` asks; the handler's result. */
 result ask_enable(struct stage *s, enum profile_at who);
 result ask_disable(struct stage *s, enum profile_at who);
