@@ -5,14 +5,31 @@
 #define EUICC_SIM_CARD_H
 
 #include "common/card/apdu.h"
+#include "common/card/card_keys.h"
 #include "common/card/notification.h"
 #include "common/card/scp80.h"
+#include "common/card/tlv.h"
+#include "common/crypto/cert.h"
 #include "common/sgp02/ids.h"
 
 enum { CARD_PROFILES = 16, CARD_KEYS = 16, CARD_COUNTERS = 8, CARD_KEY_LEN = 16, CARD_NONE = 255, CARD_ERROR = 256 };
+enum { CARD_CONNECTIVITY = 240 };
 enum pol1_rule { POL1_NO_DISABLE = 1, POL1_NO_DELETE = 2, POL1_DELETE_AFTER_DISABLE = 4 };
 /* "disable-not-allowed", "delete-not-allowed", "delete-after-disable"; 0: none of these. */
 uint8_t pol1_rule_parse(const char *name);
+
+/* What an ISD-P has from its key set on. */
+struct card_domain {
+	struct card_keys keys;      /* SCP03 */
+	uint32_t sequence;          /* of the newest session with them */
+	bool begun;                 /* segments were taken: without a profile by now (state 0F) it can only be deleted */
+	bool changed;               /* it is not in its file as it is here */
+	uint8_t digest[SHA256_LEN]; /* over all elements, one behind the other; zeros: no profile */
+	uint32_t n_elements;
+	uint64_t bytes;         /* of all elements */
+	struct secret elements; /* until they are in the file */
+	uint8_t connectivity[CARD_CONNECTIVITY], n_connectivity; /* of STORE DATA 3A07 */
+};
 
 struct card_profile {
 	struct aid aid;              /* len 0: free place */
@@ -22,6 +39,8 @@ struct card_profile {
 	uint8_t pol1;
 	bool fallback;
 	int64_t memory;              /* bytes granted */
+	bool grows;                  /* no quota was said: what is stored is granted as it comes */
+	struct card_domain *domain;  /* NULL: it has no keys of its own */
 	bool refuse_attach;          /* hook: the network does not take this profile */
 };
 
@@ -37,6 +56,8 @@ enum card_phase {
 	CARD_IDLE,       /* attached */
 };
 
+struct card_channel;
+
 struct card {
 	struct eid eid;
 	uint8_t imei[8];
@@ -44,7 +65,7 @@ struct card {
 	struct card_key keys[CARD_KEYS];
 	struct { uint8_t version; uint64_t last; } counters[CARD_COUNTERS]; /* SCP80: the highest one taken, by KVN */
 	int64_t memory, remaining_memory;
-	uint8_t ecasd_key[32];
+	uint8_t ecasd_key[32], ci_point[P256_POINT];
 	/* Quirks of its make; given at import, by its place in the batch. */
 	bool fragment_512, lower_case_headers, agent_word_old, aid_tag_old, cbc_only;
 	bool http;                   /* false: SMS only */
@@ -62,16 +83,44 @@ struct card {
 	uint64_t switches;           /* how often a profile was enabled: tests count that nothing happened twice */
 	uint64_t commands;           /* scripts executed; who runs them counts */
 	uint64_t enables, disables, deletes, confirmations; /* commands answered with 9000, by kind */
+	uint64_t creates, keysets, installs; /* ISD-Ps made; key sets agreed on; packages taken to their end */
+	struct card_channel *channel; /* what a reset ends (card_internal.h); NULL: nothing */
+	uint16_t domains;             /* bit per profile: its ISD-P has a file, of this version */
+	uint32_t domain_versions[CARD_PROFILES];
+};
+
+/* What a test makes go wrong (hook.h), where the card meets it. */
+enum card_fault {
+	CARD_FAULT_NO_ROOM,   /* CreateISDP finds no memory */
+	CARD_FAULT_CHALLENGE, /* the answer to 3A01 is cut off */
+	CARD_FAULT_RECEIPT,
+	CARD_FAULT_MAC,       /* a segment's C-MAC does not hold */
+	CARD_FAULT_FULL,      /* an element finds no memory */
+	CARD_FAULT_ELEMENT,   /* an element cannot be stored */
+};
+struct card_faults {
+	bool (*strikes)(void *ctx, enum card_fault fault, size_t element); /* element: its number in the package, from 1; else 0 */
+	void *ctx;
 };
 
 /* What executing a command makes due: set, never cleared, so that one struct serves a whole script. */
 struct card_effects {
 	bool refresh;                /* the UICC resets after this session: card_refresh */
 	bool changed;                /* the state must be saved before anybody hears of it */
+	const struct card_faults *faults; /* given; NULL: nothing goes wrong */
+	const char *why;             /* of the newest refusal, for the log; static */
 };
 
 /* Executes one C-APDU addressed to the ISD-R: procedures.md 4.10. Data of the answer is appended to out; the status word is returned. */
 uint16_t card_execute(struct card *c, struct bytes capdu, struct buf *out, struct card_effects *effects);
+/* Executes one command addressed to this ISD-P, which the card has: SCP03t (84, 85, 86), plain or in a 22, or a C-APDU under SCP03 in a
+ * 22 or A2. Appends the answer: a TLV of SCP03t, or 23. False: the script ends with it. */
+bool card_isdp_execute(struct card *c, const struct aid *isdp, const struct tlv *command, struct buf *out, struct card_effects *effects);
+bool card_isdp_knows_tag(uint32_t tag);
+/* Bytes stored of the quota or of what was granted. */
+int64_t card_profile_stored(const struct card *c, const struct card_profile *p);
+/* Frees what a card has on the heap; the card itself is then wiped. */
+void card_free(struct card *c);
 /* The index of the enabled profile, CARD_NONE: none. */
 uint8_t card_enabled(const struct card *c);
 struct card_profile *card_profile_of(struct card *c, const struct aid *aid);

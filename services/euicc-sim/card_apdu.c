@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ISD-R's commands: one function per row of the behaviour table (procedures.md 4.10). */
-#include "common/card/apdu.h"
+#include "common/card/isdp_commands.h"
 
 #include "services/euicc-sim/card_internal.h"
 
@@ -10,7 +10,12 @@ enum {
 	FREE_RAM = 8 * 1024, /* no command of ours takes any */
 };
 
-static uint8_t index_of(const struct card *c, const struct aid *aid)
+bool card_fault_strikes(const struct card_effects *effects, enum card_fault fault, size_t element)
+{
+	return effects->faults && effects->faults->strikes(effects->faults->ctx, fault, element);
+}
+
+uint8_t card_place_of(const struct card *c, const struct aid *aid)
 {
 	for (uint8_t i = 0; i < CARD_PROFILES; i++)
 		if (c->profiles[i].aid.len && aid_equal(&c->profiles[i].aid, aid))
@@ -20,7 +25,7 @@ static uint8_t index_of(const struct card *c, const struct aid *aid)
 
 struct card_profile *card_profile_of(struct card *c, const struct aid *aid)
 {
-	uint8_t i = index_of(c, aid);
+	uint8_t i = card_place_of(c, aid);
 
 	return i == CARD_NONE ? NULL : &c->profiles[i];
 }
@@ -50,7 +55,7 @@ static bool keeps_enabled(const struct card *c, uint8_t i)
 
 static uint16_t enable(struct card *c, const struct aid *isdp, struct card_effects *effects)
 {
-	uint8_t to = index_of(c, isdp);
+	uint8_t to = card_place_of(c, isdp);
 
 	if (to == CARD_NONE)
 		return SW_NOT_FOUND;
@@ -65,7 +70,7 @@ static uint16_t enable(struct card *c, const struct aid *isdp, struct card_effec
 
 static uint16_t disable(struct card *c, const struct aid *isdp, struct card_effects *effects)
 {
-	uint8_t i = index_of(c, isdp), to = card_fallback(c);
+	uint8_t i = card_place_of(c, isdp), to = card_fallback(c);
 
 	if (i == CARD_NONE)
 		return SW_NOT_FOUND;
@@ -81,7 +86,7 @@ static uint16_t disable(struct card *c, const struct aid *isdp, struct card_effe
 
 static uint16_t delete_profile(struct card *c, const struct aid *isdp, struct card_effects *effects)
 {
-	uint8_t i = index_of(c, isdp);
+	uint8_t i = card_place_of(c, isdp);
 
 	if (i == CARD_NONE)
 		return SW_NOT_FOUND;
@@ -98,7 +103,7 @@ static uint16_t delete_profile(struct card *c, const struct aid *isdp, struct ca
 
 static uint16_t set_fallback(struct card *c, const struct aid *isdp, struct card_effects *effects)
 {
-	uint8_t to = index_of(c, isdp);
+	uint8_t to = card_place_of(c, isdp);
 
 	if (to == CARD_NONE)
 		return SW_NOT_FOUND;
@@ -110,9 +115,21 @@ static uint16_t set_fallback(struct card *c, const struct aid *isdp, struct card
 	return SW_OK;
 }
 
-static void status_add(struct buf *out, const struct card_profile *p)
+int64_t card_profile_stored(const struct card *c, const struct card_profile *p)
 {
-	const struct isdp_status s = { p->aid, p->state, p->fallback, p->memory, -1 };
+	const struct card_channel *ch = c->channel;
+
+	if (ch && ch->install && p == &c->profiles[ch->secured])
+		return (int64_t)ch->install->len;
+	return p->domain ? (int64_t)p->domain->bytes : 0;
+}
+
+/* Factory profiles fill what they were granted. */
+static void status_add(struct buf *out, const struct card *c, const struct card_profile *p)
+{
+	bool is_made = p->state == ISDP_SELECTABLE || p->domain;
+	const struct isdp_status s = { p->aid, p->state, p->fallback, p->memory,
+				       is_made ? p->memory - card_profile_stored(c, p) : -1 };
 
 	isdr_status_build(out, &s);
 }
@@ -129,7 +146,7 @@ static uint16_t list(struct card *c, uint8_t from, struct buf *out)
 			c->listed = i;
 			break;
 		}
-		status_add(&data, &c->profiles[i]);
+		status_add(&data, c, &c->profiles[i]);
 	}
 	buf_add(out, data.data, data.len);
 	return c->listed ? SW_MORE : data.len || from ? SW_OK : SW_NOT_FOUND;
@@ -146,7 +163,7 @@ static uint16_t get_status(struct card *c, const struct isdr_command *command, u
 	p = card_profile_of(c, &command->isdp);
 	if (!p)
 		return SW_NOT_FOUND;
-	status_add(out, p);
+	status_add(out, c, p);
 	return SW_OK;
 }
 
@@ -172,19 +189,24 @@ static uint16_t confirm(struct card *c, uint16_t seq, struct buf *out, struct ca
 	return SW_OK;
 }
 
-static uint16_t create(struct card *c, const struct isdr_command *command, struct card_effects *effects)
+static uint16_t create(struct card *c, const struct isdr_command *command, struct buf *out, struct card_effects *effects)
 {
 	int64_t quota = command->quota < 0 ? 0 : command->quota;
 
-	if (!aid_is_isdp(&command->isdp) || index_of(c, &command->isdp) != CARD_NONE)
+	if (!aid_is_isdp(&command->isdp) || card_place_of(c, &command->isdp) != CARD_NONE)
 		return SW_BAD_DATA;
-	if (quota > c->remaining_memory)
+	if (quota > c->remaining_memory || card_fault_strikes(effects, CARD_FAULT_NO_ROOM, 0))
 		return SW_NO_MEMORY;
 	for (uint8_t i = 0; i < CARD_PROFILES; i++)
 		if (!c->profiles[i].aid.len) {
-			c->profiles[i] = (struct card_profile){ .aid = command->isdp, .state = ISDP_SELECTABLE, .memory = quota };
+			c->profiles[i] = (struct card_profile){ .aid = command->isdp,
+								.state = ISDP_SELECTABLE,
+								.memory = quota,
+								.grows = command->quota < 0 };
 			c->remaining_memory -= quota;
+			c->creates++;
 			effects->changed = true;
+			buf_char(out, ISDP_CREATED_ANSWER);
 			return SW_OK;
 		}
 	return SW_NO_MEMORY;
@@ -194,12 +216,16 @@ uint16_t card_execute(struct card *c, struct bytes capdu, struct buf *out, struc
 {
 	uint8_t listed = c->listed;
 	struct isdr_command command;
+	enum ka_step step;
 	struct apdu apdu;
 	uint16_t sw;
 
 	c->listed = 0; /* a list is continued at once or never */
 	if (!apdu_parse(capdu, &apdu))
 		return SW_WRONG_LENGTH;
+	step = ka_step_of(&apdu);
+	if (step != KA_STEP_NONE)
+		return card_agree(c, &apdu, step, out, effects);
 	sw = isdr_command_parse(&apdu, &command);
 	if (sw != SW_OK)
 		return sw;
@@ -219,7 +245,7 @@ uint16_t card_execute(struct card *c, struct bytes capdu, struct buf *out, struc
 	case ISDR_CONFIRM:
 		return confirm(c, command.seq, out, effects);
 	case ISDR_CREATE:
-		return create(c, &command, effects);
+		return create(c, &command, out, effects);
 	}
 	return SW_BAD_INS;
 }

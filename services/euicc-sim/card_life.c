@@ -38,6 +38,9 @@ void card_switch(struct card *c, uint8_t to, uint8_t note)
 void card_wipe(struct card *c, uint8_t index)
 {
 	c->remaining_memory += c->profiles[index].memory;
+	if (c->channel && (c->channel->agreeing == index || c->channel->secured == index))
+		card_channel_close(c);
+	card_domain_free(c->profiles[index].domain);
 	memset(&c->profiles[index], 0, sizeof(c->profiles[index]));
 	/* Another may take its place: nothing may still mean the old one. */
 	if (c->before == index)
@@ -75,6 +78,7 @@ static void attach(struct card *c)
 
 void card_power(struct card *c, bool on)
 {
+	card_channel_close(c);
 	c->powered = on;
 	c->listed = 0;
 	c->given_up = false;
@@ -84,6 +88,7 @@ void card_power(struct card *c, bool on)
 
 void card_refresh(struct card *c)
 {
+	card_channel_close(c);
 	attach(c);
 }
 

@@ -7,7 +7,9 @@
 #include "services/euicc-sim/card_internal.h"
 
 enum { AT_CRC = 0, AT_GENERATION = 4, AT_EID = 12, AT_MEMBERS = AT_EID + EID_DIGITS };
-_Static_assert(AT_MEMBERS + sizeof(struct card) <= CARD_RECORD, "a card must fit its record");
+/* Of what is in no record: what its line says for good, and what is in files of its own. */
+enum { ELSEWHERE = sizeof(((struct card *)0)->ecasd_key) + P256_POINT + CARD_PROFILES * sizeof(struct card_domain *) };
+_Static_assert(AT_MEMBERS + sizeof(struct card) - ELSEWHERE <= CARD_RECORD, "a card must fit its record");
 
 struct member {
 	size_t offset, size;
@@ -39,6 +41,14 @@ static const struct member later_members[] = {
 	MEMBER(card, disables),
 	MEMBER(card, deletes),
 	MEMBER(card, confirmations),
+	MEMBER(card, creates),
+	MEMBER(card, keysets),
+	MEMBER(card, installs),
+	MEMBER(card, domains),
+	MEMBER(card, domain_versions),
+};
+static const struct member later_profile_members[] = {
+	FLAG(card_profile, grows),
 };
 
 /* Both directions walk the same way through the octets. */
@@ -97,7 +107,9 @@ void card_record_write(const struct card *c, uint64_t generation, uint8_t out[CA
 		memcpy(out + at, &c->counters[i].last, sizeof(c->counters[i].last));
 		at += sizeof(c->counters[i].last);
 	}
-	(void)put(c, later_members, LEN(later_members), out + at);
+	at += put(c, later_members, LEN(later_members), out + at);
+	for (size_t i = 0; i < CARD_PROFILES; i++)
+		at += put(&c->profiles[i], later_profile_members, LEN(later_profile_members), out + at);
 	crc = crc32(out + AT_GENERATION, CARD_RECORD - AT_GENERATION);
 	memcpy(out + AT_CRC, &crc, sizeof(crc));
 }
@@ -116,6 +128,8 @@ static bool sound(const struct card *c)
 		const struct card_profile *p = &c->profiles[i];
 
 		if (p->aid.len > AID_MAX || p->iccid.text[ICCID_MAX] || p->imsi[IMSI_MAX] || p->msisdn[MSISDN_MAX])
+			return false;
+		if (c->domains >> i & 1 && !p->aid.len)
 			return false;
 		enabled += p->aid.len && p->state == ISDP_ENABLED;
 		fallback += p->aid.len && p->fallback;
@@ -137,7 +151,12 @@ static bool read_members(struct card *c, const uint8_t in[CARD_RECORD])
 		memcpy(&c->counters[i].last, in + at, sizeof(c->counters[i].last));
 		at += sizeof(c->counters[i].last);
 	}
-	return get(c, later_members, LEN(later_members), in, &at) && sound(c);
+	if (!get(c, later_members, LEN(later_members), in, &at))
+		return false;
+	for (size_t i = 0; i < CARD_PROFILES; i++)
+		if (!get(&c->profiles[i], later_profile_members, LEN(later_profile_members), in, &at))
+			return false;
+	return sound(c);
 }
 
 void card_forget(struct card *c)

@@ -25,6 +25,7 @@ static const char magic[8] = "RSPCARD";
 
 struct card_file {
 	int fd;
+	char *folder; /* of the files of ISD-Ps */
 	struct card *cards;
 	uint64_t *generations; /* of the newer copy */
 	size_t n, cap;
@@ -58,10 +59,13 @@ void card_file_close(struct card_file *f)
 		return;
 	if (f->fd >= 0)
 		(void)close(f->fd);
+	for (size_t i = 0; i < f->n; i++)
+		card_free(&f->cards[i]);
 	if (f->cards)
 		secret_wipe(f->cards, f->cap * sizeof(*f->cards));
 	free(f->cards);
 	free(f->generations);
+	free(f->folder);
 	free(f);
 }
 
@@ -141,34 +145,6 @@ static off_t place_of(size_t card, uint64_t generation)
 	return HEAD + (off_t)(card * COPIES + generation % COPIES) * CARD_RECORD;
 }
 
-static bool write_at(int fd, const void *data, size_t n, off_t at)
-{
-	for (size_t done = 0; done < n;) {
-		ssize_t k = pwrite(fd, (const uint8_t *)data + done, n - done, at + (off_t)done);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			return false;
-		done += (size_t)k;
-	}
-	return true;
-}
-
-static bool read_at(int fd, void *out, size_t n, off_t at)
-{
-	for (size_t done = 0; done < n;) {
-		ssize_t k = pread(fd, (uint8_t *)out + done, n - done, at + (off_t)done);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			return false;
-		done += (size_t)k;
-	}
-	return true;
-}
-
 static void record_forget(uint8_t (*record)[CARD_RECORD])
 {
 	secret_wipe(*record, CARD_RECORD);
@@ -179,7 +155,7 @@ static bool record_save(int fd, const struct card *c, size_t i, uint64_t generat
 	CLEANUP(record_forget) uint8_t record[CARD_RECORD];
 
 	card_record_write(c, generation, record);
-	return write_at(fd, record, CARD_RECORD, place_of(i, generation));
+	return card_write_at(fd, record, CARD_RECORD, place_of(i, generation));
 }
 
 static struct head head_of(const struct card_file *f)
@@ -195,7 +171,7 @@ static bool state_fill(const struct card_file *f, int fd)
 {
 	const struct head h = head_of(f);
 
-	if (!write_at(fd, &h, sizeof(h), 0))
+	if (!card_write_at(fd, &h, sizeof(h), 0))
 		return false;
 	for (size_t i = 0; i < f->n; i++)
 		for (uint64_t generation = 0; generation < COPIES; generation++)
@@ -236,7 +212,7 @@ static bool state_read_card(struct card_file *f, size_t i)
 		struct card c = f->cards[i];
 		uint64_t generation;
 
-		if (read_at(f->fd, record, CARD_RECORD, place_of(i, copy)) && card_record_read(&c, record, &generation) &&
+		if (card_read_at(f->fd, record, CARD_RECORD, place_of(i, copy)) && card_record_read(&c, record, &generation) &&
 		    generation % COPIES == copy && (!found || generation > f->generations[i])) {
 			f->cards[i] = c;
 			f->generations[i] = generation;
@@ -255,7 +231,7 @@ static bool state_read(struct card_file *f, const char *path, char error[CARD_ER
 
 	if (fstat(f->fd, &st) != 0)
 		return refuse(error, "%.120s: %s", path, strerror(errno));
-	if (!read_at(f->fd, &h, sizeof(h), 0) || memcmp(&h, &expected, sizeof(h)) != 0)
+	if (!card_read_at(f->fd, &h, sizeof(h), 0) || memcmp(&h, &expected, sizeof(h)) != 0)
 		return refuse(error, "%.120s: not the state of this batch, or of another version", path);
 	if (st.st_size != place_of(f->n, 0))
 		return refuse(error, "%.120s: %lld bytes instead of %lld: it is cut off", path, (long long)st.st_size,
@@ -264,6 +240,9 @@ static bool state_read(struct card_file *f, const char *path, char error[CARD_ER
 		if (!state_read_card(f, i))
 			return refuse(error, "%.120s: card %s: both copies are damaged, or of another card", path,
 				      f->cards[i].eid.text);
+	for (size_t i = 0; i < f->n; i++)
+		if (!card_domains_read(f->folder, &f->cards[i], error))
+			return false;
 	return true;
 }
 
@@ -290,6 +269,8 @@ struct card_file *card_file_open(const char *batch_path, char error[CARD_ERROR])
 	struct card_file *done = f;
 
 	f->fd = -1;
+	if (asprintf(&f->folder, "%s.isdp", batch_path) < 0)
+		abort();
 	if (!batch_read(f, batch_path, error))
 		return NULL;
 	f->generations = array_new(f->n, sizeof(*f->generations));
@@ -302,9 +283,15 @@ struct card_file *card_file_open(const char *batch_path, char error[CARD_ERROR])
 bool card_file_save(struct card_file *f, const struct card *c)
 {
 	size_t i = (size_t)(c - f->cards);
+	struct card_domains_old old;
 
-	if (!record_save(f->fd, c, i, f->generations[i] + 1))
+	if (!card_domains_write(f->folder, &f->cards[i], &old))
 		return false;
+	if (!record_save(f->fd, c, i, f->generations[i] + 1)) {
+		card_domains_restore(&f->cards[i], &old);
+		return false;
+	}
 	f->generations[i]++;
+	card_domains_written(f->folder, &f->cards[i], &old);
 	return true;
 }

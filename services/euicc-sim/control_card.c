@@ -42,7 +42,21 @@ static const char *yes(bool b)
 	return b ? "true" : "false";
 }
 
-static void profile_out(struct buf *b, const struct card_profile *p)
+/* What a downloaded profile is, so that it can be compared with what was sent. */
+static void domain_out(struct buf *b, const struct card_domain *d)
+{
+	buf_printf(b, ",\"kvn\":%u,\"sequence\":%u,\"elements\":%u,\"bytes\":%llu,\"digest\":", d->keys.kvn, d->sequence,
+		   d->n_elements, (unsigned long long)d->bytes);
+	if (!d->n_elements) {
+		buf_str(b, "null");
+		return;
+	}
+	buf_char(b, '"');
+	buf_hex(b, d->digest, sizeof(d->digest));
+	buf_char(b, '"');
+}
+
+static void profile_out(struct buf *b, const struct card *c, const struct card_profile *p)
 {
 	char aid[2 * AID_MAX + 1];
 
@@ -51,8 +65,13 @@ static void profile_out(struct buf *b, const struct card_profile *p)
 	json_out_member(b, "iccid", p->iccid.text);
 	json_out_member(b, "aid", aid);
 	json_out_member(b, "state", state_name(p->state));
+	json_out_member(b, "imsi", p->imsi);
 	json_out_member(b, "msisdn", p->msisdn);
-	buf_printf(b, ",\"fallback\":%s}", yes(p->fallback));
+	buf_printf(b, ",\"fallback\":%s,\"pol1\":%u,\"memory\":%lld,\"stored\":%lld", yes(p->fallback), p->pol1,
+		   (long long)p->memory, (long long)card_profile_stored(c, p));
+	if (p->domain)
+		domain_out(b, p->domain);
+	buf_char(b, '}');
 }
 
 static void card_out(struct buf *b, const struct holder *h)
@@ -70,6 +89,9 @@ static void card_out(struct buf *b, const struct holder *h)
 		   yes(c->powered), yes(c->http), yes(h->session != NULL), c->pending, yes(c->given_up), c->seq, c->tries);
 	buf_printf(b, ",\"switches\":%llu,\"commands\":%llu,\"enables\":%llu,\"disables\":%llu", (unsigned long long)c->switches,
 		   (unsigned long long)c->commands, (unsigned long long)c->enables, (unsigned long long)c->disables);
+	buf_printf(b, ",\"creates\":%llu,\"keysets\":%llu,\"installs\":%llu,\"memory\":%lld,\"remaining_memory\":%lld",
+		   (unsigned long long)c->creates, (unsigned long long)c->keysets, (unsigned long long)c->installs,
+		   (long long)c->memory, (long long)c->remaining_memory);
 	buf_printf(b, ",\"deletes\":%llu,\"confirmations\":%llu,\"waiting_sms\":%u,\"profiles\":[", (unsigned long long)c->deletes,
 		   (unsigned long long)c->confirmations, h->n_waiting);
 	for (unsigned i = 0; i < CARD_PROFILES; i++) {
@@ -78,7 +100,7 @@ static void card_out(struct buf *b, const struct holder *h)
 		if (!first)
 			buf_char(b, ',');
 		first = false;
-		profile_out(b, &c->profiles[i]);
+		profile_out(b, c, &c->profiles[i]);
 	}
 	buf_str(b, "]}");
 }

@@ -38,6 +38,11 @@ static const char *const names[HOOK_COUNT] = {
 	[HOOK_IGNORE_SMS] = "ignore-sms",
 	[HOOK_ENDLESS_SESSION] = "endless-session",
 	[HOOK_RESUME] = "resume",
+	[HOOK_NO_MEMORY] = "no-memory",
+	[HOOK_BAD_CHALLENGE] = "bad-challenge",
+	[HOOK_BAD_RECEIPT] = "bad-receipt",
+	[HOOK_BAD_MAC] = "bad-mac",
+	[HOOK_PE_FAIL] = "pe-fail",
 };
 
 const char *hook_name(enum hook_kind k)

@@ -26,6 +26,11 @@ enum hook_kind {
 	HOOK_IGNORE_SMS,        /* takes the SMS (PoR), opens no session, n times */
 	HOOK_ENDLESS_SESSION,   /* never ends its session: posts empty requests as fast as it is answered */
 	HOOK_RESUME,            /* drops its connection after the next script came, comes back with X-Admin-Resume: true */
+	HOOK_NO_MEMORY,         /* argument: create | install | empty: CreateISDP, or the next profile element, finds no memory */
+	HOOK_BAD_CHALLENGE,     /* the answer to the next STORE DATA 3A01 is cut off */
+	HOOK_BAD_RECEIPT,       /* the receipt of the next key agreement is wrong */
+	HOOK_BAD_MAC,           /* the next segment of a profile is refused as if its MAC were wrong: 9F46 02 */
+	HOOK_PE_FAIL,           /* argument: n: the n-th profile element, from 1, cannot be stored */
 	HOOK_COUNT
 };
 const char *hook_name(enum hook_kind k); /* "refuse-attach", ... */

@@ -298,7 +298,7 @@ static bool resume(struct session *s)
 }
 
 /* False: the session is gone. */
-static bool take_script(struct session *s)
+static bool take_script(struct session *s, const struct aid *target)
 {
 	CLEANUP(buf_free) struct buf answer = { 0 };
 	const char *how = "";
@@ -307,7 +307,7 @@ static bool take_script(struct session *s)
 		return false;
 	if (s->may_resume && hook_now(s->h, HOOK_RESUME, NULL))
 		return resume(s);
-	if (!script_run(s->h, psk_client_body(s->client), &answer, &s->refresh)) {
+	if (!script_run(s->h, target, psk_client_body(s->client), &answer, &s->refresh)) {
 		life_dead(s->h);
 		return false;
 	}
@@ -351,11 +351,13 @@ static bool take_uri(struct session *s)
 	return true;
 }
 
-static bool for_isdr(const char *target)
+/* Whom a script is for: without a word the ISD-R, else it or an ISD-P that is there. False: nobody here. */
+static bool target_of(const struct session *s, const char *target, struct aid *out)
 {
-	struct aid aid;
-
-	return !target || (ram_target_parse(target, &aid) && aid_equal(&aid, &AID_ISDR));
+	*out = AID_ISDR;
+	if (!target)
+		return true;
+	return ram_target_parse(target, out) && (aid_equal(out, &AID_ISDR) || card_profile_of(s->h->card, out));
 }
 
 /* Goes by what the SM-SR answered. False: the session is gone. */
@@ -364,6 +366,7 @@ static bool take_answer(struct session *s)
 	unsigned status = psk_client_status(s->client);
 	const char *type = psk_client_header(s->client, "Content-Type"), *target = psk_client_header(s->client, RAM_H_TARGET);
 	bool more = psk_client_header(s->client, RAM_H_NEXT_URI) != NULL, posted;
+	struct aid addressed;
 	char why[64];
 
 	if (!take_uri(s)) {
@@ -374,10 +377,10 @@ static bool take_answer(struct session *s)
 		end(s, true, "");
 		return false;
 	}
-	if (status == 200 && !s->endless && !for_isdr(target)) {
+	if (status == 200 && !s->endless && !target_of(s, target, &addressed)) {
 		posted = post(s, s->uri, ram_status_name(RAM_UNKNOWN_APPLICATION), (struct bytes){ NULL, 0 });
 	} else if (status == 200 && !s->endless && type && ram_is_command(type)) {
-		return take_script(s);
+		return take_script(s, &addressed);
 	} else if (status == 204 || (status == 200 && s->endless)) {
 		posted = post_empty(s, s->uri);
 	} else {

@@ -138,8 +138,9 @@ void session_cut(struct holder *h);
 /* life.c: what follows a session; h->session is NULL by then. */
 void life_session_ended(struct holder *h, const struct session_end *end);
 
-/* script.c: executes a script and saves the card. False: the state is not durable, so that no answer may be sent. */
-bool script_run(struct holder *h, struct bytes body, struct buf *out_answer, bool *out_refresh);
+/* script.c: executes a script for the ISD-R or an ISD-P that the card has, and saves the card. False: the state is not durable, so that no
+ * answer may be sent. */
+bool script_run(struct holder *h, const struct aid *target, struct bytes body, struct buf *out_answer, bool *out_refresh);
 
 /* notify.c. */
 void notify_send(struct holder *h);

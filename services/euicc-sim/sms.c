@@ -119,7 +119,7 @@ static void run_by_sms(struct holder *h, const struct scp80_command *command)
 	CLEANUP(buf_free) struct buf por = { 0 };
 	bool refresh = false, was_pending = h->card->pending != 0;
 
-	if (!script_run(h, command->data, &out, &refresh)) {
+	if (!script_run(h, &AID_ISDR, command->data, &out, &refresh)) {
 		life_dead(h);
 		return;
 	}

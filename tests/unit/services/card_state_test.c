@@ -64,7 +64,7 @@ static void line_add(struct buf *b, struct arena *a, unsigned index)
 	cr_assert(eid_complete(arena_printf(a, "8900101201234123401234567890%02u", index), &eid));
 	buf_printf(b, "{\"eid\":\"%s\",\"platform_type\":\"t\",\"platform_version\":\"4.2.0\",\"ecasd_key\":\"%064d\"", eid.text,
 		   7);
-	buf_str(b, ",\"ecasd_certificate\":\"7F21\",\"ci_public_key\":\"04\",\"isdr_keys\":[");
+	buf_printf(b, ",\"ecasd_certificate\":\"7F21\",\"ci_public_key\":\"04%0128d\",\"isdr_keys\":[", 0);
 	for (size_t i = 0; i < LEN(keys); i++) {
 		memset(key, (int)(16 * index + i), sizeof(key));
 		cr_assert(key_kcv(keys[i].type, key, sizeof(key), kcv));
