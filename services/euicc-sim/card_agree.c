@@ -114,8 +114,7 @@ static uint16_t agree(struct card *c, const struct ka_received *r, struct buf *o
 	if (!ecasd)
 		return SW_MEMORY_FAILURE;
 	verdict = ka_card_agree(r, (struct bytes){ ch->rc, sizeof(ch->rc) }, ch->signer, ecasd, &identity, &keys, &answer);
-	if (verdict == KA_GOOD &&
-	    (keys.kvn < SCP03_FIRST || keys.kvn > SCP03_LAST || !counter_of(&r->request.template, &counter)))
+	if (verdict == KA_GOOD && (keys.kvn < SCP03_FIRST || keys.kvn > SCP03_LAST || !counter_of(&r->request.template, &counter)))
 		verdict = KA_UNSUPPORTED;
 	if (verdict != KA_GOOD) {
 		effects->why = ka_verdict_text(verdict);

@@ -199,14 +199,13 @@ static uint16_t create(struct card *c, const struct isdr_command *command, struc
 		return SW_NO_MEMORY;
 	for (uint8_t i = 0; i < CARD_PROFILES; i++)
 		if (!c->profiles[i].aid.len) {
-			c->profiles[i] = (struct card_profile){ .aid = command->isdp,
-								.state = ISDP_SELECTABLE,
-								.memory = quota,
-								.grows = command->quota < 0 };
+			c->profiles[i] = (struct card_profile){
+				.aid = command->isdp, .state = ISDP_SELECTABLE, .memory = quota, .grows = command->quota < 0
+			};
 			c->remaining_memory -= quota;
 			c->creates++;
 			effects->changed = true;
-			buf_char(out, ISDP_CREATED_ANSWER);
+			isdr_created_build(out);
 			return SW_OK;
 		}
 	return SW_NO_MEMORY;

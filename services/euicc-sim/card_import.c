@@ -249,9 +249,9 @@ static bool card_get(char *why, const json_t *o, struct card *c)
 		return false;
 	if (!eid_parse(eid, &c->eid))
 		return refuse(&im, "eid", "not an EID");
-	if (!hex_get(&im, o, "ecasd_key", ECASD_KEY, c->ecasd_key) ||
-	    !hex_get(&im, o, "ci_public_key", P256_POINT, c->ci_point) || !list_get(&im, o, "isdr_keys", CARD_KEYS, &keys) ||
-	    !list_get(&im, o, "profiles", CARD_PROFILES, &profiles) || !number_get(&im, o, "memory", 0, MEMORY_MAX, &c->memory) ||
+	if (!hex_get(&im, o, "ecasd_key", ECASD_KEY, c->ecasd_key) || !hex_get(&im, o, "ci_public_key", P256_POINT, c->ci_point) ||
+	    !list_get(&im, o, "isdr_keys", CARD_KEYS, &keys) || !list_get(&im, o, "profiles", CARD_PROFILES, &profiles) ||
+	    !number_get(&im, o, "memory", 0, MEMORY_MAX, &c->memory) ||
 	    !number_get(&im, o, "remaining_memory", 0, c->memory, &c->remaining_memory) || !flag_get(&im, o, "http", &c->http))
 		return false;
 	return keys_get(why, keys, c) && profiles_get(why, profiles, c);

@@ -14,10 +14,10 @@ enum { NUMBER_TAIL = 14, NUMBER_AT = 2, NUMBER_BYTES = 10, RECORD_LENGTH_AT = 2 
 
 #define HAS(service) (UINT64_C(1) << SERVICE_##service)
 /* What we are: a card that stores whatever has files, keys and parameters, and runs no code of a profile. */
-#define SERVICES_HERE                                                                                                             \
-	(HAS(USIM) | HAS(ISIM) | HAS(CSIM) | HAS(MILENAGE) | HAS(TUAK128) | HAS(TUAK256) | HAS(CAVE) | HAS(GBA_USIM) | HAS(GBA_ISIM) | \
-	 HAS(MBMS) | HAS(MULTIPLE_USIM) | HAS(MULTIPLE_ISIM) | HAS(MULTIPLE_CSIM) | HAS(USIM_TEST_ALGORITHM) | HAS(BER_TLV) |     \
-	 HAS(DF_LINK) | HAS(GET_IDENTITY) | HAS(PROFILE_A_X25519) | HAS(PROFILE_B_P256))
+#define SERVICES_HERE                                                                                                          \
+	(HAS(USIM) | HAS(ISIM) | HAS(CSIM) | HAS(MILENAGE) | HAS(TUAK128) | HAS(TUAK256) | HAS(CAVE) | HAS(GBA_USIM) |         \
+	 HAS(GBA_ISIM) | HAS(MBMS) | HAS(MULTIPLE_USIM) | HAS(MULTIPLE_ISIM) | HAS(MULTIPLE_CSIM) | HAS(USIM_TEST_ALGORITHM) | \
+	 HAS(BER_TLV) | HAS(DF_LINK) | HAS(GET_IDENTITY) | HAS(PROFILE_A_X25519) | HAS(PROFILE_B_P256))
 #define SERVICES_OF_CODE (HAS(JAVACARD) | HAS(MULTOS))
 
 void card_install_free(struct card_install *in)
@@ -80,7 +80,8 @@ static bool take_header(const struct card *c, struct card_install *in, const str
 }
 
 /* A file's content; nothing when the element does not have the file. */
-static void file_content(struct arena *a, const struct profile_element *e, const char *name, struct profile_file *f, struct buf *out)
+static void file_content(struct arena *a, const struct profile_element *e, const char *name, struct profile_file *f,
+			 struct buf *out)
 {
 	struct profile_fault fault = { 0 };
 
@@ -245,7 +246,8 @@ static bool done(struct card *c, struct card_channel *ch, struct buf *answer, st
 	return true;
 }
 
-bool card_install_feed(struct card *c, struct card_channel *ch, struct bytes plain, struct buf *answer, struct card_effects *effects)
+bool card_install_feed(struct card *c, struct card_channel *ch, struct bytes plain, struct buf *answer,
+		       struct card_effects *effects)
 {
 	struct card_domain *d = c->profiles[ch->secured].domain;
 	struct profile_element e;

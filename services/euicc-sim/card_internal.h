@@ -36,10 +36,10 @@ struct card_install {
 	char imsi[IMSI_MAX + 1], msisdn[MSISDN_MAX + 1];
 };
 struct card_channel {
-	uint8_t agreeing;       /* the ISD-P that INSTALL [for personalization] named last; CARD_NONE: none */
-	bool has_rc;            /* its SM-DP was certified and is to sign rc */
+	uint8_t agreeing; /* the ISD-P that INSTALL [for personalization] named last; CARD_NONE: none */
+	bool has_rc;      /* its SM-DP was certified and is to sign rc */
 	uint8_t rc[KA_CHALLENGE_MIN], signer[P256_POINT];
-	uint8_t secured;        /* the ISD-P that scp03 is with; CARD_NONE: none */
+	uint8_t secured; /* the ISD-P that scp03 is with; CARD_NONE: none */
 	struct scp03_session scp03;
 	struct card_install *install;
 };
@@ -60,7 +60,8 @@ bool card_script_stops(uint16_t sw);
 
 /* card_install.c: takes a piece of a package into the ISD-P that the channel is secured with. answer: the EUICCResponse, once there is
  * one, else nothing. False: the installation is over and has failed. */
-bool card_install_feed(struct card *c, struct card_channel *ch, struct bytes plain, struct buf *answer, struct card_effects *effects);
+bool card_install_feed(struct card *c, struct card_channel *ch, struct bytes plain, struct buf *answer,
+		       struct card_effects *effects);
 void card_install_free(struct card_install *in);
 
 /* card_import.c: a card as personalised, from one line of a batch file; index: its place in the batch. False: out_why names the

@@ -43,7 +43,8 @@ static struct card_channel *channel_with(const struct card *c, uint8_t place)
 
 /* ---- SCP03t ---- */
 
-static enum scp03t_reason initialize(struct card *c, uint8_t place, struct bytes value, struct buf *out, struct card_effects *effects)
+static enum scp03t_reason initialize(struct card *c, uint8_t place, struct bytes value, struct buf *out,
+				     struct card_effects *effects)
 {
 	struct scp03_initialize init;
 	enum scp03t_reason reason = scp03t_initialize_parse(value, &init);
@@ -169,7 +170,8 @@ static uint16_t store(struct card *c, uint8_t place, const struct apdu *apdu, st
 	return SW_OK;
 }
 
-static uint16_t initialize_apdu(struct card *c, uint8_t place, const struct apdu *apdu, struct buf *out, struct card_effects *effects)
+static uint16_t initialize_apdu(struct card *c, uint8_t place, const struct apdu *apdu, struct buf *out,
+				struct card_effects *effects)
 {
 	struct scp03_initialize init;
 	enum scp03t_reason reason;
@@ -243,7 +245,8 @@ static bool is_wrapped(struct bytes value, struct tlv *out)
 	return tlv_next(&value, out) && value.len == 0 && out->tag >= SCP03T_INITIALIZE && out->tag <= SCP03T_SEGMENT;
 }
 
-bool card_isdp_execute(struct card *c, const struct aid *isdp, const struct tlv *command, struct buf *out, struct card_effects *effects)
+bool card_isdp_execute(struct card *c, const struct aid *isdp, const struct tlv *command, struct buf *out,
+		       struct card_effects *effects)
 {
 	uint8_t place = card_place_of(c, isdp);
 	CLEANUP(buf_free) struct buf data = { 0 };

@@ -37,15 +37,8 @@ static const struct member profile_members[] = {
 
 /* They stand behind all else, where a record of before them has zeros. */
 static const struct member later_members[] = {
-	MEMBER(card, enables),
-	MEMBER(card, disables),
-	MEMBER(card, deletes),
-	MEMBER(card, confirmations),
-	MEMBER(card, creates),
-	MEMBER(card, keysets),
-	MEMBER(card, installs),
-	MEMBER(card, domains),
-	MEMBER(card, domain_versions),
+	MEMBER(card, enables), MEMBER(card, disables), MEMBER(card, deletes), MEMBER(card, confirmations),   MEMBER(card, creates),
+	MEMBER(card, keysets), MEMBER(card, installs), MEMBER(card, domains), MEMBER(card, domain_versions),
 };
 static const struct member later_profile_members[] = {
 	FLAG(card_profile, grows),

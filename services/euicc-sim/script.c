@@ -123,7 +123,8 @@ static bool keep(struct holder *h, const char *kind, const struct card_effects *
 	return true;
 }
 
-static bool run_isdr(struct holder *h, struct bytes body, const struct card_faults *faults, struct buf *out_answer, bool *out_refresh)
+static bool run_isdr(struct holder *h, struct bytes body, const struct card_faults *faults, struct buf *out_answer,
+		     bool *out_refresh)
 {
 	CLEANUP(run_free) struct run r = { .effects.faults = faults };
 	const char *why = "", *kind;
@@ -238,6 +239,6 @@ bool script_run(struct holder *h, const struct aid *target, struct bytes body, s
 	const struct card_faults faults = { strikes, h };
 
 	h->sim->stats.scripts++;
-	return aid_equal(target, &AID_ISDR) ? run_isdr(h, body, &faults, out_answer, out_refresh) :
-					      run_isdp(h, target, body, &faults, out_answer, out_refresh);
+	return aid_equal(target, &AID_ISDR) ? run_isdr(h, body, &faults, out_answer, out_refresh)
+					    : run_isdp(h, target, body, &faults, out_answer, out_refresh);
 }

@@ -36,13 +36,15 @@ static void batch_write(struct download *d, const struct ec_key *ecasd)
 	cr_assert_not_null(f);
 	cr_assert(eid_complete("890010120123412340123456789012", &eid));
 	ec_key_public(d->ci, ci);
-	cr_assert_gt(fprintf(f,
-			     "{\"eid\":\"%s\",\"ecasd_key\":\"%s\",\"ci_public_key\":\"%s\",\"isdr_keys\":[],\"profiles\":[{\"iccid\":\"" BOOT_ICCID
-			     "\",\"aid\":\"%s\",\"state\":\"Enabled\",\"fallback\":true,\"memory\":%d,\"imsi\":null,\"msisdn\":\"491\","
-			     "\"pol1\":[]}],\"memory\":%d,\"remaining_memory\":%d,\"http\":true}\n",
-			     eid.text, hex_text(d->a, scalar.data, scalar.len), hex_text(d->a, ci, sizeof(ci)),
-			     hex_text(d->a, boot.data, boot.len), BOOT_MEMORY, DOWNLOAD_MEMORY, DOWNLOAD_MEMORY - BOOT_MEMORY),
-		     0);
+	cr_assert_gt(
+		fprintf(f,
+			"{\"eid\":\"%s\",\"ecasd_key\":\"%s\",\"ci_public_key\":\"%s\",\"isdr_keys\":[],\"profiles\":[{\"iccid\":"
+			"\"" BOOT_ICCID
+			"\",\"aid\":\"%s\",\"state\":\"Enabled\",\"fallback\":true,\"memory\":%d,\"imsi\":null,\"msisdn\":\"491\","
+			"\"pol1\":[]}],\"memory\":%d,\"remaining_memory\":%d,\"http\":true}\n",
+			eid.text, hex_text(d->a, scalar.data, scalar.len), hex_text(d->a, ci, sizeof(ci)),
+			hex_text(d->a, boot.data, boot.len), BOOT_MEMORY, DOWNLOAD_MEMORY, DOWNLOAD_MEMORY - BOOT_MEMORY),
+		0);
 	cr_assert_eq(fclose(f), 0);
 }
 
@@ -149,27 +151,9 @@ uint16_t download_execute(struct download *d, const struct buf *capdu)
 
 uint16_t download_create(struct download *d, int64_t quota)
 {
-	static const uint8_t head[] = { 0x80, 0xE6, 0x0C, 0x00 }, privileges[] = { 3, 0x80, 0xC0, 0x00 };
-	static const uint8_t domain[] = { 0xC9, 0x04, 0x81, 0x02, 0x03, 0x70 };
-	const uint8_t limit[] = { 0xEF, 0x06, 0x83, 0x04, (uint8_t)(quota >> 24), (uint8_t)(quota >> 16), (uint8_t)(quota >> 8), (uint8_t)quota };
-	CLEANUP(buf_free) struct buf data = { 0 };
 	CLEANUP(buf_free) struct buf capdu = { 0 };
-	const struct aid *aids[] = { &AID_ISDP_LOADFILE, &AID_ISDP_MODULE, &d->isdp };
 
-	for (size_t i = 0; i < LEN(aids); i++) {
-		buf_char(&data, (char)aids[i]->len);
-		buf_add(&data, aids[i]->data, aids[i]->len);
-	}
-	buf_add(&data, privileges, sizeof(privileges));
-	buf_char(&data, (char)(sizeof(domain) + (quota < 0 ? 0 : sizeof(limit))));
-	buf_add(&data, domain, sizeof(domain));
-	if (quota >= 0)
-		buf_add(&data, limit, sizeof(limit));
-	buf_char(&data, 0);
-	buf_add(&capdu, head, sizeof(head));
-	buf_char(&capdu, (char)data.len);
-	buf_add(&capdu, data.data, data.len);
-	buf_char(&capdu, 0);
+	isdr_create_isdp(&capdu, &d->isdp, quota);
 	return download_execute(d, &capdu);
 }
 
@@ -279,7 +263,8 @@ struct euicc_response download_package(struct download *d, struct bytes package,
 		size_t n = package.len < piece ? package.len : piece;
 
 		(void)download_segment(d, (struct bytes){ package.data, n });
-		cr_assert_eq(scp03t_segment_open(d->a, &d->s, NULL, view(&d->out), &answer, &reason), SCP03_GOOD, "reason %u", reason);
+		cr_assert_eq(scp03t_segment_open(d->a, &d->s, NULL, view(&d->out), &answer, &reason), SCP03_GOOD, "reason %u",
+			     reason);
 		package = (struct bytes){ package.data + n, package.len - n };
 	}
 	cr_assert_gt(answer.len, 0, "the card says nothing of the package");

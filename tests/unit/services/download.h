@@ -33,7 +33,8 @@ struct download {
 
 /* One card with a bootstrap profile, in a batch file of its own. */
 void download_open(struct download *d);
-void download_close(struct download *d); /* usable as CLEANUP; folders must be empty then: nothing is left behind of ISD-Ps deleted */
+void download_close(
+	struct download *d); /* usable as CLEANUP; folders must be empty then: nothing is left behind of ISD-Ps deleted */
 /* The process that ran the card was killed: what was not saved is gone. */
 void download_reload(struct download *d);
 void download_save(struct download *d);
