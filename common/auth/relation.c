@@ -67,7 +67,7 @@ static result owns_stock(struct arena *a, const struct entity *caller, const str
 {
 	if (facts->stock != STOCK_UNKNOWN)
 		return OK;
-	return facts->iccid ? owns_profile(a, caller, facts, false) : owns_any(a, caller, facts);
+	return facts->iccid ? owns_profile(a, caller, facts, false) : owns_any(a, caller, facts, false);
 }
 
 static result not_allowed(struct arena *a)

@@ -18,7 +18,7 @@ static const struct profile_element *element(const struct profile_package *p, en
 	return e;
 }
 
-static bool is_hex(struct arena *a, struct bytes b, const char *hex)
+static bool bytes_are(struct arena *a, struct bytes b, const char *hex)
 {
 	return !strcmp(hex_text(a, b.data, b.len), hex);
 }
@@ -90,7 +90,7 @@ Test(profile_package, the_header_is_read)
 					  1ull << SERVICE_GET_IDENTITY | 1ull << SERVICE_PROFILE_A_X25519 |
 					  1ull << SERVICE_PROFILE_B_P256);
 	cr_assert_eq(h->n_templates, 11);
-	cr_assert(is_hex(a, h->templates[10], "67810F01020E"));
+	cr_assert(bytes_are(a, h->templates[10], "67810F01020E"));
 	cr_assert_str_eq(pe_service_name(SERVICE_USIM_TEST_ALGORITHM), "usim-test-algorithm");
 	cr_assert_null(pe_service_name(SERVICES_KNOWN));
 }
@@ -108,17 +108,17 @@ Test(profile_package, keys_and_codes_are_read)
 
 	cr_assert(profile_aka_decode(a, element(&p, PE_AKA_PARAMETER), &aka, &fault));
 	cr_assert(!aka.mapped && aka.algorithm == ALGORITHM_USIM_TEST && !aka.n_sqn_init && !aka.xoring.data);
-	cr_assert(is_hex(a, aka.key, "000102030405060708090A0B0C0D0E0F") && aka.opc.len == 16);
+	cr_assert(bytes_are(a, aka.key, "000102030405060708090A0B0C0D0E0F") && aka.opc.len == 16);
 	cr_assert(profile_codes_decode(a, element(&p, PE_PUK_CODES), &codes, &n, &fault));
-	cr_assert(n == 2 && codes[1].reference == 129 && codes[1].tries == 170 && is_hex(a, codes[1].value, "3232323232323232"));
+	cr_assert(n == 2 && codes[1].reference == 129 && codes[1].tries == 170 && bytes_are(a, codes[1].value, "3232323232323232"));
 	cr_assert(profile_codes_decode(a, element(&p, PE_PIN_CODES), &codes, &n, &fault));
 	cr_assert(n == 3 && codes[0].reference == 1 && codes[0].puk == 1 && codes[0].attributes == 6 && codes[0].tries == 51);
-	cr_assert(codes[2].reference == 11 && codes[2].puk == 0 && is_hex(a, codes[2].value, "3636363636363636"));
+	cr_assert(codes[2].reference == 11 && codes[2].puk == 0 && bytes_are(a, codes[2].value, "3636363636363636"));
 	cr_assert(profile_sd_decode(a, element(&p, PE_SECURITY_DOMAIN), &sd, &fault));
 	aid_format(&sd.instance, aid);
 	cr_assert_str_eq(aid, "A000000151000000");
-	cr_assert(sd.n_keys == 6 && sd.keys[3].version == 2 && sd.keys[3].id == 1 && is_hex(a, sd.privileges, "82DC00"));
-	cr_assert(sd.keys[5].n_components == 1 && is_hex(a, sd.keys[5].components[0].type, "88") &&
+	cr_assert(sd.n_keys == 6 && sd.keys[3].version == 2 && sd.keys[3].id == 1 && bytes_are(a, sd.privileges, "82DC00"));
+	cr_assert(sd.keys[5].n_components == 1 && bytes_are(a, sd.keys[5].components[0].type, "88") &&
 		  sd.keys[5].components[0].mac_length == 8);
 	cr_assert(!profile_sd_decode(a, element(&p, PE_MF), &sd, &fault));
 	cr_assert_str_eq(fault.element, "mf");
@@ -137,7 +137,7 @@ Test(profile_file, contents_are_put_together)
 	cr_assert(profile_file_content(&b, &f) && b.len == 9);
 	cr_assert(profile_imsi_text((struct bytes){ (const uint8_t *)b.data, b.len }, imsi));
 	cr_assert_str_eq(imsi, "001010123456789");
-	cr_assert(is_hex(a, f.fcp.file_id, "6F07") && is_hex(a, f.fcp.security, "6F060A") && !f.fcp.special.data);
+	cr_assert(bytes_are(a, f.fcp.file_id, "6F07") && bytes_are(a, f.fcp.security, "6F060A") && !f.fcp.special.data);
 	buf_clear(&b);
 	/* three records of 33 bytes: the offsets skip from where the last content ended */
 	cr_assert(profile_file_find(a, element(&p, PE_MF), "ef-dir", &f, &fault));
@@ -160,11 +160,11 @@ Test(profile_file, files_made_by_commands_know_where_they_stand)
 	size_t n, directories = 0;
 
 	cr_assert(profile_files_decode(a, element(&p, PE_GENERIC_FILE_MANAGEMENT), &files, &n, &fault));
-	cr_assert(is_hex(a, files[0].fcp.file_id, "2FFB") && files[0].path_len == 0 && profile_file_size(&files[0]) == 0x4D8);
-	cr_assert(is_hex(a, files[1].fcp.file_id, "6F44") && files[1].path_len == 2 && !memcmp(files[1].path, "\x7F\x10", 2));
-	cr_assert(is_hex(a, files[2].fcp.file_id, "4F09") && files[2].path_len == 4);
+	cr_assert(bytes_are(a, files[0].fcp.file_id, "2FFB") && files[0].path_len == 0 && profile_file_size(&files[0]) == 0x4D8);
+	cr_assert(bytes_are(a, files[1].fcp.file_id, "6F44") && files[1].path_len == 2 && !memcmp(files[1].path, "\x7F\x10", 2));
+	cr_assert(bytes_are(a, files[2].fcp.file_id, "4F09") && files[2].path_len == 4);
 	/* ten fills of two bytes into 4F16 */
-	cr_assert(is_hex(a, files[8].fcp.file_id, "4F16") && files[8].n_fills == 10 && files[8].fills[9].at == 18);
+	cr_assert(bytes_are(a, files[8].fcp.file_id, "4F16") && files[8].n_fills == 10 && files[8].fills[9].at == 18);
 	for (size_t i = 0; i < n; i++)
 		directories += profile_file_is_directory(&files[i]);
 	cr_assert_geq(directories, 3);
