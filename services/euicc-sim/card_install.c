@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A profile package on its way into an ISD-P (procedures.md 3.3 C): read element by element as its pieces come, stored, and made a
  * profile at its end. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,7 +100,7 @@ static void take_imsi(struct card_install *in, const struct profile_element *e)
 	(void)profile_imsi_text((struct bytes){ (const uint8_t *)content.data, content.len }, in->imsi);
 }
 
-/* The first record. */
+/* The number in the first record. */
 static void take_msisdn(struct card_install *in, const struct profile_element *e)
 {
 	CLEANUP(arena_freep) struct arena *a = arena_new();
@@ -197,7 +198,8 @@ static void become_profile(struct card *c, struct card_channel *ch)
 
 	p->iccid = in->iccid;
 	memcpy(p->imsi, in->imsi, sizeof(p->imsi));
-	memcpy(p->msisdn, in->msisdn, sizeof(p->msisdn));
+	/* Most packages do not say their number; the network knows it, and is told (control.c). Until then the IMSI is it. */
+	(void)snprintf(p->msisdn, sizeof(p->msisdn), "%s", *in->msisdn ? in->msisdn : in->imsi);
 	p->pol1 = in->pol1;
 	p->state = ISDP_DISABLED;
 	sha256(in->stored.data, in->len, d->digest);

@@ -33,6 +33,7 @@ static const struct control_route routes[] = {
 	{ "POST", "/admin/cards/hook", true, control_hook_arm },
 	{ "DELETE", "/admin/cards/hook", true, control_hook_clear },
 	{ "POST", "/admin/cards/coverage", true, control_coverage },
+	{ "POST", "/admin/cards/number", true, control_number },
 	{ "POST", "/admin/cards/load", true, control_load },
 	{ "GET", "/admin/stats", false, control_stats },
 	{ "GET", "/healthz", false, control_health },

@@ -35,6 +35,7 @@ void control_hooks(struct control_job *job);
 void control_hook_arm(struct control_job *job);
 void control_hook_clear(struct control_job *job);
 void control_coverage(struct control_job *job);
+void control_number(struct control_job *job);
 void control_load(struct control_job *job);
 void control_stats(struct control_job *job);
 void control_health(struct control_job *job);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What may be asked of the cards. Keys are shown to nobody. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +218,38 @@ void control_coverage(struct control_job *job)
 			     phase_name(h->card->phase));
 	else
 		life_coverage_lost(h);
+	buf_str(&job->out, "{}");
+}
+
+static struct card_profile *profile_of(struct card *c, const char *iccid)
+{
+	for (size_t i = 0; iccid && *iccid && i < CARD_PROFILES; i++)
+		if (c->profiles[i].aid.len && !strcmp(c->profiles[i].iccid.text, iccid))
+			return &c->profiles[i];
+	return NULL;
+}
+
+/* The number that the network calls a profile by: a package seldom says it. */
+void control_number(struct control_job *job)
+{
+	const char *iccid = json_string_value(json_object_get(job->body, "iccid"));
+	const char *msisdn = json_string_value(json_object_get(job->body, "msisdn"));
+	struct holder *h = named_card(job, json_string_value(json_object_get(job->body, "eid")));
+	struct card_profile *p = h ? profile_of(h->card, iccid) : NULL;
+
+	if (!h)
+		return;
+	if (!msisdn || !*msisdn || strlen(msisdn) > MSISDN_MAX || strspn(msisdn, "0123456789") != strlen(msisdn)) {
+		control_fail(job, 400, "bad_body", "msisdn should be 1 to %d digits", MSISDN_MAX);
+		return;
+	}
+	if (!p) {
+		control_fail(job, 404, "no_profile", "the card has no profile of this iccid");
+		return;
+	}
+	(void)snprintf(p->msisdn, sizeof(p->msisdn), "%s", msisdn);
+	if (!life_save(h))
+		life_dead(h);
 	buf_str(&job->out, "{}");
 }
 

@@ -50,6 +50,7 @@ Test(card_install, a_package_becomes_a_profile)
 	p = download_profile(&d);
 	cr_assert_str_eq(p->iccid.text, NEW_ICCID);
 	cr_assert_str_eq(p->imsi, "001019876543210");
+	cr_assert_str_eq(p->msisdn, p->imsi, "the package says no number");
 	cr_assert_eq(p->pol1, 0);
 	cr_assert_eq(p->memory, 40000);
 	cr_assert_eq(d.c->remaining_memory, DOWNLOAD_MEMORY - BOOT_MEMORY - 40000);
@@ -107,6 +108,45 @@ Test(card_install, the_first_published_package)
 Test(card_install, the_second_published_package)
 {
 	published(1);
+}
+
+/* The published package with a first record in its EF.MSISDN, of which only the descriptor is there: octets that make the file longer, and
+ * with it the element, whose length has two octets. */
+static struct bytes with_number(struct arena *a, struct bytes package)
+{
+	static const uint8_t file[] = { 0xA7, 0x16, 0xA1, 0x14, 0x82, 0x04, 0x42, 0x21, 0x00, 0x27, 0x83, 0x02, 0x6F, 0x40 };
+	enum { FILE_LEN = 2 + 0x16, RECORD = 0x27, ADDED = 2 + RECORD };
+	struct profile_package p = parsed(a, package);
+	const struct profile_element *e = profile_find(&p, PE_OPT_USIM, 0);
+	uint8_t *made = arena_alloc(a, package.len + ADDED);
+	const uint8_t *at;
+	static const uint8_t number[] = { 0x07, 0x91, 0x94, 0x71, 0x21, 0x43, 0x65, 0xF7 };
+	size_t element = (size_t)(e->whole.data - package.data), behind, length;
+
+	at = memmem(package.data, package.len, file, sizeof(file));
+	cr_assert_not_null(at);
+	behind = (size_t)(at - package.data) + FILE_LEN;
+	memcpy(made, package.data, behind);
+	memset(made + behind, 0xFF, ADDED);
+	made[behind] = 0x83;
+	made[behind + 1] = RECORD;
+	memcpy(made + behind + ADDED - 14, number, sizeof(number));
+	memcpy(made + behind + ADDED, package.data + behind, package.len - behind);
+	made[behind - FILE_LEN + 1] += ADDED;
+	cr_assert_eq(made[element + 1], 0x82);
+	length = (size_t)(made[element + 2] << 8 | made[element + 3]) + ADDED;
+	made[element + 2] = (uint8_t)(length >> 8);
+	made[element + 3] = (uint8_t)length;
+	return (struct bytes){ made, package.len + ADDED };
+}
+
+Test(card_install, the_number_of_a_package_is_the_networks)
+{
+	CLEANUP(download_close) struct download d;
+
+	download_open(&d);
+	download_all(&d, -1, with_number(d.a, real_package(d.a, 0)));
+	cr_assert_str_eq(download_profile(&d)->msisdn, "49171234567");
 }
 
 Test(card_install, pol1_of_the_header_is_kept)

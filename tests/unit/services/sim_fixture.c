@@ -110,11 +110,11 @@ static size_t psk(void *ctx, void *thread, const char *text, uint8_t *key, size_
 	return 16;
 }
 
-static void reply_script(struct http_call *call, const struct buf *capdu)
+static void reply_script(struct http_call *call, const struct buf *capdu, const char *target)
 {
-	static const struct http_header headers[] = { { RAM_H_PROTOCOL, RAM_PROTOCOL },
-						      { RAM_H_NEXT_URI, "/ram" },
-						      { RAM_H_TARGET, "//aid/A000000559/1010FFFFFFFF8900000100" } };
+	const struct http_header headers[] = { { RAM_H_PROTOCOL, RAM_PROTOCOL },
+					       { RAM_H_NEXT_URI, "/ram" },
+					       { RAM_H_TARGET, target ? target : "//aid/A000000559/1010FFFFFFFF8900000100" } };
 	CLEANUP(buf_free) struct buf script = { 0 };
 	const struct bytes apdu = { (const uint8_t *)capdu->data, capdu->len };
 
@@ -155,23 +155,25 @@ static void handle(void *ctx, struct http_call *call)
 {
 	CLEANUP(buf_free) struct buf capdu = { 0 };
 	struct fake_smsr *s = ctx;
-	const char *msg = http_query(call, "msg");
+	const char *msg = http_query(call, "msg"), *status = http_header(call, RAM_H_STATUS), *target = NULL;
 	bool send = false;
 
 	pthread_mutex_lock(&s->lock);
 	s->n_chunked += http_header(call, "Transfer-Encoding") != NULL;
 	if (msg) {
 		send = take_note(s, msg, &capdu);
-	} else if (http_header(call, RAM_H_STATUS)) {
+	} else if (status) {
+		snprintf(s->status, sizeof(s->status), "%s", status);
 		take_answer(s, http_body(call));
 	} else if (s->script.len) {
 		buf_add(&capdu, s->script.data, s->script.len);
 		buf_clear(&s->script);
+		target = s->target;
 		send = true;
 	}
 	pthread_mutex_unlock(&s->lock);
 	if (send)
-		reply_script(call, &capdu);
+		reply_script(call, &capdu, target);
 	else
 		http_reply(call, 204, NULL, NULL, 0);
 }

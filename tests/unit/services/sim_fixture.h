@@ -17,6 +17,8 @@ struct fake_smsr {
 	pthread_mutex_t lock;
 	bool confirms[8];        /* notifications of this type */
 	struct buf script;       /* C-APDU to send in the next triggered session; empty: none */
+	const char *target;      /* X-Admin-Targeted-Application of it; NULL: the ISD-R */
+	char status[40];         /* X-Admin-Script-Status of the newest answer */
 	uint8_t notes[NOTES_MAX]; /* types, in the order they came */
 	unsigned n_notes, n_answers, n_chunked;
 	uint16_t last_sw;        /* of the newest answer's last result */
