@@ -253,9 +253,6 @@ class Downloads(Es2Case):
 
 
 class Eis(Es2Case):
-    def eis(self, request, eid=None, code=None):
-        return self.smdp.answer(request, *(("FAILED", code) if code else ()))
-
     def test_asked_by_the_sm_dp(self):
         self.smdp.behaviour = lambda r: self.smdp.answer(r, "FAILED", "8.1.1/1.1")
         status, answer = self.northbound(GATEWAY, "/v1/euiccs/%s?smdp=%s" % (self.eid, self.smdp.oid))
