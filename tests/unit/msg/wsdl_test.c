@@ -8,7 +8,7 @@ Test(wsdl, a_side_that_serves_nothing_has_none)
 {
 	CLEANUP(buf_free) struct buf b = { 0 };
 
-	cr_assert(!wsdl_write(&b, IF_ES2, ROLE_OPERATOR, false, "https://h/", NULL));
+	cr_assert(!wsdl_write(&b, IF_ES7, ROLE_SM_SR, false, "https://h/", NULL));
 	cr_assert(!wsdl_write(&b, IF_ES1, ROLE_EUM, false, "https://h/", NULL), "an EUM serves no side of ES1");
 	cr_assert_eq(b.len, 0);
 	cr_assert_null(wsdl_service(IF_ES1, ROLE_EUM));
