@@ -2,13 +2,11 @@
 /* ES1: the EUM registers its eUICCs (SGP.02 5.2; procedures.md 3.1). */
 #include <string.h>
 
+#include "common/auth/eis_trust.h"
 #include "common/base/buf.h"
 #include "common/base/clock.h"
-#include "common/base/hex.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
-#include "common/crypto/ec.h"
-#include "common/crypto/xmldsig.h"
 #include "services/sm-sr/eis_store.h"
 #include "services/sm-sr/isdr_keys.h"
 #include "services/sm-sr/smsr.h"
@@ -101,63 +99,19 @@ static struct sig_result find_signed(struct rq *rq, struct eis *eis)
 static result check_signature(struct rq *rq, struct eis *eis, struct sig_result *out)
 {
 	struct register_loaded *loaded = rq->loaded;
-	char owner[OID_MAX + 1];
 
 	*out = find_signed(rq, eis);
-	if (out->verdict == SIG_CERT_EXPIRED)
-		return failed(rq->arena, CODE_EUM_CERT_EXPIRED, NULL, NULL);
-	if (out->verdict != SIG_GOOD)
-		return failed(rq->arena, CODE_EUM_SIGNATURE_INVALID, "EumSignature", "EumSignature: %s", out->why);
-	/* Any certificate of the CI would verify: it must be this EUM's own (SGP.14: registeredID in SubjectAltName). */
-	if (!cert_registered_id(out->cert_der, owner, sizeof(owner)) || strcmp(owner, eis->info.eum.text))
-		return failed(rq->arena, CODE_EUM_SIGNATURE_INVALID, "EumSignature", "EumSignature: the certificate is not of Eum-id");
+	TRY(eis_signature_check(rq->arena, eis, out));
 	loaded->signer_revoked = out->revoked;
 	return OK;
 }
 
-/* YYYYMMDD against the day of now; GP dates are inclusive. */
-static bool date_passed(const char *yyyymmdd, int64_t now_us)
-{
-	char now[DATETIME_MAX], day[9];
-
-	datetime_format(now_us, now);
-	memcpy(day, now, 4);
-	memcpy(day + 4, now + 5, 2);
-	memcpy(day + 6, now + 8, 2);
-	day[8] = '\0';
-	return strcmp(yyyymmdd, day) < 0;
-}
-
-static bool subject_is_eid(const struct gp_cert *cert, const struct eid *eid)
-{
-	uint8_t bcd[EID_DIGITS / 2];
-
-	return hex_decode(eid->text, EID_DIGITS, bcd) && cert->subject.len == sizeof(bcd) && !memcmp(cert->subject.data, bcd, sizeof(bcd));
-}
-
-/* CERT.ECASD.ECKA is signed by the EUM and names the EID: without it no profile and no handover will ever work on this card. */
+/* Without it no profile and no handover will ever work on this card. */
 static result check_ecasd(struct rq *rq, const struct eis *eis, struct bytes eum_der)
 {
 	const struct smsr *smsr = rq->role;
-	uint8_t eum_point[P256_POINT];
-	struct gp_cert cert;
 
-	if (!smsr->config->check_ecasd)
-		return OK;
-	for (size_t i = 0; i < eis->info.ecasd.n_keysets; i++) {
-		const struct keyset *k = &eis->info.ecasd.keysets[i];
-
-		if (!k->n_certificates)
-			continue;
-		if (!gp_cert_parse(k->certificates[0].value, &cert) || !subject_is_eid(&cert, &eis->info.eid))
-			return failed(rq->arena, CODE_ECASD_CERT_INVALID, "Ecasd", "Ecasd/Keyset/Certificate: not a certificate of this EID");
-		if (!cert_public_point(eum_der, eum_point) || !gp_cert_verify(k->certificates[0].value, eum_point))
-			return failed(rq->arena, CODE_ECASD_CERT_INVALID, "Ecasd", "Ecasd/Keyset/Certificate: not signed by the EUM");
-		if (date_passed(cert.expires, rq->received_us))
-			return failed(rq->arena, CODE_ECASD_CERT_EXPIRED, "Ecasd", NULL);
-		return OK;
-	}
-	return failed(rq->arena, CODE_ECASD_CERT_INVALID, "Ecasd", "Ecasd: no certificate");
+	return smsr->config->check_ecasd ? eis_ecasd_check(rq->arena, eis, eum_der, rq->received_us, NULL) : OK;
 }
 
 static const char *event_json(struct rq *rq, const struct eid *eid, const struct oid *eum)
