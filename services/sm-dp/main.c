@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sm-dp: keeps the profiles of operators and their secrets, and has them installed on cards. */
-#include "services/sm-dp/smdp.h"
+#include "services/sm-dp/download.h"
 
 static const struct config_row config[] = {
 #define CONFIG(key, type, member, def, text) { key, CONFIG_##type, offsetof(struct smdp_config, member), def, text },
@@ -8,6 +8,17 @@ static const struct config_row config[] = {
 #undef CONFIG
 	{ 0 },
 };
+
+static const struct cleaning cleanings[] = {
+	{ SMDP_DOWNLOAD_CLEAN, "downloads", offsetof(struct config_common, keep_days), false },
+};
+
+static void wake(struct app *app)
+{
+	const struct smdp *smdp = app->rpc.role_state;
+
+	downloads_ring(smdp->downloads, NULL, NULL);
+}
 
 int main(int argc, char **argv)
 {
@@ -20,9 +31,19 @@ int main(int argc, char **argv)
 				       .n_migrations = &smdp_migrations_count,
 				       .statements = smdp_statements,
 				       .n_statements = SMDP_STATEMENTS,
+				       .served = smdp_served,
+				       .n_served = smdp_n_served,
+				       .awaited = smdp_awaited,
+				       .n_awaited = smdp_n_awaited,
+				       .answered = smdp_answered,
+				       .cleanings = cleanings,
+				       .n_cleanings = LEN(cleanings),
 				       .open = smdp_open,
 				       .close = smdp_close,
-				       .admin = smdp_admin };
+				       .admin = smdp_admin,
+				       .wake = wake,
+				       .ready = downloads_start,
+				       .stop = downloads_stop };
 
 	return app_run(&spec, argc, argv);
 }

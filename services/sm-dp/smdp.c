@@ -8,8 +8,9 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "services/sm-dp/download.h"
 
-enum { PEM_MAX = 64 * 1024, DATE_LEN = 8 };
+enum { PEM_MAX = 64 * 1024, DATE_LEN = 8, SEND_MAX = SEND_DATA_MAX / 2, BACKOFF_MAX_MS = 60000 };
 
 const struct statement smdp_statements[SMDP_STATEMENTS] = {
 #define STATEMENT(name, sql) { #name, sql },
@@ -34,14 +35,13 @@ static int key_open(const char *path, struct ec_key **out, char error[KEY_FILE_E
 	return *out ? 0 : fault(error, path, "not a P-256 private key in PEM without a password");
 }
 
-static int ci_open(struct arena *a, const char *path, uint8_t out[P256_POINT], char error[KEY_FILE_ERROR])
+static int ci_open(struct arena *a, const char *path, struct bytes *out_pem, uint8_t out[P256_POINT], char error[KEY_FILE_ERROR])
 {
 	struct cert_info info;
-	struct bytes pem;
 
-	if (pem_file_read(a, path, &pem, error))
+	if (pem_file_read(a, path, out_pem, error))
 		return -1;
-	if (!cert_read(a, pem.data, pem.len, &info))
+	if (!cert_read(a, out_pem->data, out_pem->len, &info))
 		return fault(error, path, "no certificate in it: give it in PEM");
 	return cert_public_point(info.der, out) ? 0 : fault(error, path, "its key is not on P-256");
 }
@@ -85,9 +85,17 @@ static int identity_open(struct smdp *s, char error[KEY_FILE_ERROR])
 
 	if (key_open(s->config->sign_key, &s->key, error) ||
 	    pem_file_read(s->arena, s->config->sign_cert, &s->certificate, error) ||
-	    ci_open(s->arena, s->config->ci_ca, ci_point, error))
+	    ci_open(s->arena, s->config->ci_ca, &s->ci_pem, ci_point, error) ||
+	    pem_file_read(s->arena, s->config->ci_crl, &s->ci_crl_pem, error))
 		return -1;
 	return certificate_check(s, ci_point, error);
+}
+
+static int config_check(const struct smdp_config *c, char error[KEY_FILE_ERROR])
+{
+	if (c->send_bytes < 1 || c->send_bytes > SEND_MAX)
+		return fault(error, "RSP_SMDP_SEND_BYTES", "set it to 1..524288 bytes");
+	return c->backoff_ms < 1 || c->backoff_ms > BACKOFF_MAX_MS ? fault(error, "RSP_SMDP_BACKOFF_MS", "set it to 1..60000") : 0;
 }
 
 int smdp_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR])
@@ -98,8 +106,10 @@ int smdp_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR])
 	if (!s)
 		abort();
 	s->config = config;
+	s->rpc = &app->rpc;
 	s->arena = arena_new();
-	if (key_file_read(config->kek_file, KEK_LEN, &s->kek, error) || identity_open(s, error) ||
+	s->downloads = downloads_new();
+	if (config_check(config, error) || key_file_read(config->kek_file, KEK_LEN, &s->kek, error) || identity_open(s, error) ||
 	    transport_keys_open(config->transport_keys, &config->common.entity_oid, TRANSPORT_OF_SM_DP, &s->transports, error)) {
 		smdp_close(s);
 		return -1;
@@ -114,6 +124,7 @@ void smdp_close(void *role)
 
 	if (!s)
 		return;
+	downloads_free(s->downloads);
 	transport_keys_close(&s->transports);
 	ec_key_free(s->key);
 	secret_free(&s->kek);

@@ -23,15 +23,25 @@ struct smdp {
 	struct ec_key *key;               /* SK.DP.ECDSA */
 	struct bytes certificate;         /* CERT.DP.ECDSA: the 7F21 TLV as it goes to cards */
 	struct transport_keys transports; /* by operator */
+	struct bytes ci_pem, ci_crl_pem;  /* EUM certificates chain to it */
+	struct rpc *rpc;
+	struct downloads *downloads; /* its worker; NULL: none */
 };
 
 int smdp_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR]);
 void smdp_close(void *role);
 
+extern const struct served smdp_served[]; /* functions.c */
+extern const size_t smdp_n_served;
 extern const struct statement smdp_statements[];
 extern const struct migration smdp_migrations[]; /* sql/, embedded by the build */
 extern const size_t smdp_migrations_count;
 extern const struct route smdp_admin[]; /* smdp_admin.c */
+
+/* For admin routes: 503; a time as a member, null when it is; ?limit=, 100 when absent or none. */
+void admin_no_database(struct http_call *call);
+void admin_time(struct buf *b, const char *name, const struct rows *r, size_t row, unsigned col);
+int64_t admin_limit(const struct http_call *call);
 
 /* type_admin.c, stock_admin.c, import_admin.c */
 void type_list(struct app *app, struct http_call *call);
@@ -43,5 +53,7 @@ void stock_release(struct app *app, struct http_call *call);
 void stock_import_route(struct app *app, struct http_call *call);
 void stock_make_route(struct app *app, struct http_call *call);
 void stock_export_route(struct app *app, struct http_call *call);
+/* download_admin.c */
+void download_list(struct app *app, struct http_call *call);
 
 #endif

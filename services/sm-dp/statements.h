@@ -4,6 +4,13 @@
 
 #include "common/store/statements.h"
 
+/* Of download_row. */
+#define DOWNLOAD_COLUMNS                                                                                                        \
+	" id::text, eid, smsr, mno, iccid, type, enable, fci, trace, state, step, wait, tries, busy_at, started_at, deadline, " \
+	"call_until,"                                                                                                           \
+	" due_at, isdp, ecasd, leftovers, request, secret, first, past, told, status, code, subject_id, message, ended_at, "    \
+	"clock_timestamp() "
+
 enum smdp_statement {
 	SMDP_BEFORE_FIRST = RPC_STATEMENTS - 1,
 #define STATEMENT(name, sql) name,

@@ -1,38 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* For the administrator: the stock, its batches, and what a person decides about it. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/app/json_in.h"
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/rpc/json_out.h"
 #include "services/sm-dp/smdp.h"
 #include "services/sm-dp/stock_store.h"
-
-enum { ROWS = 100, ROWS_MAX = 100000, LIMIT_DIGITS = 6 };
-
-static void no_database(struct http_call *call)
-{
-	app_error(call, 503, "database", "the database does not answer");
-}
-
-static void time_member(struct buf *b, const char *name, const struct rows *r, size_t row, unsigned col)
-{
-	char text[DATETIME_MAX];
-
-	datetime_format(row_int(r, row, col), text);
-	json_out_member(b, name, text);
-}
-
-/* ?limit= within 1..ROWS_MAX. */
-static int64_t limit_of(const struct http_call *call)
-{
-	const char *text = http_query(call, "limit");
-	long n = text && strlen(text) <= LIMIT_DIGITS && strspn(text, "0123456789") == strlen(text) ? atol(text) : 0;
-
-	return n < 1 ? ROWS : n > ROWS_MAX ? ROWS_MAX : n;
-}
 
 static void stock_write(struct buf *b, const struct rows *r)
 {
@@ -48,7 +22,7 @@ static void stock_write(struct buf *b, const struct rows *r)
 		json_out_member(b, "state", stock_state_name((enum stock_state)row_int(r, i, 6)));
 		buf_printf(b, ",\"sent\":%s", row_bool(r, i, 7) ? "true" : "false");
 		json_out_member(b, "eid", row_text(r, i, 8));
-		time_member(b, "changed_at", r, i, 9);
+		admin_time(b, "changed_at", r, i, 9);
 		buf_char(b, '}');
 	}
 	buf_str(b, "]\n");
@@ -70,9 +44,9 @@ void stock_list(struct app *app, struct http_call *call)
 	}
 	DB_QUEUE(db, SMDP_STOCK_LIST, p_text(http_query(call, "mno")), p_text(http_query(call, "type")),
 		 word ? p_int(a, state) : p_null(), p_text(http_query(call, "batch")), p_text(http_query(call, "eid")),
-		 p_int(a, limit_of(call)));
+		 p_int(a, admin_limit(call)));
 	if (db_sync(db, a, &rows, 1, NULL) != OK) {
-		no_database(call);
+		admin_no_database(call);
 		return;
 	}
 	stock_write(&json, rows);
@@ -88,7 +62,7 @@ void stock_count(struct app *app, struct http_call *call)
 	(void)app;
 	DB_QUEUE0(db, SMDP_STOCK_COUNT);
 	if (db_sync(db, app_arena(call), &r, 1, NULL) != OK) {
-		no_database(call);
+		admin_no_database(call);
 		return;
 	}
 	buf_char(&json, '[');
@@ -111,9 +85,9 @@ void stock_batches(struct app *app, struct http_call *call)
 	const struct rows *r;
 
 	(void)app;
-	DB_QUEUE(db, SMDP_BATCH_LIST, p_int(a, limit_of(call)));
+	DB_QUEUE(db, SMDP_BATCH_LIST, p_int(a, admin_limit(call)));
 	if (db_sync(db, a, &r, 1, NULL) != OK) {
-		no_database(call);
+		admin_no_database(call);
 		return;
 	}
 	buf_char(&json, '[');
@@ -124,7 +98,7 @@ void stock_batches(struct app *app, struct http_call *call)
 		json_out_member(&json, "type", row_text(r, i, 2));
 		json_out_member(&json, "wrap", stock_wrap_name((enum stock_wrap)row_int(r, i, 3)));
 		buf_printf(&json, ",\"iccids\":%lld", (long long)row_int(r, i, 4));
-		time_member(&json, "imported_at", r, i, 5);
+		admin_time(&json, "imported_at", r, i, 5);
 		buf_char(&json, '}');
 	}
 	buf_str(&json, "]\n");
@@ -160,7 +134,7 @@ void stock_release(struct app *app, struct http_call *call)
 	if (!text || !iccid_parse(text, &iccid)) {
 		app_error(call, 400, "bad_request", "iccid: should be 6 to 20 digits that start with 89");
 	} else if (release(app_db(call), app_arena(call), &iccid, &item, &moved) != OK) {
-		no_database(call);
+		admin_no_database(call);
 	} else if (!item) {
 		app_error(call, 404, "not_found", "ICCID %s is not in the stock", iccid.text);
 	} else if (!moved) {

@@ -54,9 +54,10 @@ static void issuer_make(struct fixture *f)
 		.kind = PKI_ROOT, .cn = "Test CI", .not_before = now - DAY_US, .not_after = now + 3650 * DAY_US
 	};
 	const struct pki_cert eum = {
-		.kind = PKI_SUB_CA, .cn = "Test EUM", .not_before = now - DAY_US, .not_after = now + 3650 * DAY_US
+		.kind = PKI_SUB_CA, .cn = "Test EUM", .alt_names = "RID:1.3.6.1.4.1.99999.1", .not_before = now - DAY_US,
+		.not_after = now + 3650 * DAY_US
 	};
-	CLEANUP(ec_key_freep) struct ec_key *ci_key = ec_key_new();
+	struct ec_key *ci_key = f->ci_key = ec_key_new();
 	struct cert_info ci_info, eum_info;
 	struct bytes eum_pem;
 
@@ -127,6 +128,7 @@ void fixture_drop(struct fixture *f)
 {
 	xml_signer_free(f->issuer.signer);
 	ec_key_free(f->issuer.key);
+	ec_key_free(f->ci_key);
 	secret_free(&f->issuer.kek);
 	secret_free(&f->transport);
 	arena_free(f->a);

@@ -9,6 +9,7 @@ struct fixture {
 	struct arena *a;
 	struct eum_issuer issuer;
 	struct secret transport;
+	struct ec_key *ci_key;
 	struct bytes ci_pem;
 	uint8_t eum_point[P256_POINT];
 	struct eum_create_batch_rq order;
