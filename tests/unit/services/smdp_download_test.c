@@ -43,7 +43,7 @@ static void keyset_is(struct shop *s, bool kept)
 		  !memcmp(keys.data + 2 * AES_KEY, s->card.keys.dek, AES_KEY));
 }
 
-Test(download, success, .timeout = 120)
+Test(download, success, .timeout = 600)
 {
 	struct shop *s = shop_open();
 	struct download *d;
@@ -66,7 +66,7 @@ Test(download, success, .timeout = 120)
 	shop_close(s);
 }
 
-Test(download, many_segments_then_enabled_and_keys_deleted, .timeout = 120)
+Test(download, many_segments_then_enabled_and_keys_deleted, .timeout = 600)
 {
 	struct shop *s = shop_open();
 
@@ -84,7 +84,7 @@ Test(download, many_segments_then_enabled_and_keys_deleted, .timeout = 120)
 }
 
 /* Callbacks do the same; a second one for the same call changes nothing, nor does one for an older call. */
-Test(download, by_callback, .timeout = 120)
+Test(download, by_callback, .timeout = 600)
 {
 	struct shop *s = shop_open();
 	struct test_call call, before = { 0 };
@@ -113,7 +113,7 @@ Test(download, by_callback, .timeout = 120)
 }
 
 /* Whoever goes on is another process: it knows what stands in rows. */
-Test(download, every_step_by_another_process, .timeout = 120)
+Test(download, every_step_by_another_process, .timeout = 600)
 {
 	struct shop *s = shop_open();
 
@@ -130,7 +130,7 @@ Test(download, every_step_by_another_process, .timeout = 120)
 }
 
 /* At no time does a table hold Ki or a key of the ISD-P in clear. */
-Test(download, no_secret_in_any_table, .timeout = 120)
+Test(download, no_secret_in_any_table, .timeout = 600)
 {
 	struct shop *s = shop_open();
 
@@ -154,7 +154,7 @@ static const char key_asked[] = "GetEIS CreateISDP+ SendData+ SendData+ DeleteIS
 static const char sent_asked[] = "GetEIS CreateISDP+ SendData+ SendData+ SendData DeleteISDP";
 
 /* Fails, cleans up, tells the exact code and why; the ICCID goes where D6 says. */
-Test(download, what_the_card_says_wrong, .timeout = 120)
+Test(download, what_the_card_says_wrong, .timeout = 600)
 {
 	static const struct {
 		enum card_fault fault;
@@ -208,7 +208,7 @@ static void other_bytes(struct shop *s, struct bytes *b, size_t at)
 	b->data = copy;
 }
 
-Test(download, what_the_eis_says_wrong, .timeout = 120)
+Test(download, what_the_eis_says_wrong, .timeout = 600)
 {
 	struct shop *s = shop_open();
 	struct security_domain *ecasd = &s->eis.info.ecasd;
@@ -237,7 +237,7 @@ Test(download, what_the_eis_says_wrong, .timeout = 120)
 }
 
 /* What older downloads of ours left is deleted before; what is another's, or is no leftover, stays. */
-Test(download, leftovers_go_first, .timeout = 120)
+Test(download, leftovers_go_first, .timeout = 600)
 {
 	struct shop *s = shop_open();
 	struct oid other = s->mno.oid;
