@@ -113,9 +113,10 @@ struct card_effects {
 
 /* Executes one C-APDU addressed to the ISD-R: procedures.md 4.10. Data of the answer is appended to out; the status word is returned. */
 uint16_t card_execute(struct card *c, struct bytes capdu, struct buf *out, struct card_effects *effects);
-/* Executes one command addressed to this ISD-P, which the card has: SCP03t (84, 85, 86), plain or in a 22, or a C-APDU under SCP03 in a
- * 22 or A2. Appends the answer: a TLV of SCP03t, or 23. False: the script ends with it. */
-bool card_isdp_execute(struct card *c, const struct aid *isdp, const struct tlv *command, struct buf *out, struct card_effects *effects);
+/* Executes one command addressed to this ISD-P, which the card has: SCP03t (84, 85, 86), plain or in a 22, or a C-APDU under SCP03
+ * in a 22 or A2. Appends the answer: a TLV of SCP03t, or 23. False: the script ends with it. */
+bool card_isdp_execute(struct card *c, const struct aid *isdp, const struct tlv *command, struct buf *out,
+		       struct card_effects *effects);
 bool card_isdp_knows_tag(uint32_t tag);
 /* Bytes stored of the quota or of what was granted. */
 int64_t card_profile_stored(const struct card *c, const struct card_profile *p);

