@@ -3,10 +3,8 @@
 
 #include <string.h>
 
-#include "common/card/tlv.h"
 #include "common/sgp02/procedure.h"
-
-enum { TAG_HEADER = 0xA0, TAG_END = 0xAA, CLASS_MASK = 0xE0, CLASS_CONTEXT = 0xA0 };
+#include "services/sm-dp/variables.h"
 
 static const char *const keys_names[TYPE_KEYS] = { "retain", "hand-over", "delete" };
 static const char *const address_names[] = { "none", "imsi", "msisdn", "both" };
@@ -78,38 +76,9 @@ bool type_name_ok(const char *name)
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
 }
 
-/* The first byte of a tag that was read as a number. */
-static uint8_t tag_lead(uint32_t tag)
-{
-	while (tag > 0xFF)
-		tag >>= 8;
-	return (uint8_t)tag;
-}
-
-static const char *package_why(struct bytes package)
-{
-	struct bytes rest = package;
-	struct tlv element = { 0 };
-	bool first = true;
-
-	if (package.len > TYPE_PACKAGE_MAX)
-		return "package: more than 1 MiB is no profile package";
-	while (tlv_next(&rest, &element)) {
-		if (first && element.tag != TAG_HEADER)
-			return "package: should begin with a ProfileHeader (A0)";
-		if ((tag_lead(element.tag) & CLASS_MASK) != CLASS_CONTEXT)
-			return "package: something in it is no profile element (context-specific, constructed)";
-		first = false;
-		if (element.tag == TAG_END)
-			break;
-	}
-	if (first || element.tag != TAG_END)
-		return "package: is no DER, or its end (AA) is missing: it was cut off";
-	return rest.len ? "package: something stands behind its end (AA)" : NULL;
-}
-
 bool profile_type_check(struct arena *a, const struct profile_type *t, const char **out_why)
 {
+	struct type_variables variables;
 	struct pol2 pol2;
 
 	*out_why = NULL;
@@ -119,7 +88,9 @@ bool profile_type_check(struct arena *a, const struct profile_type *t, const cha
 		*out_why = "memory: should be the bytes that its ISD-P needs, 1 to 2147483647";
 	else if (!type_pol2_parse(a, t->pol2, &pol2))
 		*out_why = "rules: should be ACTION:QUALIFICATION, each once, as DISABLE:Not-Allowed";
-	else
-		*out_why = package_why(t->package);
-	return !*out_why;
+	else if (t->package.len > TYPE_PACKAGE_MAX)
+		*out_why = "package: more than 1 MiB is no profile package";
+	else if (type_variables_parse(a, t->variables, &variables, out_why))
+		return type_template_check(a, t->package, &variables, out_why);
+	return false;
 }

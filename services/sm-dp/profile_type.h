@@ -24,6 +24,7 @@ struct profile_type {
 	int64_t memory;   /* bytes: RequiredMemory of ES3.CreateISDP */
 	const char *pol2; /* rules with blanks between */
 	unsigned address;
+	const char *variables; /* type_variables_parse; NULL: "" */
 };
 
 /* False: out is untouched. */
@@ -33,8 +34,8 @@ bool type_address_parse(const char *name, unsigned *out);
 bool type_pol2_parse(struct arena *a, const char *text, struct pol2 *out);
 /* A name that types, batches and files share: 1 to 64 of A-Z a-z 0-9 . _ - */
 bool type_name_ok(const char *name);
-/* Everything but the operator. False: *out_why, in a, names the member and what it should be. The package is looked at from outside: elements
- * of a profile package from header to end and nothing behind. */
+/* Everything but the operator. False: *out_why, in a, names the member and what it should be. The package is read to its last
+ * field and personalised once, with values that are nobody's: what a download would meet is said here. */
 bool profile_type_check(struct arena *a, const struct profile_type *t, const char **out_why);
 
 /* profile_type_store.c */

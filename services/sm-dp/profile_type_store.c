@@ -8,7 +8,8 @@
 /* Of all that was said about it. */
 static void digest_of(struct arena *a, const struct profile_type *t, uint8_t out[SHA256_LEN])
 {
-	const char *rest = arena_printf(a, "%d|%lld|%s|%u|", (int)t->keys, (long long)t->memory, t->pol2, t->address);
+	const char *more = t->variables && *t->variables ? arena_printf(a, "%s|", t->variables) : "";
+	const char *rest = arena_printf(a, "%d|%lld|%s|%u|%s", (int)t->keys, (long long)t->memory, t->pol2, t->address, more);
 	const struct bytes pieces[] = { { (const uint8_t *)rest, strlen(rest) }, t->package };
 
 	sha256_pieces(pieces, LEN(pieces), out);
@@ -22,7 +23,8 @@ result profile_type_add(struct db *db, struct arena *a, const struct profile_typ
 
 	digest_of(a, t, digest);
 	DB_QUEUE(db, SMDP_TYPE_ADD, p_text(t->mno.text), p_text(t->name), p_bytes(t->package.data, t->package.len),
-		 p_bytes(digest, sizeof(digest)), p_int(a, t->keys), p_int(a, t->memory), p_text(t->pol2), p_int(a, t->address));
+		 p_bytes(digest, sizeof(digest)), p_int(a, t->keys), p_int(a, t->memory), p_text(t->pol2), p_int(a, t->address),
+		 p_text(t->variables ? t->variables : ""));
 	DB_QUEUE(db, SMDP_TYPE_GET, p_text(t->mno.text), p_text(t->name));
 	TRY(db_sync(db, a, rows, LEN(rows), NULL));
 	if (rows_count(rows[1]) == 0)
@@ -52,7 +54,8 @@ result profile_type_load(struct db *db, struct arena *a, const struct oid *mno, 
 				    .keys = (enum type_keys)row_int(r, 0, 4),
 				    .memory = row_int(r, 0, 5),
 				    .pol2 = row_text_dup(a, r, 0, 6),
-				    .address = (unsigned)row_int(r, 0, 7) };
+				    .address = (unsigned)row_int(r, 0, 7),
+				    .variables = row_text_dup(a, r, 0, 8) };
 	if (t->keys >= TYPE_KEYS || t->address > ADDRESS_BOTH)
 		return internal(a, "profile type %s of %s: its row is of a newer program", name, mno->text);
 	*out = t;

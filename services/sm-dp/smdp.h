@@ -45,6 +45,7 @@ int64_t admin_limit(const struct http_call *call);
 
 /* type_admin.c, stock_admin.c, import_admin.c */
 void type_list(struct app *app, struct http_call *call);
+void type_show(struct app *app, struct http_call *call);
 void type_add(struct app *app, struct http_call *call);
 void stock_list(struct app *app, struct http_call *call);
 void stock_count(struct app *app, struct http_call *call);

@@ -32,6 +32,7 @@ int64_t admin_limit(const struct http_call *call)
 
 const struct route smdp_admin[] = {
 	{ "GET", "/admin/types", type_list },
+	{ "GET", "/admin/types/show", type_show }, /* ?mno=&name= */
 	{ "POST", "/admin/types", type_add },
 	{ "GET", "/admin/stock", stock_list }, /* ?mno=&type=&state=&batch=&eid=&limit= */
 	{ "GET", "/admin/stock/count", stock_count },

@@ -14,12 +14,18 @@ static const struct {
 	const char *name;
 	bool needed;
 } columns[CSV_COLUMNS] = {
-	[COL_ICCID] = { "ICCID", true },         [COL_IMSI] = { "IMSI", true },           [COL_MSISDN] = { "MSISDN", false },
-	[COL_KEYS + USE_KI] = { "Ki", true },    [COL_KEYS + USE_OPC] = { "OPc", true },  [COL_KEYS + USE_KIC] = { "KIC", false },
-	[COL_KEYS + USE_KID] = { "KID", false }, [COL_KEYS + USE_KIK] = { "KIK", false },
+	[COL_ICCID] = { "ICCID", true },           [COL_IMSI] = { "IMSI", true },
+	[COL_MSISDN] = { "MSISDN", false },        [COL_KEYS + USE_KI] = { "Ki", true },
+	[COL_KEYS + USE_OPC] = { "OPc", true },    [COL_KEYS + USE_KIC] = { "KIC", false },
+	[COL_KEYS + USE_KID] = { "KID", false },   [COL_KEYS + USE_KIK] = { "KIK", false },
+	[COL_KEYS + USE_ENC] = { "ENC", false },   [COL_KEYS + USE_MAC] = { "MAC", false },
+	[COL_KEYS + USE_DEK] = { "DEK", false },   [COL_KEYS + USE_PIN1] = { "PIN1", false },
+	[COL_KEYS + USE_PIN2] = { "PIN2", false }, [COL_KEYS + USE_PUK1] = { "PUK1", false },
+	[COL_KEYS + USE_PUK2] = { "PUK2", false }, [COL_KEYS + USE_ADM1] = { "ADM1", false },
 };
 
-static const char *const use_names[STOCK_USES] = { "ki", "opc", "kic", "kid", "kik" };
+static const char *const use_names[STOCK_USES] = { "ki",  "opc",  "kic",  "kid",  "kik",  "enc", "mac",
+						   "dek", "pin1", "pin2", "puk1", "puk2", "adm1" };
 
 static const struct {
 	const char *name, *what;
@@ -51,6 +57,15 @@ enum stock_wrap stock_wrap_by_name(const char *name)
 	while (w < STOCK_WRAPS && strcmp(wraps[w].name, name) != 0)
 		w++;
 	return (enum stock_wrap)w;
+}
+
+enum stock_use stock_use_by_name(const char *name)
+{
+	unsigned use = 0;
+
+	while (use < STOCK_USES && strcmp(use_names[use], name) != 0)
+		use++;
+	return (enum stock_use)use;
 }
 
 size_t stock_wrapped_len(enum stock_wrap wrap)
@@ -141,7 +156,8 @@ static bool heading_take(struct stock_csv *csv, struct bytes cell, struct csv_fa
 	fault->column = csv->n_columns + 1;
 	(void)snprintf(
 		fault->text, sizeof(fault->text),
-		"line 1, column %u: no such heading; the first line should name ICCID,IMSI,Ki,OPc and maybe MSISDN,KIC,KID,KIK",
+		"line 1, column %u: no such heading; the first line should name ICCID,IMSI,Ki,OPc and maybe MSISDN, KIC,KID,KIK, "
+		"ENC,MAC,DEK, PIN1,PIN2,PUK1,PUK2,ADM1",
 		fault->column);
 	return false;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An operator's batch as CSV: a header of ICCID,IMSI,Ki,OPc in any order, and maybe MSISDN,KIC,KID,KIK; keys in hex, wrapped under the operator's
+/* An operator's batch as CSV: a header of ICCID,IMSI,Ki,OPc in any order, and maybe MSISDN, keys of the
+ * security domain and codes; all in hex, wrapped under the operator's
  * transport key. Cells may stand in double quotes; lines end with LF or CRLF; a byte order mark is skipped. Pure, without database and keys. */
 #ifndef SMDP_STOCK_CSV_H
 #define SMDP_STOCK_CSV_H
@@ -7,10 +8,27 @@
 #include "common/base/arena.h"
 #include "common/sgp02/ids.h"
 
-/* What a secret of the stock is for. Ki and OPc are of MILENAGE, the others of the operator's security domain (MNO-SD, SCP80). */
-enum stock_use { USE_KI, USE_OPC, USE_KIC, USE_KID, USE_KIK, STOCK_USES };
-const char *stock_use_name(enum stock_use use);    /* "ki": as in rows */
-const char *stock_use_heading(enum stock_use use); /* "Ki": as in files */
+/* What a secret of the stock is for. Ki and OPc are of MILENAGE, KIC to KIK and ENC to DEK of the operator's security domain (MNO-SD: SCP80, SCP03),
+ * the others codes. */
+enum stock_use {
+	USE_KI,
+	USE_OPC,
+	USE_KIC,
+	USE_KID,
+	USE_KIK,
+	USE_ENC,
+	USE_MAC,
+	USE_DEK,
+	USE_PIN1,
+	USE_PIN2,
+	USE_PUK1,
+	USE_PUK2,
+	USE_ADM1,
+	STOCK_USES
+};
+const char *stock_use_name(enum stock_use use);     /* "ki": as in rows */
+const char *stock_use_heading(enum stock_use use);  /* "Ki": as in files */
+enum stock_use stock_use_by_name(const char *name); /* STOCK_USES: none */
 
 /* How keys travel in a file. Numbers stand in rows. */
 enum stock_wrap {

@@ -46,6 +46,7 @@ bool import_key(struct import *m, const struct stock_row *row, enum stock_use us
 {
 	const struct bytes wrapped = { row->wrapped[use], stock_wrapped_len(m->in->wrap) };
 	struct secret readings[2] = { { 0 } };
+	const char *why;
 	bool opened;
 
 	if (m->in->wrap == STOCK_WRAP_ECB) {
@@ -62,7 +63,13 @@ bool import_key(struct import *m, const struct stock_row *row, enum stock_use us
 		return false;
 	}
 	*out = readings[0];
-	return true;
+	why = stock_value_why(use, out);
+	if (!why)
+		return true;
+	secret_free(out);
+	m->out->end = IMPORT_BAD;
+	stock_csv_blame(&m->csv, row->line, (enum csv_column)(COL_KEYS + use), &m->out->fault, "%s", why);
+	return false;
 }
 
 /* Lists of one portion, as statements take them. */
@@ -105,9 +112,11 @@ static bool keys_list(struct import *m, struct lists *l)
 			CLEANUP(secret_free) struct secret key = { 0 };
 			struct bytes wrapped;
 
-			if (!stock_csv_has(&m->csv, use))
+			if (m->drawn[use])
+				key = stock_value_draw(use);
+			else if (!stock_csv_has(&m->csv, use))
 				continue;
-			if (!import_key(m, row, use, &key))
+			else if (!import_key(m, row, use, &key))
 				return false;
 			kek_wrap(&m->smdp->kek, stock_aad(m->page, &row->iccid, use), key.data, key.len, m->page, &wrapped);
 			item_add(&l->owners, row->iccid.text);
@@ -192,6 +201,15 @@ static result batch_repeated(struct import *m, const struct rows *r, const uint8
 	return import_compare(m, row_int(r, 0, 2));
 }
 
+/* One that is not there yet, of a type that is. */
+static result batch_new(struct import *m, const struct rows *type, const uint8_t digest[SHA256_LEN])
+{
+	bool fits;
+
+	TRY(import_fits(m, type, &fits));
+	return fits ? batch_save(m, digest) : OK;
+}
+
 static result import_run(struct import *m)
 {
 	const struct rows *rows[3];
@@ -203,13 +221,12 @@ static result import_run(struct import *m)
 	DB_QUEUE(m->db, SMDP_BATCH_GET, p_text(m->in->mno->text), p_text(m->in->name));
 	DB_QUEUE(m->db, SMDP_TYPE_GET, p_text(m->in->mno->text), p_text(m->in->type));
 	TRY(db_sync(m->db, m->arena, rows, LEN(rows), NULL));
-	if (rows_count(rows[2]) == 0)
+	if (rows_count(rows[2]) == 0) {
 		m->out->end = IMPORT_NO_TYPE;
-	else if (rows_count(rows[1]) > 0)
-		TRY(batch_repeated(m, rows[1], digest));
-	else
-		TRY(batch_save(m, digest));
-	return OK;
+		return OK;
+	}
+	TRY(import_drawn(m, rows[2]));
+	return rows_count(rows[1]) > 0 ? batch_repeated(m, rows[1], digest) : batch_new(m, rows[2], digest);
 }
 
 result stock_import(const struct smdp *smdp, struct db *db, struct arena *a, const struct stock_import *in,

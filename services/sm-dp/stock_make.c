@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/random.h"
 #include "common/crypto/keys.h"
 #include "services/sm-dp/import_internal.h"
+#include "services/sm-dp/profile_type.h"
 
 enum { FIRST_LINE = 2, LINE_ = 0, ICCID_, IMSI_, MSISDN_, KEYS_ };
 
@@ -19,12 +19,14 @@ static void key_put(struct buf *out, const struct secret *transport, const struc
 }
 
 /* False: the numbers run out. */
-static bool file_make(const struct stock_order *o, const struct secret *transport, struct arena *page, struct buf *out)
+static bool file_make(const struct stock_order *o, const struct type_variables *t, const struct secret *transport,
+		      struct arena *page, struct buf *out)
 {
-	CLEANUP(secret_free) struct secret key = secret_new(STOCK_KEY_LEN);
-	static const enum stock_use uses[] = { USE_KI, USE_OPC };
-
-	buf_str(out, "ICCID,IMSI,Ki,OPc\n");
+	buf_str(out, "ICCID,IMSI");
+	for (unsigned use = 0; use < STOCK_USES; use++)
+		if (t->source[use] == SOURCE_BATCH)
+			buf_printf(out, ",%s", stock_use_heading(use));
+	buf_char(out, '\n');
 	for (size_t i = 0; i < o->quantity; i++) {
 		char imsi[IMSI_MAX + 1];
 		struct iccid iccid;
@@ -33,10 +35,14 @@ static bool file_make(const struct stock_order *o, const struct secret *transpor
 		if (!stock_iccid_at(&o->first, i, &iccid) || !stock_number_at(o->imsi, i, imsi))
 			return false;
 		buf_printf(out, "%s,%s", iccid.text, imsi);
-		for (size_t k = 0; k < LEN(uses); k++) {
-			random_bytes(key.data, key.len);
+		for (unsigned use = 0; use < STOCK_USES; use++) {
+			CLEANUP(secret_free) struct secret value = { 0 };
+
+			if (t->source[use] != SOURCE_BATCH)
+				continue;
+			value = stock_value_draw(use);
 			buf_char(out, ',');
-			key_put(out, transport, &key, page);
+			key_put(out, transport, &value, page);
 		}
 		buf_char(out, '\n');
 	}
@@ -58,6 +64,16 @@ static result batch_known(struct db *db, struct arena *a, const struct stock_ord
 	return OK;
 }
 
+/* A type that is not there: the import will say so. */
+static result variables_of(struct db *db, struct arena *a, const struct stock_order *o, struct type_variables *out)
+{
+	struct profile_type *type;
+	const char *why;
+
+	TRY(profile_type_load(db, a, &o->mno, o->type, &type));
+	return type_variables_parse(a, type ? type->variables : "", out, &why) ? OK : internal(a, "type %s: %s", o->type, why);
+}
+
 static void fault_say(struct stock_imported *out, enum import_end end, const char *text)
 {
 	out->end = end;
@@ -71,6 +87,7 @@ result stock_make(const struct smdp *smdp, struct db *db, struct arena *a, const
 	const struct secret *transport = transport_key_of(&smdp->transports, &order->mno);
 	struct stock_import in = { .mno = &order->mno, .type = order->type, .name = order->name, .wrap = STOCK_WRAP_KW };
 	CLEANUP(buf_free) struct buf file = { 0 };
+	struct type_variables variables;
 	bool known, same;
 
 	*out = (struct stock_imported){ .end = transport ? IMPORT_REPEATED : IMPORT_NO_KEY, .rows = order->quantity };
@@ -81,7 +98,8 @@ result stock_make(const struct smdp *smdp, struct db *db, struct arena *a, const
 		fault_say(out, IMPORT_OTHER, "its type, quantity or first numbers are others");
 	if (known)
 		return OK;
-	if (!file_make(order, transport, page, &file)) {
+	TRY(variables_of(db, a, order, &variables));
+	if (!file_make(order, &variables, transport, page, &file)) {
 		fault_say(out, IMPORT_BAD, "the numbers run out: choose lower first ones or a smaller quantity");
 		return OK;
 	}

@@ -9,6 +9,7 @@
 #include "common/rpc/json_out.h"
 #include "services/sm-dp/profile_type.h"
 #include "services/sm-dp/smdp.h"
+#include "services/sm-dp/type_variables.h"
 
 static void types_write(struct buf *b, const struct rows *r)
 {
@@ -20,6 +21,7 @@ static void types_write(struct buf *b, const struct rows *r)
 		json_out_member(b, "keys", type_keys_name((enum type_keys)row_int(r, i, 3)));
 		json_out_member(b, "rules", row_text(r, i, 5));
 		json_out_member(b, "address", type_address_name((unsigned)row_int(r, i, 6)));
+		json_out_member(b, "variables", row_text(r, i, 8));
 		buf_printf(b, ",\"package\":%lld,\"memory\":%lld,\"available\":%lld}", (long long)row_int(r, i, 2),
 			   (long long)row_int(r, i, 4), (long long)row_int(r, i, 7));
 	}
@@ -40,6 +42,43 @@ void type_list(struct app *app, struct http_call *call)
 	}
 	types_write(&json, rows);
 	app_json(call, 200, json.data);
+}
+
+static void type_write(struct buf *b, const struct profile_type *t)
+{
+	buf_char(b, '{');
+	json_out_member(b, "mno", t->mno.text);
+	json_out_member(b, "name", t->name);
+	json_out_member(b, "keys", type_keys_name(t->keys));
+	json_out_member(b, "rules", t->pol2);
+	json_out_member(b, "address", type_address_name(t->address));
+	json_out_member(b, "variables", t->variables);
+	buf_printf(b, ",\"memory\":%lld,\"package\":\"", (long long)t->memory);
+	buf_hex(b, t->package.data, t->package.len);
+	buf_str(b, "\"}\n");
+}
+
+/* ?mno=&name= */
+void type_show(struct app *app, struct http_call *call)
+{
+	CLEANUP(buf_free) struct buf json = { 0 };
+	const char *mno_text = http_query(call, "mno"), *name = http_query(call, "name");
+	struct profile_type *type;
+	struct oid mno;
+
+	(void)app;
+	if (!mno_text || !oid_parse(mno_text, &mno)) {
+		app_error(call, 400, "bad_request", "mno: should be the operator's object identifier");
+	} else if (!name || !type_name_ok(name)) {
+		app_error(call, 400, "bad_request", "name: should be the name of a profile type");
+	} else if (profile_type_load(app_db(call), app_arena(call), &mno, name, &type) != OK) {
+		app_error(call, 503, "database", "the database does not answer");
+	} else if (!type) {
+		app_error(call, 404, "not_found", "operator %s has no profile type %s", mno.text, name);
+	} else {
+		type_write(&json, type);
+		app_json(call, 200, json.data);
+	}
 }
 
 static const char *text_of(const json_t *body, const char *member, const char *def)
@@ -65,6 +104,7 @@ static bool package_take(struct arena *a, const char *hex, struct bytes *out)
 static const char *type_take(struct arena *a, const json_t *body, struct profile_type *out)
 {
 	struct profile_type t = { .name = text_of(body, "name", ""), .pol2 = text_of(body, "rules", "") };
+	struct type_variables variables;
 	const char *why = NULL;
 
 	t.memory = json_integer_value(json_object_get(body, "memory"));
@@ -76,6 +116,9 @@ static const char *type_take(struct arena *a, const json_t *body, struct profile
 		return "address: should be none, imsi, msisdn or both";
 	if (!package_take(a, text_of(body, "package", ""), &t.package))
 		return "package: should be a profile package (DER) in hex";
+	if (!type_variables_parse(a, text_of(body, "variables", ""), &variables, &why))
+		return why;
+	t.variables = type_variables_text(a, &variables);
 	if (!profile_type_check(a, &t, &why))
 		return why;
 	*out = t;

@@ -1,102 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The stock on a real database: a reservation's way through its states, who gets what, and secrets that open only in their place. */
 #include <criterion/criterion.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "common/base/random.h"
 #include "common/crypto/keys.h"
-#include "services/sm-dp/profile_type.h"
-#include "services/sm-dp/stock_import.h"
 #include "services/sm-dp/stock_store.h"
-#include "tests/unit/store/cluster.h"
-
-extern const struct migration common_migrations[];
-extern const size_t common_migrations_count;
-
-#define EID "89001012012341234012345678901224"
-#define OTHER "89049032000500881234567890123492"
-
-struct shop {
-	struct cluster cluster;
-	struct arena *a;
-	struct statement statements[SMDP_STATEMENTS_END];
-	struct migration migrations[8];
-	struct store *store;
-	struct db *db;
-	struct smdp smdp;
-	struct transport_key transport;
-	struct oid mno;
-	struct eid eid, other;
-	uint8_t ki[16];
-};
-
-static void type_make(struct shop *s)
-{
-	static const uint8_t package[] = { 0xA0, 0, 0xAA, 0 };
-	struct profile_type t = { .mno = s->mno,
-				  .name = "t",
-				  .package = { package, sizeof(package) },
-				  .memory = 7,
-				  .pol2 = "",
-				  .address = ADDRESS_BOTH };
-	struct profile_type *found;
-	enum type_added added;
-
-	cr_assert_eq(profile_type_add(s->db, s->a, &t, &added), OK);
-	cr_assert_eq(added, TYPE_ADDED);
-	cr_assert_eq(profile_type_add(s->db, s->a, &t, &added), OK);
-	cr_assert_eq(added, TYPE_SAME);
-	t.memory = 8;
-	cr_assert_eq(profile_type_add(s->db, s->a, &t, &added), OK);
-	cr_assert_eq(added, TYPE_OTHER);
-	cr_assert_eq(profile_type_load(s->db, s->a, &s->mno, "t", &found), OK);
-	cr_assert(found && found->memory == 7 && found->package.len == sizeof(package) && found->address == ADDRESS_BOTH);
-	cr_assert_eq(profile_type_load(s->db, s->a, &s->mno, "u", &found), OK);
-	cr_assert_null(found);
-}
-
-static struct shop *shop_open(void)
-{
-	struct shop *s = calloc(1, sizeof(*s));
-	struct store_spec spec;
-	char error[512] = "";
-
-	s->cluster = cluster_new();
-	s->a = arena_new();
-	spec = (struct store_spec){ .conninfo = s->cluster.conninfo,
-				    .statements = s->statements,
-				    .n_statements = SMDP_STATEMENTS_END,
-				    .migrations = s->migrations };
-	memcpy(s->statements, rpc_statements, sizeof(rpc_statements));
-	memcpy(s->statements + RPC_STATEMENTS, smdp_statements, SMDP_STATEMENTS * sizeof(*smdp_statements));
-	for (size_t i = 0; i < common_migrations_count; i++)
-		s->migrations[spec.n_migrations++] = common_migrations[i];
-	for (size_t i = 0; i < smdp_migrations_count; i++)
-		s->migrations[spec.n_migrations++] = smdp_migrations[i];
-	cr_assert_eq(store_open(&spec, 10, &s->store, error), 0, "%s", error);
-	s->db = db_open(s->store);
-	cr_assert(oid_parse("1.3.6.1.4.1.99999.5", &s->mno) && eid_parse(EID, &s->eid) && eid_parse(OTHER, &s->other));
-	s->smdp.kek = secret_new(32);
-	random_bytes(s->smdp.kek.data, 32);
-	s->transport = (struct transport_key){ s->mno, secret_new(16) };
-	random_bytes(s->transport.key.data, 16);
-	s->smdp.transports = (struct transport_keys){ &s->transport, 1 };
-	random_bytes(s->ki, sizeof(s->ki));
-	type_make(s);
-	return s;
-}
-
-static void shop_close(struct shop *s)
-{
-	db_close(s->db);
-	store_close(s->store);
-	cluster_free(&s->cluster);
-	secret_free(&s->smdp.kek);
-	secret_free(&s->transport.key);
-	arena_free(s->a);
-	free(s);
-}
+#include "tests/unit/services/stock_shop.h"
 
 /* n ICCIDs with the same keys, as batch "b". */
 static void fill(struct shop *s, unsigned n)
