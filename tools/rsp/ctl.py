@@ -80,10 +80,17 @@ class Ctl:
         return self._answer("--admin", admin_socket, "token", "create", name, role)
 
     # On that of an SM-DP.
-    def type_add(self, admin_socket, name, package, mno, memory, rules=(), keys=None, address=None):
-        options = (("--keys", keys), ("--address", address))
-        chosen = [word for option in options if option[1] is not None for word in option]
-        return self._answer("--admin", admin_socket, "type", "add", name, package, *rules, "--mno", mno, "--memory", str(memory), *chosen)
+    def type_add(self, admin_socket, name, package, mno, memory, rules=(), keys=None, address=None, variables=None, pad=None):
+        """package None: the one that is built in, of at least pad bytes."""
+        options = (("--keys", keys), ("--address", address), ("--variables", variables), ("--pad", pad))
+        chosen = [str(word) for option in options if option[1] is not None for word in option]
+        return self._answer("--admin", admin_socket, "type", "add", name, package or "--default", *rules, "--mno", mno, "--memory", str(memory), *chosen)
+
+    def type_show(self, admin_socket, name, mno):
+        return self._answer("--admin", admin_socket, "type", "show", name, "--mno", mno)
+
+    def package_show(self, path):
+        return self._answer("package", "show", path)
 
     def type_list(self, admin_socket):
         return self._answer("--admin", admin_socket, "type", "list")

@@ -160,6 +160,8 @@ int cmd_batch_create(struct ctl *c);
 int cmd_batch_status(struct ctl *c);
 int cmd_type_add(struct ctl *c);
 int cmd_type_list(struct ctl *c);
+int cmd_type_show(struct ctl *c);
+int cmd_package_show(struct ctl *c);
 int cmd_stock_import(struct ctl *c);
 int cmd_stock_list(struct ctl *c);
 int cmd_stock_count(struct ctl *c);

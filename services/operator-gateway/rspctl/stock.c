@@ -4,18 +4,54 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/card/profile_default.h"
 #include "services/operator-gateway/rspctl/rspctl.h"
 
-enum { PACKAGE_MAX = 1024 * 1024, MEMORY_DIGITS = 10 };
+enum { PACKAGE_MAX = PROFILE_PACKAGE_MAX, PAD_MAX = PROFILE_PACKAGE_MAX - 64 * 1024, MEMORY_DIGITS = 10 };
 
 /* "DISABLE:Not-Allowed DELETE:Not-Allowed" */
-static const char *rules_of(struct ctl *c)
+static const char *rules_of(struct ctl *c, unsigned first)
 {
 	const char *rules = "";
 
-	for (unsigned i = 2; i < c->n_args; i++)
+	for (unsigned i = first; i < c->n_args; i++)
 		rules = arena_printf(c->arena, "%s%s%s", rules, *rules ? " " : "", c->args[i]);
 	return rules;
+}
+
+/* What is drawn for each card of the built-in package when nobody says otherwise; PINs stay 0000: a device must know them. */
+static const char default_variables[] = "scp80=random scp03=random puk1=random puk2=random adm1=random";
+
+/* The package as hex: of the file that is named, or the built-in one. */
+static int package_take(struct ctl *c, struct buf *out)
+{
+	CLEANUP(buf_free) struct buf made = { 0 };
+	struct bytes package;
+	unsigned pad = 0;
+	int code;
+
+	if (c->option[OPT_PAD] && (!c->option[OPT_DEFAULT] || !number_parse(c->option[OPT_PAD], &pad) || pad > PAD_MAX))
+		return ctl_fail(c, EXIT_USAGE, "--pad %s: should be at most %d bytes, and goes with --default", c->option[OPT_PAD], PAD_MAX);
+	if (c->option[OPT_DEFAULT]) {
+		profile_default_build(&made, pad);
+		buf_hex(out, made.data, made.len);
+		return EXIT_OK;
+	}
+	if (c->n_args < 2)
+		return ctl_fail(c, EXIT_USAGE, "type add: PACKAGE is missing: name a file, or --default for the one that is built in");
+	code = file_read(c, c->args[1], PACKAGE_MAX, &package);
+	if (code != EXIT_OK)
+		return code;
+	buf_str(out, "");
+	buf_hex(out, package.data, package.len);
+	return EXIT_OK;
+}
+
+static const char *variables_of(const struct ctl *c)
+{
+	const char *given = c->option[OPT_VARIABLES];
+
+	return given ? given : c->option[OPT_DEFAULT] ? default_variables : NULL;
 }
 
 int cmd_type_add(struct ctl *c)
@@ -24,22 +60,20 @@ int cmd_type_add(struct ctl *c)
 	CLEANUP(json_freep) json_t *body = json_object();
 	CLEANUP(json_freep) json_t *answer = NULL;
 	CLEANUP(buf_free) struct buf hex = { 0 };
-	struct bytes package;
 	int code;
 
 	if (!*memory || strlen(memory) > MEMORY_DIGITS || memory[strspn(memory, "0123456789")])
 		return ctl_fail(c, EXIT_USAGE, "--memory %s: should be a number of bytes", memory);
-	code = file_read(c, c->args[1], PACKAGE_MAX, &package);
+	code = package_take(c, &hex);
 	if (code != EXIT_OK)
 		return code;
-	buf_str(&hex, "");
-	buf_hex(&hex, package.data, package.len);
 	json_put(body, "name", c->args[0]);
 	json_put(body, "mno", c->option[OPT_MNO]);
 	json_put(body, "package", hex.data);
 	json_put(body, "keys", c->option[OPT_KEYS]);
 	json_put(body, "address", c->option[OPT_ADDRESS]);
-	json_put(body, "rules", rules_of(c));
+	json_put(body, "rules", rules_of(c, c->option[OPT_DEFAULT] ? 1 : 2));
+	json_put(body, "variables", variables_of(c));
 	json_object_set_new(body, "memory", json_integer(strtoll(memory, NULL, 10)));
 	code = admin_json(c, "POST", "/admin/types", body, &answer);
 	if (code != EXIT_OK)
@@ -54,8 +88,8 @@ int cmd_type_add(struct ctl *c)
 
 int cmd_type_list(struct ctl *c)
 {
-	static const char *const names[] = { "mno", "name", "package", "memory", "keys", "address", "rules", "available" };
-	static const char *const heads[] = { "OPERATOR", "TYPE", "PACKAGE", "MEMORY", "KEYS", "ADDRESS", "RULES", "AVAILABLE" };
+	static const char *const names[] = { "mno", "name", "package", "memory", "keys", "address", "rules", "variables", "available" };
+	static const char *const heads[] = { "OPERATOR", "TYPE", "PACKAGE", "MEMORY", "KEYS", "ADDRESS", "RULES", "VARIABLES", "AVAILABLE" };
 
 	return ctl_list(c, "/admin/types", names, heads, LEN(names));
 }

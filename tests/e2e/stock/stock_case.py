@@ -9,8 +9,6 @@ from tests.e2e.helpers import Work
 
 CRYPTO = ctypes.CDLL("libcrypto.so.3")
 MEMORY = 40000
-# Two elements, header and end: the outside of a package is all that a type looks at.
-PACKAGE = bytes.fromhex("A00D80010281010382055445535431AA00")
 
 
 def schedule(key):
@@ -87,8 +85,13 @@ class StockCase(Work):
         return "".join(",".join(line) + end for line in [heads] + [[row.cell(head, key, wrap) for head in heads] for row in rows])
 
     def make_type(self, name):
-        """Fresh, or there already."""
-        return self.rspctl.type_add(self.socket, name, self.file(name + ".der", PACKAGE), self.mno, MEMORY)
+        """Of the built-in package, nothing drawn but Ki and OPc; fresh, or there already."""
+        return self.rspctl.type_add(self.socket, name, None, self.mno, MEMORY, variables="pin1=template")
+
+    def package(self):
+        """The built-in one."""
+        self.make_type("plain")
+        return bytes.fromhex(self.psql("sm_dp", "select encode(package, 'hex') from profile_type where name = 'plain'"))
 
     def take(self, batch, text, type_name="plain", **more):
         self.make_type(type_name)
