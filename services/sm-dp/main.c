@@ -33,6 +33,7 @@ int main(int argc, char **argv)
 				       .n_statements = SMDP_STATEMENTS,
 				       .served = smdp_served,
 				       .n_served = smdp_n_served,
+				       .relay = &smdp_relay,
 				       .awaited = smdp_awaited,
 				       .n_awaited = smdp_n_awaited,
 				       .answered = smdp_answered,

@@ -33,6 +33,7 @@ void smdp_close(void *role);
 
 extern const struct served smdp_served[]; /* functions.c */
 extern const size_t smdp_n_served;
+extern const struct relay_role smdp_relay;
 extern const struct statement smdp_statements[];
 extern const struct migration smdp_migrations[]; /* sql/, embedded by the build */
 extern const size_t smdp_migrations_count;

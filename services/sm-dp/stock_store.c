@@ -76,6 +76,14 @@ bool stock_move(struct db *db, struct arena *a, struct stock_item *item, enum st
 	return true;
 }
 
+void stock_deleted(struct db *db, struct arena *a, const struct iccid *iccid, const struct eid *eid)
+{
+	enum stock_state next = stock_next(STOCK_INSTALLED, true, STEV_DELETED);
+
+	DB_QUEUE(db, SMDP_STOCK_LEAVE, p_text(arena_strdup(a, iccid->text)), p_int(a, STOCK_INSTALLED), p_int(a, next),
+		 p_text(arena_strdup(a, eid->text)));
+}
+
 struct bytes stock_wrapped_of(struct arena *a, const char *keys, enum stock_use use)
 {
 	size_t n = strlen(stock_use_name(use));

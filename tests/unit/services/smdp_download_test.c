@@ -5,6 +5,7 @@
 
 #include "common/card/profile_file.h"
 #include "common/crypto/keys.h"
+#include "common/rpc/relay.h"
 #include "tests/unit/services/smdp_fixture.h"
 
 /* What is on the card is the type's package with this ICCID's secrets in it. */
@@ -63,6 +64,33 @@ Test(download, success, .timeout = 600)
 	cr_expect(s->completed.address && !strcmp(s->completed.address->imsi, "9017000000000"));
 	keyset_is(s, true);
 	cr_expect(d->secret.len == 0 && d->request.len == 0, "wiped");
+	shop_close(s);
+}
+
+static void relay_ended(struct shop *s, enum status status, const struct eid *eid)
+{
+	const struct es4_profile_rq request = { .eid = *eid, .iccid = s->iccid[0] };
+	const struct response_base base = { .status = { status, NULL } };
+	const struct relay_end end = { .fn = function_by_id(FN_ES2_DeleteProfile), .request = &request, .base = &base };
+
+	smdp_relay.ended(&s->smdp, s->db, s->a, &end);
+	shop_sync(s, NULL, 0);
+}
+
+/* Deleted through us, an installed ICCID is for a person to decide about. */
+Test(download, deleted_by_its_operator, .timeout = 600)
+{
+	struct shop *s = shop_open();
+	struct eid other = s->made.eid;
+
+	shop_download(s, "small", false);
+	shop_run(s, DOWNLOAD_DONE);
+	other.text[0] = '7';
+	relay_ended(s, STATUS_SUCCESS, &other);
+	relay_ended(s, STATUS_FAILED, &s->made.eid);
+	cr_assert_eq(shop_stock(s, &s->iccid[0])->state, STOCK_INSTALLED);
+	relay_ended(s, STATUS_SUCCESS, &s->made.eid);
+	cr_assert_eq(shop_stock(s, &s->iccid[0])->state, STOCK_QUARANTINED);
 	shop_close(s);
 }
 
