@@ -70,6 +70,23 @@ static result owns_stock(struct arena *a, const struct entity *caller, const str
 	return facts->iccid ? owns_profile(a, caller, facts, false) : owns_any(a, caller, facts, false);
 }
 
+/* Only who made it: that its operator is a customer will not do. */
+static result made_isdp(struct arena *a, const struct entity *caller, const struct relation_facts *facts)
+{
+	if (!facts->isdp)
+		return failed(a, CODE_ISDP_NOT_ALLOWED, facts->eid.text,
+			      "the data is nothing that an SM-DP may send to this security domain");
+	for (size_t i = 0; i < facts->n_profiles; i++) {
+		const struct profile_info *p = &facts->profiles[i];
+
+		if (p->state != PROFILE_IN_CREATION && aid_equal(&p->isdp_aid, facts->isdp))
+			return made(caller, p)
+				       ? OK
+				       : failed(a, CODE_ISDP_NOT_ALLOWED, p->iccid.text, "another SM-DP created this ISD-P");
+	}
+	return failed(a, CODE_ISDP_UNKNOWN, facts->eid.text, NULL);
+}
+
 static result not_allowed(struct arena *a)
 {
 	return failed(a, CODE_REQUESTER_NOT_ALLOWED, NULL, NULL);
@@ -92,6 +109,8 @@ result relation_check(struct arena *a, const struct function *f, const struct en
 		return owns_profile(a, caller, facts, false);
 	case REL_PROFILE_SMDP:
 		return owns_profile(a, caller, facts, true);
+	case REL_ISDP:
+		return made_isdp(a, caller, facts);
 	case REL_ORDERER:
 		return !facts->orderer.text[0] || oid_equal(&facts->orderer, &caller->oid) ? OK : not_allowed(a);
 	case REL_STOCK:

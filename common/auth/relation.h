@@ -13,13 +13,15 @@ struct relation_facts {
 	struct oid eum;              /* who registered it; valid when eid_known */
 	const struct profile_info *profiles; /* of the EID, In-Creation included */
 	size_t n_profiles;
-	const struct iccid *iccid; /* the ICCID the input names; NULL: none */
+	const struct iccid *iccid;   /* the ICCID the input names; NULL: none */
+	const struct aid *isdp;      /* REL_ISDP: whom the commands reach; NULL: nothing that an SM-DP may command */
 	/* REL_STOCK: the profile is the caller's by our own tables; or the relay asks the next hop first, and checks once more with profiles. */
 	enum { STOCK_UNKNOWN, STOCK_CALLERS, STOCK_ASK } stock;
-	struct oid orderer; /* REL_ORDERER: of the batch; empty text: no such row, the handler says so */
+	struct oid orderer;          /* REL_ORDERER: of the batch; empty text: no such row, the handler says so */
 };
 
-/* OK, or the code of procedures.md 5.4: 8.1.1/1.1 EID unknown, 8.1/1.2 owns nothing, 8.2.1/3.9 ICCID unknown, 8.2.1/1.2 not the owner, 1.1/1.2 else. */
+/* OK, or the code of procedures.md 5.4: 8.1.1/1.1 EID unknown, 8.1/1.2 owns nothing, 8.2.1/3.9 ICCID unknown, 8.2.1/1.2 not the owner, 8.3.1/3.9 ISD-P unknown,
+ * 8.3.1/1.2 not its SM-DP, 1.1/1.2 else. */
 result relation_check(struct arena *a, const struct function *f, const struct entity *caller, const struct relation_facts *facts);
 
 #endif

@@ -54,6 +54,14 @@ void script_build(struct buf *out, enum script_form form, const struct bytes *ap
 	end(out, form, at, TAG_COMMANDS);
 }
 
+void script_of_tlvs(struct buf *out, enum script_form form, struct bytes tlvs)
+{
+	size_t at = begin(out, form, TAG_COMMANDS_INDEFINITE);
+
+	buf_add(out, tlvs.data, tlvs.len);
+	end(out, form, at, TAG_COMMANDS);
+}
+
 /* A container that is read TLV by TLV; rest is what is still to come in it. */
 struct container {
 	enum script_form form;
@@ -173,6 +181,26 @@ bool script_answer_parse(struct bytes in, struct script_answer *out, const char 
 	if (c.broken)
 		return refuse(out_why, "a script's answer is cut off or goes on behind its end");
 	*out = a;
+	return true;
+}
+
+bool script_answer_content(struct bytes in, struct bytes *out, const char **out_why)
+{
+	struct bytes first, last;
+	struct container c;
+	struct tlv t;
+
+	if (!container_open(in, TAG_ANSWER, TAG_ANSWER_INDEFINITE, &c))
+		return refuse(out_why, "not AB or AF 80, cut off, or bytes behind it");
+	for (first = last = c.rest; container_next(&c, &t); last = c.rest) {
+		if (t.tag == TAG_BAD_FORMAT)
+			return refuse(out_why, "the eUICC could not read the script");
+		if (t.tag == TAG_EXECUTED && last.data == first.data)
+			first = c.rest;
+	}
+	if (c.broken)
+		return refuse(out_why, "a script's answer is cut off or goes on behind its end");
+	*out = (struct bytes){ first.data, first.len - last.len };
 	return true;
 }
 

@@ -17,6 +17,9 @@ enum script_form {
 /* Appends a script of n C-APDUs. */
 void script_build(struct buf *out, enum script_form form, const struct bytes *apdus, size_t n);
 
+/* The same of TLVs that are complete already: C-APDUs in 22, SCP03t commands. */
+void script_of_tlvs(struct buf *out, enum script_form form, struct bytes tlvs);
+
 struct script {
 	enum script_form form;
 	struct bytes apdus[SCRIPT_COMMANDS_MAX]; /* point into what was read; tags 22 and A2 are taken */
@@ -37,6 +40,9 @@ struct script_answer {
 };
 /* Either form. False: *out_why. An R-APDU shorter than its SW is wrong; immediate-action and chaining TLVs (81, 83) are skipped. */
 bool script_answer_parse(struct bytes in, struct script_answer *out, const char **out_why);
+/* For who relays it: the answer TLVs as they are, without container and count; points into in. False: *out_why; 90 too, the card could not
+ * read the script. */
+bool script_answer_content(struct bytes in, struct bytes *out, const char **out_why);
 void script_answer_build(struct buf *out, enum script_form form, const struct script_result *results, size_t n);
 /* The answer to a script that cannot be read. */
 void script_bad_format(struct buf *out, enum script_form form);

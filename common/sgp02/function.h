@@ -36,6 +36,7 @@ enum relation {
 	REL_PROFILE_OWNER, /* profile.mno = caller, or PLMA */
 	REL_PROFILE_OWNER_STRICT, /* profile.mno = caller; never a PLMA (POL2) */
 	REL_PROFILE_SMDP,  /* profile.smdp = caller, or profile.mno is a customer of the caller */
+	REL_ISDP,          /* the caller made the profile whose ISD-P is commanded */
 	REL_STOCK,         /* ES2: ICCID in stock assigned to the caller, else Mno-id of a fresh ES3.GetEIS */
 	REL_PLMA_OWNER,    /* Plma/Onc Mno-id = caller */
 	REL_HANDOVER,      /* the partner of a running handover */

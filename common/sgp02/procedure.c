@@ -62,11 +62,36 @@ static const uint8_t audit_next[PROC_STATES][PEV_EVENTS] = {
 			[PEV_EXPIRED] = TO(PROC_ENDED) },
 };
 
+static const uint8_t create_next[PROC_STATES][PEV_EVENTS] = {
+	[PROC_QUEUED] = { [PEV_FETCHED] = TO(PROC_SENT), [PEV_DONE] = TO(PROC_ENDED), [PEV_EXPIRED] = TO(PROC_ENDED) },
+	[PROC_SENT] = { [PEV_ACCEPTED] = TO(PROC_ENDED),
+			[PEV_REFUSED] = TO(PROC_ENDED),
+			[PEV_LOST] = TO(PROC_SENT),
+			[PEV_NOT_DONE] = TO(PROC_QUEUED),
+			[PEV_DONE] = TO(PROC_ENDED),
+			[PEV_EXPIRED] = TO(PROC_ENDED) },
+};
+
+/* Nothing of it is ever sent twice: the chain of its MACs would break. */
+static const uint8_t send_next[PROC_STATES][PEV_EVENTS] = {
+	[PROC_QUEUED] = { [PEV_FETCHED] = TO(PROC_SENT), [PEV_REFUSED] = TO(PROC_ENDED), [PEV_EXPIRED] = TO(PROC_ENDED) },
+	[PROC_SENT] = { [PEV_FETCHED] = TO(PROC_SENT), /* its next script */
+			[PEV_ACCEPTED] = TO(PROC_ENDED),
+			[PEV_REFUSED] = TO(PROC_ENDED),
+			[PEV_LOST] = TO(PROC_ENDED),
+			[PEV_EXPIRED] = TO(PROC_ENDED) },
+};
+
 enum procedure_state procedure_next(enum procedure_kind kind, enum procedure_state state, enum procedure_event event)
 {
 	static const uint8_t(*const tables[PROC_KINDS])[PEV_EVENTS] = {
-		[PROC_ENABLE] = switch_next, [PROC_AUDIT] = audit_next,		 [PROC_DISABLE] = switch_next,
-		[PROC_DELETE] = delete_next, [PROC_AUTO_DELETE] = auto_delete_next,
+		[PROC_ENABLE] = switch_next,
+		[PROC_AUDIT] = audit_next,
+		[PROC_DISABLE] = switch_next,
+		[PROC_DELETE] = delete_next,
+		[PROC_AUTO_DELETE] = auto_delete_next,
+		[PROC_CREATE] = create_next,
+		[PROC_SEND] = send_next,
 	};
 	uint8_t next;
 
@@ -93,7 +118,7 @@ bool procedure_untouched(enum procedure_state state)
 
 const char *procedure_kind_name(enum procedure_kind k)
 {
-	static const char *const names[PROC_KINDS] = { "enable", "audit", "disable", "delete", "auto_delete" };
+	static const char *const names[PROC_KINDS] = { "enable", "audit", "disable", "delete", "auto_delete", "create", "send" };
 
 	return k < PROC_KINDS ? names[k] : "?";
 }

@@ -13,6 +13,8 @@ enum procedure_kind {
 	PROC_DISABLE,     /* the fall-back profile takes over */
 	PROC_DELETE,      /* of an enabled profile: disables it first */
 	PROC_AUTO_DELETE, /* POL2 wants a profile deleted that was disabled; nobody waits for it */
+	PROC_CREATE,      /* an ISD-P is made */
+	PROC_SEND,        /* what an SM-DP has secured goes to an ISD-P, in one script or several */
 	PROC_KINDS
 };
 

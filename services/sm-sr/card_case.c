@@ -7,6 +7,7 @@
 #include "common/rpc/deferred.h"
 #include "services/sm-sr/cards.h"
 
+enum { BUSY_LEASE = 100 /* in eid_busy.kind, as in SMSR_LEASE_SET */ };
 enum { AT_LOCK, AT_EIS, AT_PROCEDURE, AT_BUSY, AT_COMMANDS, AT_SESSION, AT_ROUTES };
 
 _Static_assert(ROLE_SM_DP == 8, "a number in SMSR_CASE_ROUTES");
@@ -56,15 +57,40 @@ static result procedure_take(struct card_case *c, const struct rows *rows)
 	p->started_at = row_int(rows, 0, 13);
 	p->deadline = row_int(rows, 0, 14);
 	p->overdue = row_bool(rows, 0, 15);
-	if (row_int(rows, 0, 1) < 0 || row_int(rows, 0, 1) >= PROC_KINDS || row_int(rows, 0, 2) < 0 || row_int(rows, 0, 2) >= PROC_STATES ||
-	    row_int(rows, 0, 2) == PROC_ENDED ||
-	    !oid_parse(row_text(rows, 0, 3), &p->caller) || (*row_text(rows, 0, 9) && !iccid_parse(row_text(rows, 0, 9), &p->iccid)))
+	p->more = row_bool(rows, 0, 18);
+	p->session = row_null(rows, 0, 19) ? NULL : row_text_dup(c->a, rows, 0, 19);
+	if (row_int(rows, 0, 1) < 0 || row_int(rows, 0, 1) >= PROC_KINDS || row_int(rows, 0, 2) < 0 ||
+	    row_int(rows, 0, 2) >= PROC_STATES || row_int(rows, 0, 2) == PROC_ENDED ||
+	    !oid_parse(row_text(rows, 0, 3), &p->caller) ||
+	    (*row_text(rows, 0, 9) && !iccid_parse(row_text(rows, 0, 9), &p->iccid)))
 		return internal(c->a, "procedure %s of %s is damaged", p->id, c->eid.text);
 	if (!row_null(rows, 0, 17))
 		p->customers = oids_parse(c->a, row_text(rows, 0, 17), &p->n_customers);
 	c->running = p;
 	c->parked_replicas = row_null(rows, 0, 16) ? "" : row_text_dup(c->a, rows, 0, 16);
 	return OK;
+}
+
+/* Whose procedure it is, or who has more to do and still may. */
+static void busy_take(struct card_case *c, const struct rows *rows)
+{
+	struct lease *lease;
+
+	c->lane_replica = row_text_dup(c->a, rows, 0, 1);
+	c->now = row_int(rows, 0, 2);
+	if (row_null(rows, 0, 0))
+		return;
+	c->busy_holder = row_text_dup(c->a, rows, 0, 0);
+	if (row_int(rows, 0, 3) != BUSY_LEASE)
+		return;
+	lease = ARENA_NEW(c->a, struct lease);
+	(void)oid_parse(c->busy_holder, &lease->smdp);
+	lease->isdp = aid_of(rows, 0, 4);
+	lease->over = !row_bool(rows, 0, 5);
+	lease->certified = row_null(rows, 0, 6) ? NULL : row_text_dup(c->a, rows, 0, 6);
+	c->lease = lease;
+	if (lease->over)
+		c->busy_holder = NULL;
 }
 
 static void commands_take(struct card_case *c, const struct rows *rows)
@@ -111,9 +137,7 @@ result case_take(struct card_case *c, const struct rows *const rows[CASE_RESULTS
 	c->expired_aid = aid_of(rows[AT_LOCK], 0, 1);
 	c->auto_delete = row_text_dup(c->a, rows[AT_LOCK], 0, 2);
 	TRY(procedure_take(c, rows[AT_PROCEDURE]));
-	c->busy_holder = row_text_dup(c->a, rows[AT_BUSY], 0, 0);
-	c->lane_replica = row_text_dup(c->a, rows[AT_BUSY], 0, 1);
-	c->now = row_int(rows[AT_BUSY], 0, 2);
+	busy_take(c, rows[AT_BUSY]);
 	commands_take(c, rows[AT_COMMANDS]);
 	if (rows_count(rows[AT_SESSION])) {
 		c->session = row_text_dup(c->a, rows[AT_SESSION], 0, 0);

@@ -13,7 +13,13 @@
 
 enum command_state { COMMAND_QUEUED, COMMAND_FETCHED, COMMAND_ANSWERED, COMMAND_WITHDRAWN };
 /* Numbers stand in rows. */
-enum command_kind { COMMAND_ENABLE, COMMAND_STATUS, COMMAND_CONFIRM, COMMAND_DISABLE, COMMAND_DELETE };
+enum command_kind {
+	COMMAND_ENABLE, COMMAND_STATUS, COMMAND_CONFIRM, COMMAND_DISABLE, COMMAND_DELETE,
+	COMMAND_CREATE,
+	COMMAND_SEND,        /* secured by an SM-DP, to its ISD-P */
+	COMMAND_CERTIFICATE, /* INSTALL [for personalization] and STORE DATA 3A01, to the ISD-R */
+	COMMAND_AGREEMENT,   /* STORE DATA 3A02, to the ISD-R */
+};
 
 struct card_command {
 	int64_t seq;             /* 0: not in the database yet */
@@ -24,7 +30,8 @@ struct card_command {
 	const char *ticket;      /* which its answer names; NULL: none was given */
 	struct aid target;
 	struct bytes script;
-	/* A confirmation: the notification (E1) whose effects are due, empty: none. GET STATUS: what was listed before. */
+	/* A confirmation: the notification (E1) whose effects are due, empty: none. GET STATUS: what was listed before. COMMAND_SEND: what
+	 * the scripts before it were answered. */
 	struct bytes kept;
 };
 
@@ -43,6 +50,16 @@ struct procedure {
 	const char *iccids;
 	int64_t started_at, deadline; /* wall microseconds of the database's clock */
 	bool overdue;            /* deadline <= the database's now(), when loaded */
+	bool more;               /* its success leaves a lease */
+	const char *session;     /* the only one in which its command may go to the card; NULL: any */
+};
+
+/* Nobody commands the card, but an SM-DP has more to do (C1). */
+struct lease {
+	struct oid smdp;
+	struct aid isdp;
+	const char *certified;   /* the session in which the ECASD took its certificate for this ISD-P; NULL: none */
+	bool over;               /* its time has passed */
 };
 
 /* How the owner of a profile is told (procedures.md 3.19). */
@@ -68,6 +85,7 @@ struct card_case {
 	const char *auto_delete; /* ICCIDs that POL2 wants deleted, blank between two; "": none */
 	struct procedure *running; /* NULL: none */
 	const char *busy_holder; /* OID of whose procedure commands the card (eid_busy); NULL: nobody */
+	struct lease *lease;     /* NULL: none; while it is not over, busy_holder is its SM-DP */
 	const char *lane_replica; /* who holds the SMS lane; "" : nobody */
 	struct card_command *commands; /* queued and fetched, by seq */
 	size_t n_commands;
@@ -77,6 +95,7 @@ struct card_case {
 	size_t n_routes;
 	struct profile_info *gone; /* went from the EIS in this step; their owners are to be told */
 	size_t n_gone;
+	bool iccid_taken;          /* the ICCID that a call wants is some profile's (es3_download.c) */
 	/* What the work has made due after its commit. */
 	bool outbox;             /* outbox rows were added */
 	bool ended;              /* a procedure ended: deferred_ring */
@@ -104,6 +123,9 @@ struct card_command *case_next(const struct card_case *c);                      
 /* Writing: each queues its statement in the open transaction and keeps c as it will be. */
 /* procedure NULL: the engine's own. Sets trigger_at by C2: a session gets 3 s (config), else now. */
 void case_command_add(struct card_case *c, const struct procedure *p, enum command_kind kind, const struct buf *apdus_script);
+/* The same to an ISD-P: target. */
+void case_command_to(struct card_case *c, const struct procedure *p, enum command_kind kind, const struct aid *target,
+		     const struct buf *script);
 /* The same, fetched by this session at once (confirmations, GET STATUS of an uncertain card). */
 struct card_command *case_command_now(struct card_case *c, const struct procedure *p, enum command_kind kind, const char *session,
 				      const struct buf *apdus_script);
@@ -120,11 +142,21 @@ void case_session_set(struct card_case *c, const char *session);
 void case_session_end(struct card_case *c);
 void case_uncertain(struct card_case *c, bool uncertain);
 void case_expired_aid(struct card_case *c, const struct aid *aid); /* NULL: none */
+/* Ends the running lease, if there is one; the second leaves one after p, which has ended. */
+void case_lease_end(struct card_case *c);
+void case_lease(struct card_case *c, const struct procedure *p, const char *certified);
+/* What the scripts before m were answered. */
+void case_command_keep(struct card_case *c, struct card_command *m, struct bytes kept);
 void case_auto_delete(struct card_case *c, const char *iccids); /* lives in c->a */
 
 /* eis_update.c: the EIS follows the card. */
 /* This ISD-P is the enabled one now, every other one is not. False: it is not in the EIS. Notifications to owners are the caller's. */
 bool eis_enabled_is(struct card_case *c, const struct aid *aid);
+/* A profile that is being made (In-Creation) joins the EIS, and takes its memory; it leaves again as if it had never been there, unknown to
+ * its owner; or it is made. */
+const struct profile_info *eis_creating(struct card_case *c, const struct profile_info *p);
+void eis_not_created(struct card_case *c, const struct aid *aid);
+void eis_created(struct card_case *c, const struct aid *aid);
 /* ISD-Ps that the card deleted: they join c->gone. As do those that an audit does not find. */
 void eis_deleted(struct card_case *c, const struct aid *aids, size_t n);
 /* A complete GET STATUS list, and the resources (free_nvm -1: not said): states, attributes, memory; profiles that the card does not have

@@ -16,7 +16,8 @@ static struct param p_text_or_null(const char *s)
 }
 
 /* Commands are few: a longer array for each new one is cheap. */
-static struct card_command *command_new(struct card_case *c, const struct procedure *p, enum command_kind kind, const struct buf *script)
+static struct card_command *command_new(struct card_case *c, const struct procedure *p, enum command_kind kind,
+					const struct aid *target, const struct buf *script)
 {
 	struct card_command *all = arena_array(c->a, c->n_commands + 1, sizeof(*all)), *m;
 
@@ -26,14 +27,20 @@ static struct card_command *command_new(struct card_case *c, const struct proced
 	m = &all[c->n_commands++];
 	m->procedure = p ? p->id : NULL;
 	m->kind = kind;
-	m->target = c->eis.isdr.aid;
+	m->target = *target;
 	m->script = (struct bytes){ arena_memdup(c->a, script->data, script->len), script->len };
 	return m;
 }
 
 void case_command_add(struct card_case *c, const struct procedure *p, enum command_kind kind, const struct buf *apdus_script)
 {
-	struct card_command *m = command_new(c, p, kind, apdus_script);
+	case_command_to(c, p, kind, &c->eis.isdr.aid, apdus_script);
+}
+
+void case_command_to(struct card_case *c, const struct procedure *p, enum command_kind kind, const struct aid *target,
+		     const struct buf *script)
+{
+	struct card_command *m = command_new(c, p, kind, target, script);
 
 	m->state = COMMAND_QUEUED;
 	DB_QUEUE(c->db, SMSR_COMMAND_ADD, p_text(c->eid.text), p_text_or_null(m->procedure), p_int(c->a, kind), p_aid(c, &m->target),
@@ -53,7 +60,7 @@ static const char *ticket_new(struct card_case *c)
 struct card_command *case_command_now(struct card_case *c, const struct procedure *p, enum command_kind kind, const char *session,
 				      const struct buf *apdus_script)
 {
-	struct card_command *m = command_new(c, p, kind, apdus_script);
+	struct card_command *m = command_new(c, p, kind, &c->eis.isdr.aid, apdus_script);
 
 	m->state = COMMAND_FETCHED;
 	m->session = session;
@@ -135,6 +142,34 @@ void case_expired_aid(struct card_case *c, const struct aid *aid)
 {
 	c->expired_aid = aid ? *aid : (struct aid){ .len = 0 };
 	DB_QUEUE(c->db, SMSR_EXPIRED_AID, p_text(c->eid.text), p_aid(c, aid));
+}
+
+void case_lease_end(struct card_case *c)
+{
+	if (!c->lease)
+		return;
+	c->lease = NULL;
+	if (!c->running)
+		c->busy_holder = NULL;
+	DB_QUEUE(c->db, SMSR_LEASE_END, p_text(c->eid.text));
+	c->queued = true; /* the session that waits for more is at its end */
+}
+
+void case_lease(struct card_case *c, const struct procedure *p, const char *certified)
+{
+	struct lease *lease = ARENA_NEW(c->a, struct lease);
+
+	*lease = (struct lease){ .smdp = p->caller, .isdp = p->isdp, .certified = certified };
+	c->lease = lease;
+	c->busy_holder = lease->smdp.text;
+	DB_QUEUE(c->db, SMSR_LEASE_SET, p_text(c->eid.text), p_text(p->id), p_text(lease->smdp.text), p_aid(c, &lease->isdp),
+		 p_int(c->a, c->smsr->config->lease_s), p_text_or_null(certified));
+}
+
+void case_command_keep(struct card_case *c, struct card_command *m, struct bytes kept)
+{
+	m->kept = kept;
+	DB_QUEUE(c->db, SMSR_COMMAND_KEPT, p_text(c->eid.text), p_int(c->a, m->seq), p_bytes(kept.data, kept.len));
 }
 
 void case_auto_delete(struct card_case *c, const char *iccids)

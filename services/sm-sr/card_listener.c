@@ -123,6 +123,10 @@ static const char *const kind_words[] = { [COMMAND_ENABLE] = "EnableProfile",
 					  [COMMAND_STATUS] = "GetStatus",
 					  [COMMAND_DISABLE] = "DisableProfile",
 					  [COMMAND_DELETE] = "DeleteProfile",
+					  [COMMAND_CREATE] = "CreateISDP",
+					  [COMMAND_SEND] = "SendData",
+					  [COMMAND_CERTIFICATE] = "EstablishISDPKeySet1",
+					  [COMMAND_AGREEMENT] = "EstablishISDPKeySet2",
 					  [COMMAND_CONFIRM] = "HandleNotificationConfirmation" };
 
 static void journal(const struct app *app, struct card_thread *t, const struct card_peer *peer, enum journal_kind kind, const char *function,
@@ -193,6 +197,12 @@ static void log_visit(const struct card_peer *peer, const struct card_post *post
 	metric_add("rsp_card_scripts_total", labels, 1);
 }
 
+/* What an SM-DP sends is the profile, if only as ciphertext: no journal has it. */
+static bool relayed(enum command_kind kind)
+{
+	return kind == COMMAND_SEND || kind == COMMAND_CERTIFICATE || kind == COMMAND_AGREEMENT;
+}
+
 static void answer_card(const struct app *app, struct card_thread *t, struct http_call *call, const struct card_peer *peer,
 			const struct card_answer *answer)
 {
@@ -207,7 +217,7 @@ static void answer_card(const struct app *app, struct card_thread *t, struct htt
 		return;
 	}
 	journal(app, t, peer, JOURNAL_CARD_OUT, answer->confirms ? "ES5 confirmation" : "ES5 script", answer->status, kind_words[answer->kind],
-		answer->script);
+		relayed(answer->kind) ? (struct bytes){ 0 } : answer->script);
 	ram_target_format(&target, &answer->target);
 	headers[1] = (struct http_header){ RAM_H_NEXT_URI, smsr->config->cards_uri };
 	if (answer->ticket)

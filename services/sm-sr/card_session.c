@@ -86,7 +86,9 @@ static void settle_answer(struct visit *v, struct card_command *m)
 	v->answers = true;
 	v->confirmed = m->kind == COMMAND_CONFIRM;
 	case_command_answered(&v->c, m);
-	if (v->post->body.len > CARD_ANSWER_MAX || !script_answer_parse(v->post->body, answer, &why))
+	if (command_is_sent(m) && v->post->body.len <= CARD_ANSWER_MAX)
+		procedure_relayed(&v->c, m, v->post->body);
+	else if (v->post->body.len > CARD_ANSWER_MAX || !script_answer_parse(v->post->body, answer, &why))
 		procedure_unanswerable(&v->c, m, why);
 	else
 		procedure_answered(&v->c, m, answer);

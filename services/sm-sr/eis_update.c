@@ -42,18 +42,53 @@ static void gone_add(struct card_case *c, const struct profile_info *p)
 	c->gone = all;
 }
 
+const struct profile_info *eis_creating(struct card_case *c, const struct profile_info *p)
+{
+	struct profile_info *all = arena_array(c->a, c->eis.n_profiles + 1, sizeof(*all)), *made;
+
+	if (c->eis.n_profiles)
+		memcpy(all, c->eis.profiles, c->eis.n_profiles * sizeof(*all));
+	made = &all[c->eis.n_profiles++];
+	*made = *p;
+	made->state = PROFILE_IN_CREATION;
+	c->eis.profiles = all;
+	c->eis.remaining_memory -= made->allocated_memory;
+	/* Texts live until the commit. */
+	DB_QUEUE(c->db, SMSR_PROFILE_CREATE, p_text(c->eid.text), p_text(arena_strdup(c->a, made->iccid.text)),
+		 p_aid(c, &made->isdp_aid), p_text(arena_strdup(c->a, made->mno.text)), p_int(c->a, made->allocated_memory),
+		 p_text(made->smdp->text), p_int(c->a, PROFILE_IN_CREATION));
+	return made;
+}
+
 /* Pointers into the list move. */
-static void profile_out(struct card_case *c, size_t at)
+static void profile_drop(struct card_case *c, size_t at)
 {
 	struct profile_info *all = c->eis.profiles;
 
-	gone_add(c, &all[at]);
-	log_msg(LOG_INFO, "profile_gone", "eid %s: the card deleted profile %s", c->eid.text, all[at].iccid.text);
 	DB_QUEUE(c->db, SMSR_PROFILE_GONE, p_text(c->eid.text), p_aid(c, &all[at].isdp_aid));
 	c->eis.remaining_memory += all[at].allocated_memory;
 	for (size_t i = at + 1; i < c->eis.n_profiles; i++)
 		all[i - 1] = all[i];
 	c->eis.n_profiles--;
+}
+
+void eis_not_created(struct card_case *c, const struct aid *aid)
+{
+	for (size_t i = 0; i < c->eis.n_profiles; i++)
+		if (c->eis.profiles[i].state == PROFILE_IN_CREATION && aid_equal(&c->eis.profiles[i].isdp_aid, aid)) {
+			profile_drop(c, i);
+			return;
+		}
+}
+
+void eis_created(struct card_case *c, const struct aid *aid)
+{
+	struct profile_info *p = case_profile_of_aid(c, aid);
+
+	if (!p || p->state != PROFILE_IN_CREATION)
+		return;
+	p->state = PROFILE_CREATED;
+	DB_QUEUE(c->db, SMSR_PROFILE_STATE, p_text(c->eid.text), p_aid(c, &p->isdp_aid), p_int(c->a, PROFILE_CREATED));
 }
 
 static const struct isdp_status *listed(const struct isdp_status *list, size_t n, const struct aid *aid)
@@ -62,6 +97,13 @@ static const struct isdp_status *listed(const struct isdp_status *list, size_t n
 		if (aid_equal(&list[i].aid, aid))
 			return &list[i];
 	return NULL;
+}
+
+static void profile_out(struct card_case *c, size_t at)
+{
+	gone_add(c, &c->eis.profiles[at]);
+	log_msg(LOG_INFO, "profile_gone", "eid %s: the card deleted profile %s", c->eid.text, c->eis.profiles[at].iccid.text);
+	profile_drop(c, at);
 }
 
 void eis_deleted(struct card_case *c, const struct aid *aids, size_t n)
@@ -144,6 +186,17 @@ static void remove_unlisted(struct card_case *c, const struct isdp_status *list,
 	}
 }
 
+/* Granted to what the card has not made yet. */
+static int64_t promised(const struct card_case *c, const struct isdp_status *list, size_t n)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < c->eis.n_profiles; i++)
+		if (c->eis.profiles[i].state == PROFILE_IN_CREATION && !listed(list, n, &c->eis.profiles[i].isdp_aid))
+			sum += c->eis.profiles[i].allocated_memory;
+	return sum;
+}
+
 void eis_audited(struct card_case *c, const struct isdp_status *list, size_t n, const struct card_resources *resources)
 {
 	bool fallback_said = false;
@@ -160,7 +213,7 @@ void eis_audited(struct card_case *c, const struct isdp_status *list, size_t n, 
 			profile_follows(c->a, &c->eis.profiles[i], s, fallback_said);
 	}
 	if (resources->free_nvm >= 0)
-		c->eis.remaining_memory = resources->free_nvm;
+		c->eis.remaining_memory = resources->free_nvm - promised(c, list, n);
 	c->eis.last_audit = &c->now;
 	DB_QUEUE(c->db, SMSR_PROFILES_AUDITED, p_text(c->eid.text), p_text(profiles_json(c)));
 	DB_QUEUE(c->db, SMSR_EIS_AUDITED, p_text(c->eid.text), p_int(c->a, c->eis.remaining_memory), p_time(c->a, c->now));

@@ -51,7 +51,7 @@ result es4_audit_eis(struct rq *rq, const void *in, void *out)
 	struct card_case *c = rq->loaded;
 
 	(void)out;
-	TRY(procedure_may_start(rq->arena, c));
+	TRY(procedure_may_start(rq, c, NULL));
 	TRY(check_named(rq, c, request));
 	return procedure_start(rq, c,
 			       &(const struct procedure_start){ .kind = PROC_AUDIT, .iccids = iccids_text(rq->arena, request) });

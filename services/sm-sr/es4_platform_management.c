@@ -81,7 +81,7 @@ static result target_of(struct rq *rq, const struct es4_profile_rq *request, con
 	const struct card_case *c = rq->loaded;
 	const struct profile_info *target = case_profile_of_iccid(c, &request->iccid);
 
-	TRY(procedure_may_start(rq->arena, c));
+	TRY(procedure_may_start(rq, c, target ? &target->isdp_aid : NULL));
 	if (!target)
 		return failed(rq->arena, CODE_ICCID_UNKNOWN, request->iccid.text, NULL);
 	*out = target;

@@ -74,10 +74,26 @@ void commands_again(struct card_case *c, const struct procedure *p)
 			case_command_again(c, &c->commands[i]);
 }
 
-result procedure_may_start(struct arena *a, const struct card_case *c)
+/* What an SM-DP may do with an ISD-P of its own while the card is kept for it. */
+static bool lease_lets(const struct rq *rq, const struct card_case *c, const struct aid *isdp)
 {
-	if (c->busy_holder || c->running)
-		return failed(a, CODE_BUSY, c->eid.text, "another procedure commands this eUICC");
+	static const enum function_id goes_on[] = { FN_ES3_SendData, FN_ES3_ProfileDownloadCompleted, FN_ES3_EnableProfile,
+						    FN_ES3_DeleteISDP };
+
+	if (!c->lease || !isdp || !aid_equal(isdp, &c->lease->isdp) || !oid_equal(&rq->caller->oid, &c->lease->smdp))
+		return false;
+	for (size_t i = 0; i < LEN(goes_on); i++)
+		if (rq->fn->id == goes_on[i])
+			return true;
+	return false;
+}
+
+result procedure_may_start(const struct rq *rq, const struct card_case *c, const struct aid *isdp)
+{
+	if (c->running || (c->busy_holder && !c->lease))
+		return failed(rq->arena, CODE_BUSY, c->eid.text, "another procedure commands this eUICC");
+	if (c->busy_holder && !lease_lets(rq, c, isdp))
+		return failed(rq->arena, CODE_BUSY, c->eid.text, "an SM-DP is at work on this eUICC");
 	return OK;
 }
 
@@ -93,6 +109,9 @@ static struct procedure *procedure_new(const struct card_case *c, const struct p
 	p->state = procedure_first(s->kind, before && before == s->target);
 	p->function = p->fci = p->context_id = p->trace = "";
 	p->iccids = s->iccids ? s->iccids : "";
+	p->more = s->more;
+	if (s->send == COMMAND_AGREEMENT && c->lease) /* as the handler has seen */
+		p->session = c->lease->certified;
 	if (s->target) {
 		p->iccid = s->target->iccid;
 		p->isdp = s->target->isdp_aid;
@@ -110,18 +129,23 @@ static struct param p_aid(const struct aid *aid)
 }
 
 /* Its row and its first command. */
-static void begin(struct card_case *c, struct procedure *p, unsigned validity_s)
+static void begin(struct card_case *c, struct procedure *p, const struct procedure_start *s, unsigned validity_s)
 {
+	case_lease_end(c);
 	DB_QUEUE(c->db, SMSR_PROCEDURE_START, p_text(c->eid.text), p_text(p->id), p_int(c->a, p->kind), p_text(p->caller.text),
 		 p_int(c->a, p->caller_roles), p_text(p->function), p_text(p->fci), p_text(p->context_id), p_text(p->trace),
 		 p_text(p->iccid.text), p_aid(&p->isdp), p_aid(&p->before), p_text(p->iccids), p_int(c->a, validity_s),
-		 p_int(c->a, p->state));
+		 p_int(c->a, p->state), p_bool(p->more), p->session ? p_text(p->session) : p_null());
 	c->running = p;
 	c->busy_holder = p->caller.text;
 	if (p->state == PROC_DELETE_QUEUED)
 		delete_command_add(c, p);
 	else if (p->kind == PROC_AUDIT)
 		status_command_add(c, p);
+	else if (p->kind == PROC_CREATE)
+		create_command_add(c, p);
+	else if (p->kind == PROC_SEND)
+		send_commands_add(c, p, s->send, s->data);
 	else
 		switch_command_add(c, p);
 }
@@ -130,7 +154,7 @@ result procedure_start(struct rq *rq, struct card_case *c, const struct procedur
 {
 	struct procedure *p;
 
-	TRY(procedure_may_start(rq->arena, c));
+	TRY(procedure_may_start(rq, c, s->target ? &s->target->isdp_aid : NULL));
 	p = procedure_new(c, s, rq->validity_s);
 	p->caller = rq->caller->oid;
 	p->caller_roles = rq->caller->roles;
@@ -138,7 +162,7 @@ result procedure_start(struct rq *rq, struct card_case *c, const struct procedur
 	p->fci = rq->claim_key;
 	p->context_id = rq->envelope->context_id ? rq->envelope->context_id : "";
 	p->trace = rq->trace ? rq->trace : "";
-	begin(c, p, rq->validity_s);
+	begin(c, p, s, rq->validity_s);
 	return OK;
 }
 
@@ -166,6 +190,7 @@ static const struct profile_info *follow_up_target(struct card_case *c)
 
 void procedure_follow_up(struct card_case *c)
 {
+	struct procedure_start start = { .kind = PROC_AUTO_DELETE };
 	const struct profile_info *target;
 	struct procedure *p;
 
@@ -174,11 +199,11 @@ void procedure_follow_up(struct card_case *c)
 	target = follow_up_target(c);
 	if (!target)
 		return;
-	p = procedure_new(c, &(const struct procedure_start){ .kind = PROC_AUTO_DELETE, .target = target },
-			  (unsigned)c->smsr->config->auto_delete_s);
+	start.target = target;
+	p = procedure_new(c, &start, (unsigned)c->smsr->config->auto_delete_s);
 	p->caller = c->rpc->self;
 	p->caller_roles = ROLE_SM_SR;
-	begin(c, p, (unsigned)c->smsr->config->auto_delete_s);
+	begin(c, p, &start, (unsigned)c->smsr->config->auto_delete_s);
 	card_log(c, LOG_INFO, "auto_delete", "POL2 wants profile %s deleted", target->iccid.text);
 }
 
@@ -241,6 +266,13 @@ void procedure_answered(struct card_case *c, const struct card_command *m, const
 	case COMMAND_CONFIRM:
 		confirm_answered(c, m, answer);
 		break;
+	case COMMAND_CREATE:
+		create_answered(c, m, answer);
+		break;
+	case COMMAND_SEND:
+	case COMMAND_CERTIFICATE:
+	case COMMAND_AGREEMENT:
+		break; /* procedure_relayed */
 	}
 }
 
@@ -263,7 +295,7 @@ void procedure_unanswerable(struct card_case *c, const struct card_command *m, c
 	 * audit tells. */
 	if (m->kind == COMMAND_ENABLE || m->kind == COMMAND_DISABLE)
 		case_expired_aid(c, switch_goal(c, c->running));
-	else if (m->kind == COMMAND_DELETE)
+	else if (m->kind == COMMAND_DELETE || m->kind == COMMAND_CREATE)
 		audit_wake(c);
 	procedure_end(c, failed(c->a, CODE_CARD_ERROR, c->eid.text, "%s", why), NO_DATA);
 }
@@ -279,7 +311,8 @@ void procedure_lost(struct card_case *c, struct card_command *m)
 	bool ours = command_is_of(m, c->running);
 
 	card_uncertain(c, "a session ended with a command unanswered");
-	if (ours && (m->kind == COMMAND_ENABLE || m->kind == COMMAND_DISABLE || m->kind == COMMAND_DELETE)) {
+	if (ours &&
+	    (m->kind == COMMAND_ENABLE || m->kind == COMMAND_DISABLE || m->kind == COMMAND_DELETE || m->kind == COMMAND_CREATE)) {
 		case_command_again(c, m);
 		(void)procedure_step(c, PEV_LOST);
 		return;
@@ -291,6 +324,11 @@ void procedure_lost(struct card_case *c, struct card_command *m)
 		return;
 	}
 	case_command_answered(c, m);
+	if (command_is_sent(m)) {
+		if (ours && procedure_step(c, PEV_LOST))
+			procedure_end(c, expired(c->a, CODE_NO_RESPONSE), NO_DATA);
+		return;
+	}
 	if (ours) {
 		/* Part of a list cannot be gone on with in another session: all of it again. */
 		(void)procedure_step(c, PEV_LOST);
@@ -300,7 +338,7 @@ void procedure_lost(struct card_case *c, struct card_command *m)
 	}
 }
 
-static result expired(struct arena *a, enum code code)
+result expired(struct arena *a, enum code code)
 {
 	struct result *r = ARENA_NEW(a, struct result);
 
@@ -315,8 +353,15 @@ bool procedure_may_send(struct card_case *c, const struct card_command *m)
 	const struct profile_info *target;
 	result r;
 
-	if (m->kind == COMMAND_STATUS || m->kind == COMMAND_CONFIRM || !command_is_of(m, p))
+	if (m->kind == COMMAND_STATUS || m->kind == COMMAND_CONFIRM || m->kind == COMMAND_CREATE || !command_is_of(m, p))
 		return true;
+	if (command_is_sent(m)) {
+		r = send_allowed(c, p);
+		if (r == OK || !procedure_step(c, PEV_REFUSED))
+			return true;
+		procedure_end(c, r, NO_DATA);
+		return false;
+	}
 	target = case_profile_of_aid(c, &p->isdp);
 	if (!target) /* the card says what it misses */
 		return true;
@@ -340,6 +385,8 @@ void procedure_expire(struct card_case *c)
 		case_expired_aid(c, switch_goal(c, p));
 	if (confirmed)
 		switch_outlived(c);
+	if (p->kind == PROC_CREATE && !taken)
+		eis_not_created(c, &p->isdp);
 	if (case_fetched(c))
 		card_uncertain(c, "the validity period ended with a command unanswered");
 	procedure_end(c, expired(c->a, taken ? CODE_NO_RESPONSE : CODE_TIME_EXPIRED), NO_DATA);

@@ -120,6 +120,7 @@ static void status_complete(struct card_case *c, const struct isdp_status *list,
 	tell_found(c, was);
 	status_served(c);
 	delete_noticed(c);
+	create_audited(c, list, n);
 	delete_audited(c);
 	switch_audited(c, list, n);
 	if (c->running && c->running->kind == PROC_AUDIT && procedure_step(c, PEV_ACCEPTED)) {

@@ -55,11 +55,18 @@ static struct bytes answer_of(const struct card_case *c, const struct procedure 
 {
 	struct card_rs card = { .euicc_response_data = response_data };
 	struct es4_audit_eis_rs audit = { .eis = NULL };
+	struct es3_create_isdp_rs create = { .isdp_aid = outcome == OK ? p->isdp : (struct aid){ .len = 0 },
+					     .euicc_response_data = response_data };
+	struct es3_send_data_rs send = { .euicc_response_data = response_data };
 
 	if (p->kind == PROC_AUDIT) {
 		audit.eis = outcome == OK ? eis_for(c, p, fn) : NULL;
 		return deferred_encode(c->a, fn, &audit, outcome, false, p->started_at);
 	}
+	if (fn->id == FN_ES3_CreateISDP)
+		return deferred_encode(c->a, fn, &create, outcome, response_data.len > 0, p->started_at);
+	if (fn->id == FN_ES3_SendData)
+		return deferred_encode(c->a, fn, &send, outcome, response_data.len > 0, p->started_at);
 	return deferred_encode(c->a, fn, &card, outcome, response_data.len > 0, p->started_at);
 }
 
@@ -119,6 +126,11 @@ static void ended_record(struct card_case *c, const struct procedure *p, uint16_
 
 void procedure_end(struct card_case *c, result outcome, struct bytes response_data)
 {
+	procedure_end_certified(c, outcome, response_data, NULL);
+}
+
+void procedure_end_certified(struct card_case *c, result outcome, struct bytes response_data, const char *certified)
+{
 	const struct procedure *p = c->running;
 	const struct function *fn = p ? function_of(p) : NULL;
 
@@ -142,6 +154,8 @@ void procedure_end(struct card_case *c, result outcome, struct bytes response_da
 	ended_log(c, p, outcome);
 	c->running = NULL;
 	c->busy_holder = NULL;
+	if (p->more && outcome == OK)
+		case_lease(c, p, certified);
 	c->outbox = true;
 	c->ended = true;
 }

@@ -7,8 +7,9 @@
 #include "services/sm-sr/procedures.h"
 
 /* procedure.c */
-/* 1.2/4.4 when somebody commands the card. */
-result procedure_may_start(struct arena *a, const struct card_case *c);
+/* 1.2/4.4 when somebody commands the card, or it is kept for an SM-DP: but that one may go on with the ISD-P that it is kept for (C1). isdp: of
+ * the profile that the call is about, NULL: none, or more than one. */
+result procedure_may_start(const struct rq *rq, const struct card_case *c, const struct aid *isdp);
 /* The running procedure while it has the card change its profile (enable, disable, the first half of a delete), else NULL. */
 struct procedure *running_switch(const struct card_case *c);
 /* That procedure when it wants this ISD-P enabled, else NULL. */
@@ -66,6 +67,21 @@ void delete_audited(struct card_case *c);
 void auto_delete_due(struct card_case *c, const struct profile_info *disabled);
 /* This one is not to be deleted any more. */
 void auto_delete_undue(struct card_case *c, const struct iccid *iccid);
+
+/* procedure_create.c */
+void create_command_add(struct card_case *c, const struct procedure *p);
+void create_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer);
+/* A complete list says which ISD-Ps in creation are there. */
+void create_audited(struct card_case *c, const struct isdp_status *list, size_t n);
+
+/* procedure_send.c */
+void send_commands_add(struct card_case *c, const struct procedure *p, enum command_kind kind, struct bytes data);
+/* Its session is not the one in which it may go: 8.3.1/1.2. */
+result send_allowed(const struct card_case *c, const struct procedure *p);
+/* EXPIRED 1.6/5.3 or 5.4. */
+result expired(struct arena *a, enum code code);
+/* procedure_end when the ECASD took a certificate in this session, which the lease remembers. */
+void procedure_end_certified(struct card_case *c, result outcome, struct bytes response_data, const char *certified);
 
 /* procedure_audit.c */
 /* The engine's own GET STATUS, so that an uncertain card is woken that nothing else would wake. */

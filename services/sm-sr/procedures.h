@@ -13,6 +13,9 @@ struct procedure_start {
 	enum procedure_kind kind;
 	const struct profile_info *target; /* enable, disable, delete; NULL else */
 	const char *iccids;                /* audit */
+	bool more;                         /* create, send: a lease follows */
+	enum command_kind send;            /* send: COMMAND_SEND, COMMAND_CERTIFICATE or COMMAND_AGREEMENT */
+	struct bytes data;                 /* its commands, which have passed the filter */
 };
 result procedure_start(struct rq *rq, struct card_case *c, const struct procedure_start *s);
 
@@ -23,6 +26,9 @@ bool procedure_step(struct card_case *c, enum procedure_event event);
 /* A script's results came for a fetched command (already marked answered). A list that the card has not finished is gone on with at once:
  * then the session has another fetched command, and sends it. */
 void procedure_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer);
+/* The same for what an SM-DP sent: COMMAND_SEND, COMMAND_CERTIFICATE, COMMAND_AGREEMENT; body: the whole answer. The rest of it is sent next. */
+bool command_is_sent(const struct card_command *m);
+void procedure_relayed(struct card_case *c, const struct card_command *m, struct bytes body);
 /* The card could not take the script: X-Admin-Script-Status other than ok, an answer that is broken or too large. why: for log and message. */
 void procedure_unanswerable(struct card_case *c, const struct card_command *m, const char *why);
 /* The session that fetched m is gone (new session without resume, or expiry of patience). */
@@ -66,5 +72,14 @@ result es3_update_policy_rules(struct rq *rq, const void *in, void *out);
 result es4_update_subscription_address(struct rq *rq, const void *in, void *out);
 result es4_audit_eis(struct rq *rq, const void *in, void *out);
 void es4_procedure_committed(struct rq *rq);
+
+/* es3_download.c (SGP.02 5.4) */
+extern const struct load es3_create_isdp_load, es3_send_data_load, es3_profile_download_completed_load,
+	es3_update_connectivity_parameters_load;
+result es3_create_isdp(struct rq *rq, const void *in, void *out);
+result es3_send_data(struct rq *rq, const void *in, void *out);
+result es3_profile_download_completed(struct rq *rq, const void *in, void *out);
+void es3_profile_download_completed_committed(struct rq *rq);
+result es3_update_connectivity_parameters(struct rq *rq, const void *in, void *out);
 
 #endif

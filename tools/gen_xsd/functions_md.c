@@ -35,6 +35,8 @@ static const char *relation_text(enum relation relation, enum iface iface)
 		return "owns the profile";
 	case REL_PROFILE_SMDP:
 		return "SM-DP of the profile or of its operator";
+	case REL_ISDP:
+		return "SM-DP that created the ISD-P";
 	case REL_STOCK:
 		return "ICCID in its stock, or owns the profile";
 	case REL_PLMA_OWNER:

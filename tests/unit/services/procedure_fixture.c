@@ -51,17 +51,21 @@ static const struct statement own[] = {
 	{ "t_made", "update profile set smdp = $3, state = $4::int2 where eid = $1 and iccid = $2" },
 	{ "t_unaddressed", "delete from entity_address where oid = $1" },
 	{ "t_body", "select convert_from(payload, 'UTF8') from outbox where kind = $1 order by id desc limit 1" },
-	{ "t_look", "select (select string_agg(iccid, ' ') from profile where eid = $1 and state = 2),"
-		    " (select convert_from(answer, 'UTF8') from call where fci = $2),"
-		    " (select string_agg(state || '/' || coalesce(status::text, '') || '/' || code, ' ' order by started_at) from "
-		    "procedure where eid = $1),"
-		    " (select string_agg(operation || coalesce('/' || status, '-'), ' ' order by operation, id) from audit_trail "
-		    "where eid = $1),"
-		    " (select string_agg(kind || '>' || substr(lane, 6), ' ' order by kind, lane) from outbox where lane <> 'bus'),"
-		    " (select string_agg(kind, ' ' order by kind) from outbox where lane = 'bus'),"
-		    " s.uncertain, s.expired_aid is not null, (select count(*) from card_command where eid = $1 and state < 2),"
-		    " (select count(*) from eid_busy), (select count(*) from profile where eid = $1),"
-		    " (select coalesce(max(times), 0) from card_notification), s.auto_delete from eis_state s where eid = $1" },
+	{ "t_lease_over", "update eid_busy set until = clock_timestamp() where eid = $1" },
+	{ "t_look",
+	  "select (select string_agg(iccid, ' ') from profile where eid = $1 and state = 2),"
+	  " (select convert_from(answer, 'UTF8') from call where fci = $2),"
+	  " (select string_agg(state || '/' || coalesce(status::text, '') || '/' || code, ' ' order by started_at) from "
+	  "procedure where eid = $1),"
+	  " (select string_agg(operation || coalesce('/' || status, '-'), ' ' order by operation, id) from audit_trail "
+	  "where eid = $1),"
+	  " (select string_agg(kind || '>' || substr(lane, 6), ' ' order by kind, lane) from outbox where lane <> 'bus'),"
+	  " (select string_agg(kind, ' ' order by kind) from outbox where lane = 'bus'),"
+	  " s.uncertain, s.expired_aid is not null, (select count(*) from card_command where eid = $1 and state < 2),"
+	  " (select count(*) from eid_busy), (select count(*) from profile where eid = $1),"
+	  " (select coalesce(max(times), 0) from card_notification), s.auto_delete, s.remaining_memory || ' ' ||"
+	  " coalesce((select state::text from profile where iccid = $3), '-'), exists (select from card_session where eid = $1)"
+	  " from eis_state s where eid = $1" },
 };
 
 /* The other lanes are not here. */
@@ -124,6 +128,8 @@ struct stage *stage_make(void)
 	store_make(s);
 	s->config.card_net_ms = 3000;
 	s->config.auto_delete_s = 720;
+	s->config.lease_s = 60;
+	s->config.send_script_max = 8192;
 	s->smsr.config = &s->config;
 	s->rpc.replica = "one";
 	cr_assert(oid_parse("1.2.9", &s->rpc.self));
@@ -283,7 +289,7 @@ result ask(struct stage *s, const struct entity *caller, enum function_id id, co
 	static const struct envelope envelope = { 0 };
 	struct rq *rq = ARENA_NEW(s->a, struct rq);
 	struct relation_facts facts = { 0 };
-	const struct rows *rows[CASE_RESULTS];
+	const struct rows *rows[CASE_RESULTS + 1];
 	result r;
 
 	s->fci = arena_printf(s->a, "call-%u", ++s->calls);
@@ -408,6 +414,27 @@ void card_answer(struct stage *s, size_t n, const char *const *data, const uint1
 	commit(s);
 }
 
+void card_answer_raw(struct stage *s, const char *hex)
+{
+	struct card_case *c = take(s);
+	struct card_command *m = case_fetched(c);
+	uint8_t *raw = arena_alloc(s->a, strlen(hex) / 2);
+
+	cr_assert_not_null(m, "the card has nothing to answer");
+	cr_assert(command_is_sent(m));
+	cr_assert(hex_decode(hex, strlen(hex), raw));
+	case_command_answered(c, m);
+	procedure_relayed(c, m, (struct bytes){ raw, strlen(hex) / 2 });
+	procedure_follow_up(c);
+	commit(s);
+}
+
+void lease_over(struct stage *s)
+{
+	DB_QUEUE(s->db, T_LEASE_OVER, p_text(s->eid.text));
+	sync_ok(s, 0, NULL);
+}
+
 void card_answer1(struct stage *s, const char *data, uint16_t sw)
 {
 	card_answer(s, 1, &data, &sw);
@@ -443,7 +470,7 @@ struct look look(struct stage *s)
 	const struct rows *r;
 	struct look l;
 
-	DB_QUEUE(s->db, T_LOOK, p_text(s->eid.text), p_text(s->fci ? s->fci : ""));
+	DB_QUEUE(s->db, T_LOOK, p_text(s->eid.text), p_text(s->fci ? s->fci : ""), p_text(s->iccid[THIRD].text));
 	sync_ok(s, 1, &r);
 #define TEXT(col) (row_null(r, 0, (col)) ? "" : row_text_dup(s->a, r, 0, (col)))
 	l = (struct look){ .enabled = TEXT(0),
@@ -458,7 +485,9 @@ struct look look(struct stage *s)
 			   .busy = row_int(r, 0, 9),
 			   .profiles = row_int(r, 0, 10),
 			   .times = row_int(r, 0, 11),
-			   .auto_delete = TEXT(12) };
+			   .auto_delete = TEXT(12),
+			   .third = TEXT(13),
+			   .session = row_bool(r, 0, 14) };
 #undef TEXT
 	return l;
 }

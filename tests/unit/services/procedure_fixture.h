@@ -27,6 +27,7 @@ enum {
 	T_MADE,
 	T_UNADDRESSED,
 	T_BODY,
+	T_LEASE_OVER,
 	T_LOOK,
 	T_END
 };
@@ -99,6 +100,10 @@ bool card_may_fetch(struct stage *s);
 /* The answer to what is fetched: data in hex and a status word per command. */
 void card_answer(struct stage *s, size_t n, const char *const *data, const uint16_t *sw);
 void card_answer1(struct stage *s, const char *data, uint16_t sw);
+/* The same to what an SM-DP sent: the whole answer, in hex. */
+void card_answer_raw(struct stage *s, const char *hex);
+/* The time for which the card is kept passes. */
+void lease_over(struct stage *s);
 /* True: it is confirmed now. */
 bool card_notify(struct stage *s, enum notification_type type, uint16_t seq, enum profile_at profile);
 /* The deadline passes. unattended: the sweeper is not there yet. */
@@ -115,6 +120,8 @@ struct look {
 	bool uncertain, expired_aid;
 	int64_t open_commands, busy, profiles, times;
 	const char *auto_delete; /* ICCIDs */
+	const char *third;   /* free memory, and the state of THIRD; "-": it is not there */
+	bool session;
 };
 struct look look(struct stage *s);
 
