@@ -117,7 +117,7 @@ static struct bytes with_number(struct arena *a, struct bytes package)
 	static const uint8_t file[] = { 0xA7, 0x16, 0xA1, 0x14, 0x82, 0x04, 0x42, 0x21, 0x00, 0x27, 0x83, 0x02, 0x6F, 0x40 };
 	enum { FILE_LEN = 2 + 0x16, RECORD = 0x27, ADDED = 2 + RECORD };
 	struct profile_package p = parsed(a, package);
-	const struct profile_element *e = profile_find(&p, PE_OPT_USIM, 0);
+	const struct profile_element *e = profile_element_find(&p, PE_OPT_USIM, 0);
 	uint8_t *made = arena_alloc(a, package.len + ADDED);
 	const uint8_t *at;
 	static const uint8_t number[] = { 0x07, 0x91, 0x94, 0x71, 0x21, 0x43, 0x65, 0xF7 };
