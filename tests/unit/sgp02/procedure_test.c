@@ -21,6 +21,9 @@ static const char *const expected[PROC_KINDS][PROC_STATES] = {
 			  "-EE----sdEE" /* delete sent */ },
 	[PROC_AUTO_DELETE] = { NEVER, NEVER, NEVER, NEVER, NEVER, "s-E------EE", "-EE----sdEE" },
 	[PROC_AUDIT] = { "SE--------E", "-EE----Q--E", NEVER, NEVER, NEVER, NEVER, NEVER },
+	[PROC_CREATE] = { "S--------EE", "-EE----SQEE", NEVER, NEVER, NEVER, NEVER, NEVER },
+	/* No script of it goes out twice. */
+	[PROC_SEND] = { "S-E-------E", "SEE----E--E", NEVER, NEVER, NEVER, NEVER, NEVER },
 };
 
 Test(procedure, tables_are_as_written_out)
