@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/rpc/deferred.h"
+#include "services/sm-sr/card_wait.h"
 #include "services/sm-sr/cards.h"
 
 enum { BUSY_LEASE = 100 /* in eid_busy.kind, as in SMSR_LEASE_SET */ };
@@ -162,8 +163,10 @@ void case_committed(struct card_case *c)
 		deferred_ring(c->rpc, c->parked_replicas);
 	else if (c->outbox)
 		outbox_ring(c->rpc->outbox);
-	if (c->queued)
+	if (c->queued) {
 		ring_lane(c);
+		card_waits_ring(c->smsr->waits);
+	}
 }
 
 struct profile_info *case_enabled(const struct card_case *c)

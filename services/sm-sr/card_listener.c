@@ -10,6 +10,7 @@
 #include "common/base/metrics.h"
 #include "common/crypto/keys.h"
 #include "services/sm-sr/card_session.h"
+#include "services/sm-sr/card_wait.h"
 #include "services/sm-sr/cards.h"
 #include "services/sm-sr/isdr_keys.h"
 
@@ -203,27 +204,61 @@ static bool relayed(enum command_kind kind)
 	return kind == COMMAND_SEND || kind == COMMAND_CERTIFICATE || kind == COMMAND_AGREEMENT;
 }
 
+enum { HEADERS_MAX = 3 };
+
+/* How many; uri and target hold what the last two say. */
+static size_t headers_of(const struct smsr *smsr, const struct card_answer *answer, struct buf *uri, struct buf *target,
+			 struct http_header out[HEADERS_MAX])
+{
+	out[0] = (struct http_header){ RAM_H_PROTOCOL, RAM_PROTOCOL };
+	out[1] = (struct http_header){ "Connection", "close" };
+	if (!answer->script.len)
+		return answer->closes ? 2 : 1;
+	buf_str(uri, smsr->config->cards_uri);
+	if (answer->ticket)
+		buf_printf(uri, "?" TICKET "=%s", answer->ticket);
+	ram_target_format(target, &answer->target);
+	out[1] = (struct http_header){ RAM_H_NEXT_URI, uri->data };
+	out[2] = (struct http_header){ RAM_H_TARGET, target->data };
+	return 3;
+}
+
+static void journal_answer(const struct app *app, struct card_thread *t, const struct card_peer *peer,
+			   const struct card_answer *answer)
+{
+	if (!answer->script.len)
+		journal(app, t, peer, JOURNAL_CARD_OUT, "ES5 end", answer->status, "", (struct bytes){ 0 });
+	else
+		journal(app, t, peer, JOURNAL_CARD_OUT, answer->confirms ? "ES5 confirmation" : "ES5 script", answer->status,
+			kind_words[answer->kind], relayed(answer->kind) ? (struct bytes){ 0 } : answer->script);
+}
+
 static void answer_card(const struct app *app, struct card_thread *t, struct http_call *call, const struct card_peer *peer,
 			const struct card_answer *answer)
 {
-	const struct smsr *smsr = app->rpc.role_state;
-	struct http_header headers[3] = { { RAM_H_PROTOCOL, RAM_PROTOCOL } };
+	struct http_header headers[HEADERS_MAX];
+	CLEANUP(buf_free) struct buf uri = { 0 };
 	CLEANUP(buf_free) struct buf target = { 0 };
+	size_t n = headers_of(app->rpc.role_state, answer, &uri, &target, headers);
 
-	if (!answer->script.len) {
-		journal(app, t, peer, JOURNAL_CARD_OUT, "ES5 end", answer->status, "", (struct bytes){ 0 });
-		headers[1] = (struct http_header){ "Connection", "close" };
-		http_reply_headers(call, answer->status, NULL, NULL, 0, headers, answer->closes ? 2 : 1);
-		return;
-	}
-	journal(app, t, peer, JOURNAL_CARD_OUT, answer->confirms ? "ES5 confirmation" : "ES5 script", answer->status, kind_words[answer->kind],
-		relayed(answer->kind) ? (struct bytes){ 0 } : answer->script);
-	ram_target_format(&target, &answer->target);
-	headers[1] = (struct http_header){ RAM_H_NEXT_URI, smsr->config->cards_uri };
-	if (answer->ticket)
-		headers[1].value = arena_printf(t->a, "%s?" TICKET "=%s", smsr->config->cards_uri, answer->ticket);
-	headers[2] = (struct http_header){ RAM_H_TARGET, target.data };
-	http_reply_headers(call, answer->status, RAM_COMMAND, answer->script.data, answer->script.len, headers, 3);
+	journal_answer(app, t, peer, answer);
+	http_reply_headers(call, answer->status, answer->script.len ? RAM_COMMAND : NULL, answer->script.data, answer->script.len,
+			   headers, n);
+}
+
+bool card_answer_resume(const struct app *app, struct http_call *call, const struct card_peer *peer,
+			const struct card_answer *answer)
+{
+	struct http_header headers[HEADERS_MAX];
+	CLEANUP(buf_free) struct buf uri = { 0 };
+	CLEANUP(buf_free) struct buf target = { 0 };
+	struct card_thread t = { 0 };
+	size_t n = headers_of(app->rpc.role_state, answer, &uri, &target, headers);
+
+	journal_answer(app, &t, peer, answer);
+	buf_free(&t.text);
+	return http_resume_headers(call, answer->status, answer->script.len ? RAM_COMMAND : NULL, answer->script.data,
+				   answer->script.len, headers, n);
 }
 
 static void handle(void *ctx, struct http_call *call)
@@ -258,7 +293,10 @@ static void handle(void *ctx, struct http_call *call)
 	}
 	card_visit(&app->rpc, smsr, t->db, t->a, &conn->peer, &post, &answer);
 	log_visit(&conn->peer, &post, &answer, clock_us() - http_started_us(call));
-	answer_card(app, t, call, &conn->peer, &answer);
+	if (answer.waits)
+		card_wait(smsr->waits, call, &conn->peer, smsr->config->card_wait_ms);
+	else
+		answer_card(app, t, call, &conn->peer, &answer);
 }
 
 /* Connections that ended with this replica's last life, which could not say so: their cards get as long to come back as any others. Not

@@ -28,6 +28,7 @@ struct card_post {
 	enum post_kind kind;
 	bool resume;       /* what was not reported is to be sent again */
 	enum ram_status status;
+	bool waited;       /* not the card's: its session was held as long as it may be (card_wait.c) */
 	struct bytes body;
 	const char *ticket; /* POST_ANSWER, POST_UNABLE: of the script that is meant; NULL: not said */
 	struct notification note; /* imei, meid in a */

@@ -86,6 +86,8 @@ static void settle_answer(struct visit *v, struct card_command *m)
 	v->answers = true;
 	v->confirmed = m->kind == COMMAND_CONFIRM;
 	case_command_answered(&v->c, m);
+	if (command_is_sent(m))
+		v->peer.posts = 0; /* a download is as long as it is */
 	if (command_is_sent(m) && v->post->body.len <= CARD_ANSWER_MAX)
 		procedure_relayed(&v->c, m, v->post->body);
 	else if (v->post->body.len > CARD_ANSWER_MAX || !script_answer_parse(v->post->body, answer, &why))
@@ -210,6 +212,8 @@ static void send_next(struct visit *v)
 		next = sendable(&v->c);
 	if (next)
 		fetch(v, next);
+	else if (v->c.lease && !v->c.lease->over && v->c.smsr->waits && !v->post->waited)
+		v->answer.waits = true; /* its SM-DP has more to send */
 	else
 		leave(v);
 }

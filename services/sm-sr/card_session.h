@@ -23,6 +23,7 @@ struct card_answer {
 	struct aid target;
 	enum command_kind kind;  /* of the script: log, journal */
 	bool confirms;           /* the POST was a notification that is confirmed */
+	bool waits;              /* nothing yet: the session is held (card_wait.c) */
 	bool closes;             /* nothing more is taken on this connection */
 };
 

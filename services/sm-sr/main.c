@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "services/sm-sr/card_wait.h"
 #include "services/sm-sr/cards.h"
 #include "services/sm-sr/functions.h"
 #include "services/sm-sr/smsr.h"
@@ -32,17 +33,20 @@ static void wake(struct app *app)
 
 	sms_lane_ring(smsr);
 	sweeper_ring(smsr);
+	card_waits_ring(smsr->waits);
 }
 
 static void ready(struct app *app)
 {
 	sweeper_start(app);
+	card_waits_start(app);
 	sms_lane_start(app);
 }
 
 static void stop(struct app *app)
 {
 	sms_lane_stop(app);
+	card_waits_stop(app);
 	sweeper_stop(app);
 }
 

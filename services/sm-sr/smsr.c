@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "services/sm-sr/card_wait.h"
 #include "services/sm-sr/sms_trigger.h"
 
 int smsr_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR])
@@ -21,6 +22,7 @@ int smsr_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR])
 		smsr_close(s);
 		return -1;
 	}
+	s->waits = card_waits_new();
 	*out_role = s;
 	return 0;
 }
@@ -31,6 +33,7 @@ void smsr_close(void *role)
 
 	if (!s)
 		return;
+	card_waits_free(s->waits);
 	transport_keys_close(&s->transports);
 	secret_free(&s->kek);
 	arena_free(s->arena);

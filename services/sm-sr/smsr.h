@@ -23,6 +23,7 @@ struct smsr {
 	struct transport_keys transports; /* by EUM */
 	struct sweeper *sweeper;          /* NULL: not started; as is: */
 	struct sms_lane *sms_lane;
+	struct card_waits *waits;         /* card_wait.c; NULL: no session waits (tests) */
 };
 
 int smsr_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR]);

@@ -2,6 +2,7 @@
 """ES3, what a download is made of (SGP.02 3.1, 5.4): what is refused, and never reaches the card."""
 from tests.e2e.cards.card_case import FIRST_ATTACH, SUCCESS
 from tests.e2e.es3.es3_case import SMDP, Es3Case
+from tests.e2e.helpers import Background
 
 ISDR = "A0000005591010FFFFFFFF8900000100"
 SEGMENT = "861892D41D5EE541E3283FEA1C37BDC091D4411FED39E079B9D6"
@@ -69,6 +70,32 @@ class Download(Es3Case):
         card.sql("update profile set smdp = '1.2.3' where iccid = '{iccid}'", iccid=card.b)
         self.expect(self.send(card, b, SEGMENT), ("FAILED", "8.3.1/1.2"))
         self.untouched(card, commands)
+
+    def sessions(self, card):
+        """Of the scripts that it was sent, in their order."""
+        return [row["message_id"] for row in card.journal() if row["function"] == "ES5 script"]
+
+    def test_a_session_is_held_for_who_has_more_to_do(self):
+        card = self.card()
+        self.of_the_sm_dp(card)
+        card.power(False)
+        call = Background(self.ask, "AuditEIS", card)
+        running = "select count(*) from procedure where eid = '{eid}' and ended_at is null"
+        self.await_true(lambda: card.sql(running) == "1", "no procedure began")
+        # As if it were a SendData that was not the last.
+        card.sql("update procedure set more = true, isdp_aid = (select isdp_aid from profile where iccid = '{iccid}') where eid = '{eid}' "
+                 "and ended_at is null", iccid=card.b)
+        card.power(True)
+        self.expect(call.value(), SUCCESS)
+        self.expect(self.enable(card), ("FAILED", "1.2/4.4"))  # an operator's, in between
+        self.await_true(lambda: card.now["session"], "the card has no session")
+        self.expect(self.send(card, self.aid(card, card.b), SEGMENT), ("FAILED", "8.4/4.2"))  # this ISD-P has no keys
+        self.await_true(card.idle, "the session does not end")
+        sessions = self.sessions(card)
+        self.assertEqual(sessions[0], sessions[1])
+        self.assertEqual(card.scripts()[:2], ["GetStatus", "SendData"])
+        self.assertFalse(card.busy())
+        self.expect(self.enable(card), SUCCESS)
 
     def test_completed(self):
         card = self.card()

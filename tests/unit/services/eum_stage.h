@@ -15,7 +15,7 @@ struct stage {
 	struct cluster cluster;
 	struct fixture f;
 	struct statement statements[T_END];
-	struct migration migrations[8];
+	struct migration migrations[16];
 	struct store *store;
 	struct db *db;
 	struct eum_config config;

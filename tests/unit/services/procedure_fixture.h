@@ -39,7 +39,7 @@ enum profile_at { BASE, OTHER, THIRD };
 struct stage {
 	struct cluster cluster;
 	struct statement statements[T_END];
-	struct migration migrations[8];
+	struct migration migrations[16];
 	struct store *store;
 	struct db *db;
 	struct arena *a;

@@ -13,7 +13,7 @@ struct shop {
 	struct cluster cluster;
 	struct arena *a;
 	struct statement statements[SMDP_STATEMENTS_END + 1];
-	struct migration migrations[8];
+	struct migration migrations[16];
 	struct store *store;
 	struct db *db;
 	struct smdp smdp;
