@@ -110,16 +110,17 @@ static bool sequence(struct walk *w, const struct pe_field *rows, struct bytes i
 	size_t at = 0;
 
 	while (in.len) {
+		const struct pe_field *f, *displaced;
 		const char *missing = NULL, *why;
-		const struct pe_field *f;
 		struct tlv t;
 
 		why = der_next(&in, &t);
 		if (why)
 			return wrong(w, rows[at].name, why);
 		f = row_behind(rows, &at, t.tag, &missing);
-		if (!f && row_any(rows, t.tag))
-			return wrong(w, row_any(rows, t.tag)->name, "twice, or not in its place");
+		displaced = f ? NULL : row_any(rows, t.tag);
+		if (displaced)
+			return wrong(w, displaced->name, "twice, or not in its place");
 		if (!f) {
 			seen(w, NULL, &t, depth, false);
 			continue;

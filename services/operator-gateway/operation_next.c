@@ -175,7 +175,7 @@ bool operation_of_profile(enum operation_kind kind)
 /* What holds for a function on ES2 holds for its like on ES4. */
 static const struct function *usual(enum operation_kind kind)
 {
-	return operation_function(kind, ROUTE_ES2);
+	return function_by_id(kinds[kind].functions[ROUTE_ES2]); /* each kind has one */
 }
 
 bool operation_at_once(enum operation_kind kind)

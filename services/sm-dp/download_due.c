@@ -135,10 +135,15 @@ static void ring_on(struct downloads *w)
 
 /* ---- what is due ---- */
 
+static void fault_at(struct arena *a, enum download_state state, const char *stage, const char *eid)
+{
+	(void)FAULT(arena_printf(a, "sm-dp.download.%s.%s", download_state_name(state), stage), eid);
+}
+
 static result settle(struct rpc *rpc, struct db *db, struct arena *a, const char *id, bool *out_moved)
 {
 	struct download_case c = { .rpc = rpc, .smdp = rpc->role_state, .db = db, .a = a };
-	const char *state;
+	enum download_state state;
 
 	*out_moved = false;
 	db_begin(db);
@@ -147,12 +152,12 @@ static result settle(struct rpc *rpc, struct db *db, struct arena *a, const char
 		db_rollback(db);
 		return OK;
 	}
-	state = download_state_name(c.d->state);
+	state = c.d->state;
 	TRY(download_overdue(&c));
-	(void)FAULT(arena_printf(a, "sm-dp.download.%s.due", state), c.d->eid.text);
+	fault_at(a, state, "due", c.d->eid.text);
 	db_commit(db);
 	TRY(db_sync(db, a, NULL, 0, NULL));
-	(void)FAULT(arena_printf(a, "sm-dp.download.%s.committed", state), c.d->eid.text);
+	fault_at(a, state, "committed", c.d->eid.text);
 	*out_moved = true;
 	if (c.sent)
 		deferred_ring(rpc, c.replicas);

@@ -55,8 +55,8 @@ static result secrets_take(struct db *db, struct arena *a, const struct secret *
 {
 	struct profile_fault fault;
 	struct sd_versions sd;
+	enum stock_use use = STOCK_USES;
 	const struct rows *r;
-	enum stock_use use;
 
 	if (!sd_versions_find(a, p, &sd, &fault))
 		return no_template(a, type, &fault);
