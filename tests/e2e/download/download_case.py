@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests of whole downloads share: an operator with a gateway, a stock at the SM-DP, cards that the SM-SR manages."""
+import contextlib
 import hashlib
 
 from tests.e2e.cards.card_case import NEEDS, CardCase
 from tests.e2e.download.package import personalised
 from tests.e2e.stock.stock_case import StockCase
 
-GATEWAY, SMDP, TYPE = "operator-a", "sm-dp", "plain"
+GATEWAY, SMDP, TYPE = "operator-a", "sm-dp", "plain"  # its usual type
 HEADS = StockCase.heads + ("MSISDN",)
 
 
@@ -50,6 +51,7 @@ class DownloadCase(CardCase, StockCase):
         return found[0] if found else None
 
     def in_eis(self, card, row):
+        """Its state, operator, SM-DP and type; "": the EIS does not have it."""
         return card.sql("select state, mno, smdp, profile_type from profile where eid = '{eid}' and iccid = '{iccid}'", iccid=row.values["ICCID"])
 
     def number(self, card, row):
@@ -61,11 +63,19 @@ class DownloadCase(CardCase, StockCase):
         return int(card.sql("select remaining_memory from eis_state where eid = '{eid}'")), card.now["remaining_memory"]
 
     # Orders.
-    def download(self, card, row=None, enable=False, validity_s=60, **more):
-        """By ICCID, or any of the type; as it ended, well or not."""
-        which = {"iccid": row.values["ICCID"]} if row else {"profile_type": TYPE}
-        started = self.rspctl.download(self.words, card.eid, enable=enable, validity_s=validity_s, via=self.via, **which, **more)
-        return self.ended(started["operation"], validity_s + 30)
+    def order_download(self, card, validity_s=60, operator=GATEWAY, **which):
+        """The operation. which: iccid, profile_type, enable."""
+        words = self.staging.gateway_words(operator)
+        return self.rspctl.download(words, card.eid, validity_s=validity_s, via=self.via, **which)["operation"]
+
+    def download(self, card, row, **more):
+        """By ICCID; as it ended, well or not."""
+        return self.ended(self.order_download(card, iccid=row.values["ICCID"], **more))
+
+    def installed(self, card, row, **more):
+        found = self.download(card, row, **more)
+        self.assertEqual((found["status"], found["iccid"]), ("EXECUTED_SUCCESS", row.values["ICCID"]), found)
+        self.number(card, row)
 
     def ended(self, operation, wait_s=90):
         found = self.rspctl.operation(self.words, operation, wait_s)
@@ -75,7 +85,24 @@ class DownloadCase(CardCase, StockCase):
     def outcome(self, found):
         return found["status"], found.get("code") or None
 
-    def downloads(self, card):
-        """As the SM-DP has them, the last first."""
-        rows = self.psql("sm_dp", "select id, state, iccid from download where eid = '%s' order by started_at desc" % card.eid).split()
-        return [row.split("|") for row in rows]
+    def whole(self, card, row):
+        """It is on the card, byte for byte as it should be, and everybody knows it."""
+        profile = self.on_card(card, row)
+        self.assertEqual((profile["imsi"], profile["digest"]), (row.values["IMSI"], self.digest(row)))
+        self.assertEqual(self.stock_of(row), ("installed", True, card.eid))
+
+    def nothing_left(self, card, row, memory, stock):
+        """The card is as before, and the EIS; stock: its state, and whether its secrets were sent."""
+        self.assertEqual((self.on_card(card, row), self.in_eis(card, row)), (None, ""))
+        self.assertEqual(self.memory(card), memory)
+        self.assertEqual(self.stock_of(row)[:2], stock)
+
+    @contextlib.contextmanager
+    def held(self, name, point, card):
+        """The download stands at a point of a process until the block ends; the block begins when it stands there."""
+        self.rspctl.fault(self.admin(name), point, "pause", card.eid)
+        try:
+            yield lambda: self.await_true(lambda: any(f["point"] == point and f["held"] for f in self.rspctl.fault_list(self.admin(name))),
+                                          "nothing came to " + point)
+        finally:
+            self.rspctl.fault(self.admin(name), point, "off", card.eid)

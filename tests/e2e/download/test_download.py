@@ -1,23 +1,158 @@
 # SPDX-License-Identifier: Apache-2.0
 """Profiles are downloaded: ordered at an operator's gateway, made by the SM-DP, carried by the SM-SR, installed by the card."""
 from tests.e2e.cards.card_case import SUCCESS
-from tests.e2e.download.download_case import SMDP, TYPE, DownloadCase
+from tests.e2e.download.download_case import GATEWAY, SMDP, DownloadCase
+from tests.e2e.helpers import Background
+from tests.e2e.soap import envelope
 from tests.e2e.stock.stock_case import MEMORY
+
+ENABLED, DISABLED = "2", "1"
+INSTALL = "sm-dp.download.install.called"
+BUSY = ("FAILED", "1.2/4.4")
 
 
 class Download(DownloadCase):
     def test_a_profile_is_installed(self):
-        card, row = self.card(), self.row()
+        card, row = self.card(), self.row("telematics")
         before = self.memory(card)
         self.assertEqual(before[0], before[1])
-        found = self.download(card)
+        found = self.ended(self.order_download(card, profile_type="telematics"))
         self.assertEqual(self.outcome(found), SUCCESS, found)
         self.assertEqual((found["iccid"], found["enabled"]), (row.values["ICCID"], False))
-        self.assertEqual(self.in_eis(card, row), "1|%s|%s|%s" % (self.mno, self.oid(SMDP), TYPE))
-        profile = self.on_card(card, row)
-        self.assertEqual((profile["state"], profile["imsi"], profile["digest"]), ("Disabled", row.values["IMSI"], self.digest(row)))
-        self.assertEqual(self.stock_of(row), ("installed", True, card.eid))
-        self.assertEqual(card.enabled(), card.a)
+        self.assertEqual(self.in_eis(card, row), "1|%s|%s|telematics" % (self.mno, self.oid(SMDP)))
+        self.whole(card, row)
+        self.assertEqual((self.on_card(card, row)["state"], card.enabled()), ("Disabled", card.a))
         self.assertEqual(self.memory(card)[0], before[0] - MEMORY)
         self.expect(self.audit(card), SUCCESS)
         self.assertEqual(*self.memory(card))
+
+    def test_a_profile_is_installed_and_enabled(self):
+        card, row = self.card(), self.row()
+        self.installed(card, row, enable=True)
+        self.whole(card, row)
+        self.assertEqual((card.enabled(), card.now["enabled"]), (row.values["ICCID"],) * 2)
+
+    def test_what_is_not_its_operators_is_refused(self):
+        card, row = self.card(), self.row()
+        commands = card.now["commands"]
+        for which, code in (({"profile_type": "plain"}, "8.2.5/3.9"), ({"iccid": row.values["ICCID"]}, "8.2.1/3.9")):
+            operation = self.order_download(card, operator="operator-b", **which)
+            found = self.rspctl.operation(self.staging.gateway_words("operator-b"), operation, 30)
+            self.assertEqual(self.outcome(found), ("FAILED", code), found)
+        self.assertEqual((card.now["commands"], self.stock_of(row)), (commands, ("available", False, None)))
+
+    def test_nobody_comes_between(self):
+        card, row = self.card(), self.row()
+        with self.held(SMDP, INSTALL, card) as standing:
+            call = Background(self.download, card, row)
+            standing()
+            self.expect(self.enable(card), BUSY)
+            self.assertEqual(card.enabled(), card.a)
+        self.assertEqual(self.outcome(call.value(90)), SUCCESS)
+        self.whole(card, row)
+        self.await_true(card.idle, "the session does not end")
+        self.succeeds(card)
+
+
+class Relayed(DownloadCase):
+    """What an operator does with a profile through the SM-DP, as with one that the card came with."""
+
+    def order(self, function, card, row, *more, **rest):
+        found = getattr(self.rspctl, function)(self.words, card.eid, row.values["ICCID"], *more, validity_s=60, wait_s=90, via=self.via, **rest)
+        self.assertEqual(self.outcome(found), SUCCESS, found)
+        return found
+
+    def state(self, card, row):
+        return card.sql("select state from profile where iccid = '{iccid}'", iccid=row.values["ICCID"]), card.now["enabled"]
+
+    def test_a_life(self):
+        card, row = self.card(), self.row()
+        memory, iccid = self.memory(card), row.values["ICCID"]
+        self.installed(card, row)
+        self.order("profile_enable", card, row)
+        self.assertEqual(self.state(card, row), (ENABLED, iccid))
+        self.order("profile_disable", card, row)
+        self.assertEqual(self.state(card, row), (DISABLED, card.a))
+        self.relayed_at_once(card, row)
+        found = self.rspctl.eis_audit(self.words, card.eid, [iccid], validity_s=60, wait_s=90, via=self.via)
+        self.assertEqual(self.outcome(found), SUCCESS, found)
+        self.assertIn(iccid, [p["iccid"] for p in self.rspctl.eis_get(self.words, card.eid, via=self.via)["profiles"]])
+        self.order("profile_delete", card, row)
+        self.nothing_left(card, row, memory, ("quarantined", True))
+
+    def relayed_at_once(self, card, row):
+        look = "select pol2, imsi, msisdn from profile where iccid = '{iccid}'"
+        self.order("profile_policy", card, row, ("DELETE:Not-Allowed",))
+        self.order("profile_address", card, row, imsi=row.values["IMSI"], msisdn="881700000000009")
+        self.assertEqual(card.sql(look, iccid=row.values["ICCID"]), "\\x000200|%s|881700000000009" % row.values["IMSI"])
+        self.order("profile_policy", card, row)
+        self.order("profile_address", card, row, imsi=row.values["IMSI"], msisdn=row.values["MSISDN"])
+        self.assertEqual(card.sql(look, iccid=row.values["ICCID"]), "\\x|%s|%s" % (row.values["IMSI"], row.values["MSISDN"]))
+
+
+class Failures(DownloadCase):
+    def test_what_failed_is_cleaned_up(self):
+        card = self.card()
+        memory = self.memory(card)
+        for hook, argument, code, stock in (("bad-challenge", "", "8.3/6.1", ("available", False)),
+                                            ("bad-receipt", "", "8.3/6.1", ("available", False)),
+                                            ("bad-mac", "", "8.4/4.2", ("quarantined", True)),
+                                            ("pe-fail", "3", "8.4/4.2", ("quarantined", True)),
+                                            ("no-memory", "create", "8.1/4.8", ("available", False)),
+                                            ("no-memory", "install", "8.1/4.8", ("quarantined", True))):
+            with self.subTest(hook=hook, argument=argument):
+                row = self.row()
+                card.hook(hook, argument)
+                found = self.download(card, row)
+                self.assertEqual(self.outcome(found), ("FAILED", code), found)
+                self.nothing_left(card, row, memory, stock)
+                self.assertFalse(card.uncertain())
+        row = self.row()
+        self.installed(card, row)
+        self.whole(card, row)
+
+
+class Killed(DownloadCase):
+    def test_the_sm_dp(self):
+        card, row = self.card(), self.row()
+        self.rspctl.fault(self.socket, INSTALL, "kill", card.eid)
+        operation = self.order_download(card, iccid=row.values["ICCID"])
+        self.staging.await_death(SMDP)
+        self.staging.start_service(SMDP)
+        self.assertEqual(self.outcome(self.ended(operation)), SUCCESS)
+        self.whole(card, row)
+        self.assertEqual(card.now["installs"], 1)
+
+    def test_the_sm_sr(self):
+        card, row = self.card(), self.row()
+        memory, point = self.memory(card), "sm-sr.card.fetched.committed"
+        with self.held(SMDP, INSTALL, card) as standing:
+            operation = self.order_download(card, iccid=row.values["ICCID"])
+            standing()
+            self.rspctl.fault(self.admin("sm-sr"), point, "kill", card.eid)
+        self.staging.await_death("sm-sr")
+        self.staging.start_service("sm-sr")
+        found = self.ended(operation)
+        # Whether the card executed what it was not seen to fetch nobody knows; it is not sent twice.
+        self.assertEqual(self.outcome(found), ("EXPIRED", "1.6/5.4"), found)
+        self.nothing_left(card, row, memory, ("quarantined", True))
+
+
+class Told(DownloadCase):
+    def test_what_the_sm_sr_tells_goes_on(self):
+        card, row = self.card(), self.row()
+        card.power(False)
+        for kind, name, group in (("enabled", "HandleProfileEnabledNotification", "PlatformManagement"),
+                                  ("disabled", "HandleProfileDisabledNotification", "PlatformManagement"),
+                                  ("deleted", "HandleProfileDeletedNotification", "PlatformManagement"),
+                                  ("downloaded", "HandleProfileDownloadedNotification", "ProfileManagement"),
+                                  ("pol2_updated", "HandleProfilePOL2UpdatedNotification", "ProfileManagement")):
+            with self.subTest(kind=kind):
+                told = (kind, row.values["ICCID"])
+                body = ("<rps:ES3-%s><rps:Eid>%s</rps:Eid><rps:Iccid>%s</rps:Iccid><rps:Mno-id>%s</rps:Mno-id><rps:CompletionTimestamp>"
+                        "2026-01-15T09:30:00Z</rps:CompletionTimestamp></rps:ES3-%s>" % (name, card.eid, row.values["ICCID"], self.mno, name))
+                text = envelope(self.oid("sm-sr"), self.oid(SMDP), "http://gsma.com/ES3/%s/ES3-%s" % (group, name), body)
+                self.assertEqual(self.soap_call(SMDP, "sm-sr", "/es3", text)[0], 202)
+                self.await_true(lambda: told in card.told(GATEWAY), "the operator is not told", 20)
+        ways = self.psql("operator_a", "select distinct interface from notification where eid = '%s'" % card.eid)
+        self.assertEqual(ways, "ES2")
