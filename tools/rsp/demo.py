@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""./rsp demo: cards are made by the EUM, registered at the SM-SR and read by the operators that own profiles on them; then demo_cards."""
+"""./rsp demo: cards are made by the EUM, registered at the SM-SR and read by the operators that own profiles on them; then demo_cards
+and demo_download."""
 import http.client
 import json
 import os
@@ -7,7 +8,7 @@ import shutil
 import ssl
 import time
 
-from . import demo_cards, roles
+from . import demo_cards, demo_download, roles
 from .ctl import Order
 from .paths import RspError
 from .staging import Staging
@@ -116,6 +117,7 @@ def show(staging):
     print("\nrspctl messages, at the SM-SR: the call behind that\n" +
           cut(staging.ctl.text("--admin", staging.admin_socket("sm-sr"), "messages", "--xml", "--eid", eids[0], "--limit", "2")))
     demo_cards.show(staging, eids)
+    demo_download.show(staging, eids[demo_cards.CARDS:])
     print("\nmemory (PSS):")
     for name, kib in staging.memory().items():
         print("  %-14s %6.1f MiB" % (name, (kib or 0) / 1024))

@@ -26,11 +26,10 @@ def await_true(condition, what, timeout_s=WAIT_S):
 
 def attach(staging, eids):
     """First attach: every card reports it, and the SM-SR confirms."""
-    staging.load_cards()
     began = time.monotonic()
     for eid in eids:
         staging.cards.power(True, eid)
-    known = "select count(distinct eid) from card_notification where type = 1 and confirmed"
+    known = "select count(distinct eid) from card_notification where type = 1 and confirmed and eid in (%s)" % ",".join("'%s'" % e for e in eids)
     await_true(lambda: int(staging.psql("sm_sr", known)) == len(eids), "not every card's first attach was confirmed")
     print("\n%d cards switched on: attached, reported it (notification 01) and were confirmed in %.2f s" % (len(eids), time.monotonic() - began),
           flush=True)
@@ -179,6 +178,7 @@ def journal(staging, eid):
 
 def show(staging, all_eids):
     eids = all_eids[:CARDS]
+    staging.load_cards()
     attach(staging, eids)
     by_callback, on_connection, rolled_back, off = eids[:9], eids[9:18], eids[18], eids[19]
     enable_many(staging, by_callback, "callback")
