@@ -5,8 +5,9 @@ import hashlib
 
 from tests.e2e.cards.card_case import NEEDS, CardCase
 from tests.e2e.download.package import personalised
-from tests.e2e.stock.stock_case import StockCase
+from tests.e2e.stock.stock_case import MEMORY, StockCase
 
+LARGE = 30000  # bytes
 GATEWAY, SMDP, TYPE = "operator-a", "sm-dp", "plain"  # its usual type
 HEADS = StockCase.heads + ("MSISDN",)
 
@@ -24,6 +25,10 @@ class DownloadCase(CardCase, StockCase):
         return self.staging.entities[SMDP]["name"]
 
     # The stock.
+    def make_type(self, name):
+        """As of others; the large ones are padded."""
+        return self.rspctl.type_add(self.socket, name, None, self.mno, MEMORY, variables="pin1=template", pad=LARGE if name == "large" else None)
+
     def row(self, type_name=TYPE):
         """A subscription of a type that has no other which is free."""
         row, = self.rows(1)
@@ -39,8 +44,9 @@ class DownloadCase(CardCase, StockCase):
         found, = [r for r in self.rspctl.stock_list(self.socket, batch="d" + row.values["ICCID"])]
         return found["state"], found["sent"], found["eid"]
 
-    def digest(self, row):
-        return hashlib.sha256(personalised(self.package(), row)).hexdigest().upper()
+    def digest(self, row, type_name=TYPE):
+        package = self.psql("sm_dp", "select encode(package, 'hex') from profile_type where name = '%s'" % type_name)
+        return hashlib.sha256(personalised(bytes.fromhex(package), row)).hexdigest().upper()
 
     # The card.
     take = CardCase.take
@@ -85,10 +91,10 @@ class DownloadCase(CardCase, StockCase):
     def outcome(self, found):
         return found["status"], found.get("code") or None
 
-    def whole(self, card, row):
+    def whole(self, card, row, type_name=TYPE):
         """It is on the card, byte for byte as it should be, and everybody knows it."""
         profile = self.on_card(card, row)
-        self.assertEqual((profile["imsi"], profile["digest"]), (row.values["IMSI"], self.digest(row)))
+        self.assertEqual((profile["imsi"], profile["digest"]), (row.values["IMSI"], self.digest(row, type_name)))
         self.assertEqual(self.stock_of(row), ("installed", True, card.eid))
 
     def nothing_left(self, card, row, memory, stock):

@@ -20,7 +20,7 @@ class Download(DownloadCase):
         self.assertEqual(self.outcome(found), SUCCESS, found)
         self.assertEqual((found["iccid"], found["enabled"]), (row.values["ICCID"], False))
         self.assertEqual(self.in_eis(card, row), "1|%s|%s|telematics" % (self.mno, self.oid(SMDP)))
-        self.whole(card, row)
+        self.whole(card, row, "telematics")
         self.assertEqual((self.on_card(card, row)["state"], card.enabled()), ("Disabled", card.a))
         self.assertEqual(self.memory(card)[0], before[0] - MEMORY)
         self.expect(self.audit(card), SUCCESS)
@@ -31,6 +31,15 @@ class Download(DownloadCase):
         self.installed(card, row, enable=True)
         self.whole(card, row)
         self.assertEqual((card.enabled(), card.now["enabled"]), (row.values["ICCID"],) * 2)
+
+    def test_a_large_profile_goes_in_parts(self):
+        card, row = self.card(), self.row("large")
+        with self.running_with(SMDP, SEND_BYTES="16384"):
+            self.installed(card, row)
+        self.whole(card, row, "large")
+        # Certificate, key, and two parts of which neither fits into one script.
+        calls = self.psql("sm_sr", "select count(*) from procedure where eid = '%s' and function = 'ES3-SendData'" % card.eid)
+        self.assertEqual((calls, card.scripts().count("SendData")), ("4", 4))
 
     def test_what_is_not_its_operators_is_refused(self):
         card, row = self.card(), self.row()
@@ -110,6 +119,15 @@ class Failures(DownloadCase):
         row = self.row()
         self.installed(card, row)
         self.whole(card, row)
+
+    def test_a_card_that_does_not_come(self):
+        card, row = self.card(), self.row()
+        memory = self.memory(card)
+        card.power(False)
+        found = self.download(card, row, validity_s=15)
+        self.assertEqual(self.outcome(found), ("EXPIRED", "1.6/5.3"), found)
+        self.await_true(lambda: self.stock_of(row)[0] != "reserved", "the ICCID stays reserved", 30)
+        self.nothing_left(card, row, memory, ("available", False))
 
 
 class Killed(DownloadCase):
