@@ -123,6 +123,8 @@ class Strike:
     def strike(self):
         getattr(self, "strike_" + self.victim.replace("-", "_"))()
         for work in self.work:
+            if work.cell.point.way == "cut":
+                self.staging.cards.unhook("power-cut", work.card.eid)  # of one that was not reached: it would be cut for good
             if work.cell.point.way:
                 self.staging.cards.power(True, work.card.eid)
 
