@@ -22,6 +22,7 @@ class DeadLetters(GatewayCase):
         self.assert_accepted(self.enable(eid, reply_to=url, message_id=new_message_id(self.oid("operator-b"))))
         return eid, self.await_dead(eid)[0]
 
+    @full
     def test_refused_shown_replayed_and_dropped(self):
         eid, row = self.refused()
         lane = "peer:" + self.oid("operator-b")

@@ -31,6 +31,7 @@ class Notifications(GatewayCase):
         self.assertEqual(len(self.told("operator-a", eid)), 1)
         self.assert_switched(eid, "operator-a", 2)
 
+    @full
     def test_to_a_gateway_that_is_down_when_the_card_switches(self):
         eid, waits = self.card(), "lane = 'peer:%s' and kind = 'ES4-HandleProfileDisabledNotification'" % self.oid("operator-a")
         with self.stopped("operator-a"):

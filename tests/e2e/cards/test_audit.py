@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ES4.AuditEIS (SGP.02 3.9, 5.5): the card's own list, and an EIS that was wrong."""
+from tests.e2e.base import full
 from tests.e2e.cards.card_case import AUDITED, FELL_BACK, FIRST_ATTACH, SUCCESS, CardCase
 from tests.e2e.soap import NS
 
@@ -32,6 +33,7 @@ class Audit(CardCase):
             self.assertEqual(answer.subject_identifier, iccid)
         self.assertEqual(card.scripts(), scripts)
 
+    @full
     def test_a_card_that_falls_back_says_so(self):
         card = self.card()
         self.succeeds(card)

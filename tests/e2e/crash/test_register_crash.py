@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of sm-sr at every placed fault of RegisterEIS, and of either outbox: registered once or not at all, the EUM's repetition ends
 it, the event arrives exactly once. NATS away: SOAP goes on, events arrive later."""
+from tests.e2e.base import full
 from tests.e2e.helpers import Work
 from tests.e2e.nats import Nats
 from tests.e2e.soap import Answer, eid_of, register_requests
@@ -52,6 +53,7 @@ class Crash(CrashCase):
         self.assertEqual(self.psql("eum", "select count(*) from outbox where eid = '%s' and lane <> 'bus'" % eid), "0")
         self.await_event(eid)
 
+    @full
     def test_sm_sr_at_every_point_of_the_call(self):
         for point in POINTS:
             with self.subTest(point=point):
@@ -62,6 +64,7 @@ class Crash(CrashCase):
             with self.subTest(point=point):
                 self.ends_well("sm-sr", "sm-sr.outbox." + point, WHOLE)
 
+    @full
     def test_eum_in_its_outbox(self):
         for point in ("taken", "delivered"):
             with self.subTest(point=point):
@@ -69,6 +72,7 @@ class Crash(CrashCase):
 
 
 class BusAway(CrashCase):
+    @full
     def test_soap_goes_on_and_events_arrive_later(self):
         self.staging.stop_bus()
         requests = [self.request() for _ in range(2)]

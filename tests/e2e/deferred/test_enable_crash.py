@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of sm-sr at every placed fault on an enable's way: it ends once, the card switched once, the EIS is what the card says, and the
 callback arrives, however often with the same words; the other operator is told once."""
+from tests.e2e.base import full
 from tests.e2e.deferred.deferred_case import SUCCESS, DeferredCase
 
 REQUESTED = "operation = %d and status is not null" % 0x0200  # the audit trail's record of the call
@@ -30,6 +31,7 @@ class EnableCrash(DeferredCase):
         self.assertEqual(self.psql("operator_a", "select count(*) from notification where eid = '%s'" % eid), "1")
         self.assert_switched(eid)
 
+    @full
     def test_the_card_fetches_its_command(self):
         for point in ("loaded", "committed"):
             with self.subTest(point=point):

@@ -99,6 +99,7 @@ class Attempts(OrderCase):
             self.assertEqual(self.peer.callback(first, *BUSY)[0], 202)
         self.assertEqual((self.operation(operation)["state"], self.operation(operation)["attempt"]), ("waiting", 1))
 
+    @full
     def test_an_attempt_that_there_never_was(self):
         operation, first, _ = self.second_attempt()
         for other in (operation + ".3", operation + ".0", operation):

@@ -100,6 +100,7 @@ class Watching(LifecycleCase):
 
 
 class Configuration(LifecycleCase):
+    @full
     def test_what_is_wrong_is_named(self):
         open_key, short_key = self.key_file("open.key", b"x" * 32, 0o644), self.key_file("short.key", b"x" * 31)
         with open(self.pki("eum", "tls-server.key"), "rb") as f:
@@ -180,6 +181,7 @@ class DatabaseRestarts(LifecycleCase):
                     except OSError:
                         said.append((eid, "", "end", None))
 
+    @full
     def test_under_load_nothing_is_half_and_all_goes_on(self):
         requests, said, stop = self.requests(6), [], threading.Event()
         eid = self.batch_of(self.order_of("restart-before", 1))[1][0]

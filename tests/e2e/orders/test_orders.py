@@ -6,6 +6,7 @@ import json
 import os
 import stat
 
+from tests.e2e.base import full
 from tests.e2e.helpers import Background, Work
 from tests.e2e.soap import Answer, envelope, new_id
 
@@ -152,6 +153,7 @@ class Maker(Work):
         self.assertNotIn(cards[0]["isdr_keys"][0]["key"].lower(), log)
         self.assertNotIn(cards[0]["ecasd_key"].lower(), log)
 
+    @full
     def test_killed_while_it_makes_cards_and_their_file(self):
         with self.running_with("eum", MAKER_CARDS="2"):
             for point, card in (("eum.maker.made", 4), ("eum.maker.committed", 2), ("eum.file.renamed", None)):
@@ -182,6 +184,7 @@ class OnTheWay(Work):
         seen = self.northbound("operator-a", "/v1/euiccs/" + eid)[1]["properties"]
         self.assertEqual(seen, {"colour": "grün", "lot": "2", "site": "B & <C>"})
 
+    @full
     def test_the_sm_sr_is_away_for_a_while(self):
         peer = "peer:" + self.staging.entities["sm-sr"]["oid"]
         with self.stopped("sm-sr"):

@@ -205,6 +205,7 @@ class SmppNpm(Work):
             self.psql("sm_sr", "update card_command set state = 1, fetched_at = now() where eid = '%s'" % eid)
             self.await_true(lambda: self.sms(eid, "state") == str(DONE), "a trigger that nobody needs any more goes on")
 
+    @full
     def test_without_a_proof_of_receipt_the_smsc_has_the_last_word(self):
         with self.lane(TRIGGER_SPI="1600") as smsc:
             eid = self.wake()

@@ -121,6 +121,7 @@ class Import(StockCase):
                 self.refused("taken", says, self.take, "second", self.csv(chosen))
         self.assertEqual(self.everything(), before)
 
+    @full
     def test_a_death_in_the_middle_leaves_nothing(self):
         text = self.csv(self.rows(2500))
         self.make_type("plain")
@@ -240,6 +241,7 @@ class Types(StockCase):
 
 
 class Decisions(StockCase):
+    @full
     def test_a_person_releases_what_is_quarantined_and_nothing_else(self):
         iccid = self.rows(1)[0]
         self.take("quarantine", self.csv([iccid]))
