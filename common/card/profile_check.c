@@ -55,6 +55,7 @@ static const struct {
 } places[] = {
 	{ PE_MF, true, PE_HEADER, NULL },
 	{ PE_PUK_CODES, true, PE_HEADER, NULL },
+	{ PE_GENERIC_FILE_MANAGEMENT, false, PE_MF, "mf must be before it" },
 	{ PE_CD, true, PE_MF, "mf must be before it" },
 	{ PE_TELECOM, true, PE_MF, "mf must be before it" },
 	{ PE_USIM, false, PE_MF, "mf must be before it" },
@@ -89,8 +90,9 @@ static bool places_ok(struct check *c)
 				return bad(c, i, NULL, places[k].what, PE_STATUS_INVALID_REQUEST_FORMAT);
 		}
 		seen[kind] = true;
+		seen[PE_MF] = seen[PE_MF] || kind == PE_IOT; /* it has one in it */
 	}
-	if (seen[PE_MF] || seen[PE_IOT])
+	if (seen[PE_MF])
 		return true;
 	c->fault->index = 0;
 	return pe_refuse(c->fault, NULL, NULL, "has no mf", PE_STATUS_INVALID_REQUEST_FORMAT);
@@ -317,6 +319,8 @@ bool profile_package_check(const struct profile_package *p, struct profile_fault
 	for (size_t i = 1; i < p->n; i++)
 		if (!element_ok(&c, i))
 			return false;
+	if (!pe_file_ids_ok(a, p, out_fault))
+		return false;
 	*out_fault = (struct profile_fault){ 0 };
 	return true;
 }

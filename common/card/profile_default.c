@@ -10,6 +10,7 @@
 #include "common/card/profile_internal.h"
 
 const char PROFILE_DEFAULT_TYPE[] = "m2m-rsp default USIM";
+const char PROFILE_METER_TYPE[] = "m2m-rsp meter, data";
 
 /* A TLV: the rows behind it that are deeper are in it. */
 struct row {
@@ -22,6 +23,7 @@ struct row {
 #define USIM_AID "A0000000871002FFFFFFFF8907090000"
 #define MF_TEMPLATE "67810F010201"
 #define USIM_TEMPLATE "67810F010204"
+#define OPT_USIM_TEMPLATE "67810F010205"
 
 /* clang-format off */
 #define ROW(depth_, tag_, hex_) { .depth = (depth_), .tag = (tag_), .hex = (hex_) }
@@ -46,6 +48,11 @@ struct row {
 #define KEY(usage, id, version)                                                                                                   \
 	ROW(2, 0x30, NULL), ROW(3, 0x95, usage), ROW(3, 0x82, id), ROW(3, 0x83, version), ROW(3, 0x30, NULL), ROW(4, 0x30, NULL), \
 		ROW(5, 0x80, "88"), ROW(5, 0x86, ZEROS_16)
+/* Its names, privileges, state and parameters; its keys follow. */
+#define MNO_SD                                                                                                                  \
+	ROW(1, 0xA1, NULL), ROW(2, 0x4F, "A0000001515350"), ROW(2, 0x4F, "A000000151535041"), ROW(2, 0x4F, "A000000151000000"), \
+		ROW(2, 0x82, "82DC00"), ROW(2, 0x83, "0F"), ROW(2, 0xC9, "81028000810203708201F08301F08701F0"),                 \
+		ROW(2, 0xEA, NULL), ROW(3, 0x80, "010000000002010206B2010000000000"), ROW(1, 0xA2, NULL)
 
 static const struct row first[] = {
 	{ 0, 0xA0, NULL },
@@ -115,22 +122,119 @@ static const struct row first[] = {
 
 static const struct row last[] = {
 	ELEMENT(0xA6, "07"), /* securityDomain: the MNO-SD */
-	{ 1, 0xA1, NULL },
-	{ 2, 0x4F, "A0000001515350" },
-	{ 2, 0x4F, "A000000151535041" },
-	{ 2, 0x4F, "A000000151000000" },
-	{ 2, 0x82, "82DC00" },
-	{ 2, 0x83, "0F" },
-	{ 2, 0xC9, "81028000810203708201F08301F08701F0" },
-	{ 2, 0xEA, NULL },
-	{ 3, 0x80, "010000000002010206B2010000000000" },
-	{ 1, 0xA2, NULL },
+	MNO_SD,
 	KEY("18", "01", "01"),
 	KEY("14", "02", "01"),
 	KEY("48", "03", "01"),
 	KEY("38", "01", "30"),
 	KEY("34", "02", "30"),
 	KEY("C8", "03", "30"),
+
+	ELEMENT(0xAA, "08"), /* end */
+};
+
+/* Its directory for a meter's own data. */
+#define METER_DIRECTORY "7F6D"
+#define METER_AID "A0000000871002FFFFFFFF8907090001"
+/* 01 directories, 02 read always, 03 read and update always. */
+#define METER_RECORDS                                  \
+	"80015EA40683010A950108FFFFFFFFFFFFFFFFFFFFFF" \
+	"800101900080011AA40683010A950108FFFFFFFFFFFF" \
+	"8001039000800118A40683010A950108FFFFFFFFFFFF"
+/* EF.NASCONFIG (3GPP TS 31.102 4.2.94): low priority signalling, network mode I, attach with IMSI, extended access barring. */
+#define NAS_TAG 0xBF43
+#define METER_NAS "800101810101820101840101"
+#define MANAGED(descriptor, id, arr) ROW(3, 0x62, NULL), ROW(4, 0x82, descriptor), ROW(4, 0x83, id), ROW(4, 0x8B, arr)
+
+static const struct row meter[] = {
+	{ 0, 0xA0, NULL },
+	{ 1, 0x80, "02" },
+	{ 1, 0x81, "03" },
+	{ 1, 0x82, "6D326D2D727370206D657465722C2064617461" },
+	{ 1, 0x83, "89000000000000000000" },
+	{ 1, 0xA5, NULL },
+	{ 2, 0x80 | SERVICE_USIM, "" },
+	{ 2, 0x80 | SERVICE_MILENAGE, "" },
+	{ 2, 0x80 | SERVICE_BER_TLV, "" },
+	{ 1, 0xA6, NULL },
+	{ 2, 0x06, MF_TEMPLATE },
+	{ 2, 0x06, USIM_TEMPLATE },
+	{ 2, 0x06, OPT_USIM_TEMPLATE },
+
+	ELEMENT(0xB0, "01"), /* mf */
+	{ 1, 0x81, MF_TEMPLATE },
+	{ 1, 0xA2, NULL },
+	{ 2, 0xA1, NULL },
+	{ 3, 0x8B, "2F0601" },
+	{ 3, 0xC6, "0A" },
+	EF(0xA4, "4121", "2FE2", "2F0602", "0A", "98000000000000000000"),
+	EF(0xA5, "42210026", "2F00", "2F0602", "26", "61184F10" METER_AID "500444415441"),
+	EF(0xA6, "42210016", "2F06", "2F0602", "42", METER_RECORDS),
+
+	ELEMENT(0xA2, "02"), /* pinCodes: nobody is there to enter one */
+	{ 1, 0xA1, NULL },
+	{ 2, 0xA0, NULL },
+	ADM("0A"),
+
+	ELEMENT(0xA1, "03"), /* genericFileManagement: a register and objects (BER-TLV) of the meter's application */
+	{ 1, 0xA1, NULL },
+	{ 2, 0x30, NULL },
+	{ 3, 0x80, "" },
+	MANAGED("7821", METER_DIRECTORY, "2F0601"),
+	{ 4, 0xC6, "0A" },
+	{ 3, 0x80, METER_DIRECTORY },
+	MANAGED("4121", "4F01", "2F0603"),
+	{ 4, 0x80, "10" },
+	{ 4, 0x88, "" },
+	{ 3, 0x81, ZEROS_16 },
+	MANAGED("7921", "4F02", "2F0603"),
+	{ 4, 0x80, "0100" },
+	{ 4, 0x88, "" },
+
+	ELEMENT(0xB3, "04"), /* usim */
+	{ 1, 0x81, USIM_TEMPLATE },
+	{ 1, 0xA2, NULL },
+	{ 2, 0xA1, NULL },
+	{ 3, 0x83, "7FD0" },
+	{ 3, 0x84, METER_AID },
+	{ 3, 0x8B, "2F0601" },
+	{ 3, 0xC6, "0A" },
+	EF(0xA3, "4121", "6F07", "6F0602", "09", "080910100000000000"),
+	EF(0xA4, "42210016", "6F06", "6F0602", "42", METER_RECORDS),
+	/* services 33 (always), 85 EPS, 96 NAS configuration: no SMS, no name */
+	EF(0xA8, "4121", "6F38", "6F0602", "0C", "000000000100000000001080"),
+	{ 1, 0xAD, NULL }, /* ef-spn */
+	{ 2, 0x80, "" },
+	EF(0xAE, "4121", "6F56", "6F0602", "01", "00"),
+	EF(0xB2, "4121", "6F78", "6F0602", "02", "0001"),
+	EF(0xB5, "4121", "6FAD", "6F0602", "04", "00000002"),
+	EF(0xB6, "42210004", "6FB7", "6F0602", "04", "11F2FF00"),
+	/* no location and no security context yet */
+	EF(0xB8, "4121", "6FE3", "6F0603", "12", "FFFFFFFFFFFFFFFFFFFFFFFF000000000001"),
+	{ 1, 0xB9, NULL }, /* ef-epsnsc */
+	{ 2, 0xA1, NULL },
+	{ 3, 0x82, "42210036" },
+	{ 3, 0x83, "6FE4" },
+	{ 3, 0x8B, "6F0603" },
+	{ 3, 0x80, "36" },
+
+	ELEMENT(0xB4, "05"), /* opt-usim */
+	{ 1, 0x81, OPT_USIM_TEMPLATE },
+	EF(NAS_TAG, "4121", "6FE8", "6F0602", "0C", METER_NAS),
+
+	ELEMENT(0xA4, "06"), /* akaParameter */
+	{ 1, 0xA1, NULL },
+	{ 2, 0xA1, NULL },
+	{ 3, 0x80, "01" },
+	{ 3, 0x81, "01" },
+	{ 3, 0x82, ZEROS_16 },
+	{ 3, 0x83, ZEROS_16 },
+
+	ELEMENT(0xA6, "07"), /* securityDomain: the MNO-SD */
+	MNO_SD,
+	KEY("18", "01", "01"),
+	KEY("14", "02", "01"),
+	KEY("48", "03", "01"),
 
 	ELEMENT(0xAA, "08"), /* end */
 };
@@ -214,4 +318,9 @@ void profile_default_build(struct buf *out, size_t bytes)
 		add_pad(out, i, need < PAD_FILE ? need : PAD_FILE);
 	}
 	buf_add(out, tail.data, tail.len);
+}
+
+void profile_meter_build(struct buf *out)
+{
+	add_rows(out, meter, LEN(meter));
 }

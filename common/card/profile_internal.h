@@ -49,6 +49,10 @@ bool der_number(struct bytes in, uint64_t *out);
 /* Appends a non-negative INTEGER with its sign bit kept clear. */
 void der_add_number(struct buf *out, uint32_t tag, uint64_t value);
 
+/* profile_ids.c: files that are created have identifiers that are not reserved and that no other file of their directory has. Of a package whose
+ * elements passed their own checks. False: *out_fault. */
+bool pe_file_ids_ok(struct arena *a, const struct profile_package *p, struct profile_fault *out_fault);
+
 /* Fills *out_fault and returns false. */
 bool pe_refuse(struct profile_fault *out_fault, const struct profile_element *e, const char *field, const char *what,
 	       unsigned status);

@@ -83,7 +83,7 @@ struct profile_package {
  * False: *out_fault; *out untouched. */
 bool profile_package_parse(struct arena *a, struct bytes in, struct profile_package *out, struct profile_fault *out_fault);
 /* The rules between elements: version, identifications unique, mf once and before files, parents before their optional parts, PUKs before the PINs
- * that name them, references and keys once per element, files not filled beyond their size, keys as long as their algorithm wants, services and
+ * that name them, references and keys once per element, file identifiers unique in their directory and not reserved, files not filled beyond their size, keys as long as their algorithm wants, services and
  * templates used are those the header calls mandatory (and usim, isim, csim have their element), EF.ICCID as in the header.
  * False: *out_fault. */
 bool profile_package_check(const struct profile_package *p, struct profile_fault *out_fault);
