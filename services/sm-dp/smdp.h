@@ -55,6 +55,8 @@ void stock_release(struct app *app, struct http_call *call);
 void stock_import_route(struct app *app, struct http_call *call);
 void stock_make_route(struct app *app, struct http_call *call);
 void stock_export_route(struct app *app, struct http_call *call);
+/* stock_digest.c */
+void stock_digest(struct app *app, struct http_call *call);
 /* download_admin.c */
 void download_list(struct app *app, struct http_call *call);
 

@@ -37,6 +37,7 @@ const struct route smdp_admin[] = {
 	{ "GET", "/admin/stock", stock_list }, /* ?mno=&type=&state=&batch=&eid=&limit= */
 	{ "GET", "/admin/stock/count", stock_count },
 	{ "GET", "/admin/stock/batches", stock_batches },
+	{ "GET", "/admin/stock/digest", stock_digest }, /* ?iccid= */
 	{ "POST", "/admin/stock/import", stock_import_route }, /* ?mno=&type=&batch=&wrap= */
 	{ "POST", "/admin/stock/make", stock_make_route },
 	{ "GET", "/admin/stock/export", stock_export_route }, /* ?mno=&batch= */

@@ -81,7 +81,7 @@ class Ctl:
 
     # On that of an SM-DP.
     def type_add(self, admin_socket, name, package, mno, memory, rules=(), keys=None, address=None, variables=None, pad=None):
-        """package None: the one that is built in, of at least pad bytes."""
+        """package: a file, "--meter", or None: the one that is built in, of at least pad bytes."""
         options = (("--keys", keys), ("--address", address), ("--variables", variables), ("--pad", pad))
         chosen = [str(word) for option in options if option[1] is not None for word in option]
         return self._answer("--admin", admin_socket, "type", "add", name, package or "--default", *rules, "--mno", mno, "--memory", str(memory), *chosen)
@@ -106,6 +106,10 @@ class Ctl:
     def stock_export(self, admin_socket, batch, mno):
         """The CSV."""
         return self._answer("--admin", admin_socket, "stock", "export", batch, "--mno", mno)["csv"]
+
+    def stock_digest(self, admin_socket, iccid):
+        """Of the package that an ICCID has: elements, bytes, digest."""
+        return self._answer("--admin", admin_socket, "stock", "digest", iccid)
 
     def stock_list(self, admin_socket, limit=None, **chosen):
         """chosen: mno, type, batch, state, eid."""

@@ -168,6 +168,7 @@ int cmd_stock_count(struct ctl *c);
 int cmd_stock_batches(struct ctl *c);
 int cmd_stock_make(struct ctl *c);
 int cmd_stock_export(struct ctl *c);
+int cmd_stock_digest(struct ctl *c);
 int cmd_stock_release(struct ctl *c);
 
 #endif

@@ -19,10 +19,16 @@ static const char *rules_of(struct ctl *c, unsigned first)
 	return rules;
 }
 
-/* What is drawn for each card of the built-in package when nobody says otherwise; PINs stay 0000: a device must know them. */
+/* What is drawn for each card of the built-in packages when nobody says otherwise; PINs stay 0000: a device must know them. */
 static const char default_variables[] = "scp80=random scp03=random puk1=random puk2=random adm1=random";
+static const char meter_variables[] = "scp80=random adm1=random";
 
-/* The package as hex: of the file that is named, or the built-in one. */
+static bool built_in(const struct ctl *c)
+{
+	return c->option[OPT_DEFAULT] || c->option[OPT_METER];
+}
+
+/* The package as hex: of the file that is named, or a built-in one. */
 static int package_take(struct ctl *c, struct buf *out)
 {
 	CLEANUP(buf_free) struct buf made = { 0 };
@@ -32,13 +38,19 @@ static int package_take(struct ctl *c, struct buf *out)
 
 	if (c->option[OPT_PAD] && (!c->option[OPT_DEFAULT] || !number_parse(c->option[OPT_PAD], &pad) || pad > PAD_MAX))
 		return ctl_fail(c, EXIT_USAGE, "--pad %s: should be at most %d bytes, and goes with --default", c->option[OPT_PAD], PAD_MAX);
-	if (c->option[OPT_DEFAULT]) {
-		profile_default_build(&made, pad);
+	if (c->option[OPT_DEFAULT] && c->option[OPT_METER])
+		return ctl_fail(c, EXIT_USAGE, "type add: --default and --meter are two packages: name one");
+	if (built_in(c)) {
+		if (c->option[OPT_METER])
+			profile_meter_build(&made);
+		else
+			profile_default_build(&made, pad);
 		buf_hex(out, made.data, made.len);
 		return EXIT_OK;
 	}
 	if (c->n_args < 2)
-		return ctl_fail(c, EXIT_USAGE, "type add: PACKAGE is missing: name a file, or --default for the one that is built in");
+		return ctl_fail(c, EXIT_USAGE,
+				"type add: PACKAGE is missing: name a file, or --default or --meter for one that is built in");
 	code = file_read(c, c->args[1], PACKAGE_MAX, &package);
 	if (code != EXIT_OK)
 		return code;
@@ -51,7 +63,9 @@ static const char *variables_of(const struct ctl *c)
 {
 	const char *given = c->option[OPT_VARIABLES];
 
-	return given ? given : c->option[OPT_DEFAULT] ? default_variables : NULL;
+	if (given)
+		return given;
+	return c->option[OPT_METER] ? meter_variables : c->option[OPT_DEFAULT] ? default_variables : NULL;
 }
 
 int cmd_type_add(struct ctl *c)
@@ -72,7 +86,7 @@ int cmd_type_add(struct ctl *c)
 	json_put(body, "package", hex.data);
 	json_put(body, "keys", c->option[OPT_KEYS]);
 	json_put(body, "address", c->option[OPT_ADDRESS]);
-	json_put(body, "rules", rules_of(c, c->option[OPT_DEFAULT] ? 1 : 2));
+	json_put(body, "rules", rules_of(c, built_in(c) ? 1 : 2));
 	json_put(body, "variables", variables_of(c));
 	json_object_set_new(body, "memory", json_integer(strtoll(memory, NULL, 10)));
 	code = admin_json(c, "POST", "/admin/types", body, &answer);
@@ -173,6 +187,26 @@ int cmd_stock_export(struct ctl *c)
 		ctl_print_json(whole);
 	else
 		(void)fwrite(csv.data, 1, csv.len, stdout);
+	return EXIT_OK;
+}
+
+int cmd_stock_digest(struct ctl *c)
+{
+	CLEANUP(json_freep) json_t *answer = NULL;
+	CLEANUP(buf_free) struct buf path = { 0 };
+	int code;
+
+	buf_str(&path, "/admin/stock/digest");
+	ctl_query(&path, "iccid", c->args[0]);
+	code = admin_json(c, "GET", path.data, NULL, &answer);
+	if (code != EXIT_OK)
+		return code;
+	if (c->json)
+		ctl_print_json(answer);
+	else
+		printf("%s of type %s: %s elements, %s bytes, SHA-256 %s\n", c->args[0], ctl_cell(c->arena, answer, "type"),
+		       ctl_cell(c->arena, answer, "elements"), ctl_cell(c->arena, answer, "bytes"),
+		       ctl_cell(c->arena, answer, "digest"));
 	return EXIT_OK;
 }
 
