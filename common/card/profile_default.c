@@ -48,7 +48,10 @@ struct row {
 #define KEY(usage, id, version)                                                                                                   \
 	ROW(2, 0x30, NULL), ROW(3, 0x95, usage), ROW(3, 0x82, id), ROW(3, 0x83, version), ROW(3, 0x30, NULL), ROW(4, 0x30, NULL), \
 		ROW(5, 0x80, "88"), ROW(5, 0x86, ZEROS_16)
-/* Its names, privileges, state and parameters; its keys follow. */
+#define MILENAGE                                                                                                \
+	ROW(1, 0xA1, NULL), ROW(2, 0xA1, NULL), ROW(3, 0x80, "01"), ROW(3, 0x81, "01"), ROW(3, 0x82, ZEROS_16), \
+		ROW(3, 0x83, ZEROS_16)
+/* Of the MNO-SD: names, privileges, state and parameters; its keys follow. */
 #define MNO_SD                                                                                                                  \
 	ROW(1, 0xA1, NULL), ROW(2, 0x4F, "A0000001515350"), ROW(2, 0x4F, "A000000151535041"), ROW(2, 0x4F, "A000000151000000"), \
 		ROW(2, 0x82, "82DC00"), ROW(2, 0x83, "0F"), ROW(2, 0xC9, "81028000810203708201F08301F08701F0"),                 \
@@ -112,12 +115,7 @@ static const struct row first[] = {
 	PIN("0081", "0081"),
 
 	ELEMENT(0xA4, "06"), /* akaParameter */
-	{ 1, 0xA1, NULL },
-	{ 2, 0xA1, NULL },
-	{ 3, 0x80, "01" },
-	{ 3, 0x81, "01" },
-	{ 3, 0x82, ZEROS_16 },
-	{ 3, 0x83, ZEROS_16 },
+	MILENAGE,
 };
 
 static const struct row last[] = {
@@ -223,12 +221,7 @@ static const struct row meter[] = {
 	EF(NAS_TAG, "4121", "6FE8", "6F0602", "0C", METER_NAS),
 
 	ELEMENT(0xA4, "06"), /* akaParameter */
-	{ 1, 0xA1, NULL },
-	{ 2, 0xA1, NULL },
-	{ 3, 0x80, "01" },
-	{ 3, 0x81, "01" },
-	{ 3, 0x82, ZEROS_16 },
-	{ 3, 0x83, ZEROS_16 },
+	MILENAGE,
 
 	ELEMENT(0xA6, "07"), /* securityDomain: the MNO-SD */
 	MNO_SD,
