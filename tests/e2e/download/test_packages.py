@@ -284,7 +284,7 @@ class Refused(PackageCase):
         later = joined(e[:END] + [("bf7f", own)] + e[END:])
         contactless = put(e[HEADER][1], ("a5",), b"".join(tlv(tag, b"") for tag in ("80", "81", "84")))
         large = "element 9 of 14, genericFileManagement (identification 101), not-enough-memory (4)"
-        self.fails_on_the_card("later", later, "8.4/4.2", "element 9 of 10, unknown (identification 66), not-supported (1), installation aborted; "
+        self.fails_on_the_card("later", later, "8.4/4.2", "element 9 of 10, unknown (identification 66), pe-not-supported (1), installation aborted; "
                                "the card says \"mandated, and not known\"")
         self.fails_on_the_card("contactless", joined([("a0", contactless)] + e[1:]), "8.4/4.2", "feature-not-supported (10), installation aborted; "
                                "the card says \"not on this card\"")
