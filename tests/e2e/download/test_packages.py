@@ -45,6 +45,8 @@ def put_in(data, path, named, field, content):
 
 
 class PackageCase(DownloadCase):
+    refused = StockCase.refused
+
     def setUp(self):
         super().setUp()
         self.kinds = {}  # name: what type_add takes besides
