@@ -34,6 +34,7 @@ struct download {
 	const char *type;
 	bool enable;
 	const char *fci, *trace;
+	const char *context_id; /* of the operator's call, and so of ours; "": none */
 	enum download_state state;
 	int64_t step;
 	enum download_wait wait;

@@ -227,6 +227,7 @@ result download_call(struct download_case *c, bool again, bool *out_called)
 				    .eid = d->eid.text,
 				    .ref = ref,
 				    .transaction_id = ref,
+				    .context_id = d->context_id,
 				    .trace = d->trace,
 				    .wants_callback = fn->mep == MEP_DEFERRED };
 

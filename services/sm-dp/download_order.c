@@ -98,6 +98,7 @@ result es2_download_profile(struct rq *rq, const void *in, void *out)
 				.enable = order->enable,
 				.fci = rq->claim_key,
 				.trace = rq->trace ? rq->trace : "",
+				.context_id = rq->envelope->context_id ? rq->envelope->context_id : "",
 				.state = DOWNLOAD_GET_EIS,
 				.step = 1,
 				.leftovers = "",

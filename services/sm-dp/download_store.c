@@ -105,7 +105,8 @@ result download_row(struct arena *a, const struct rows *r, struct download **out
 				.ecasd = row_bytes_dup(a, r, 0, 19),
 				.leftovers = row_text_dup(a, r, 0, 20),
 				.request = row_bytes_dup(a, r, 0, 21),
-				.secret = row_bytes_dup(a, r, 0, 22) };
+				.secret = row_bytes_dup(a, r, 0, 22),
+				.context_id = row_text_dup(a, r, 0, 32) };
 	if (!eid_parse(row_text(r, 0, 1), &d->eid) || !oid_parse(row_text(r, 0, 2), &d->smsr) ||
 	    !oid_parse(row_text(r, 0, 3), &d->mno) || !iccid_parse(row_text(r, 0, 4), &d->iccid) || !numbers_row(r, d) ||
 	    !aid_row(r, 18, &d->isdp) || !outcome_row(a, r, &d->outcome))
@@ -128,7 +129,7 @@ void download_add(struct db *db, struct arena *a, const struct download *d)
 {
 	DB_QUEUE(db, SMDP_DOWNLOAD_ADD, p_text(d->id), p_text(d->eid.text), p_text(d->smsr.text), p_text(d->mno.text),
 		 p_text(d->iccid.text), p_text(d->type), p_bool(d->enable), p_text(d->fci), p_text(d->trace), p_int(a, d->state),
-		 p_int(a, d->step), p_int(a, d->deadline), p_int(a, d->call_until), p_int(a, d->due_at));
+		 p_int(a, d->step), p_int(a, d->deadline), p_int(a, d->call_until), p_int(a, d->due_at), p_text(d->context_id));
 }
 
 /* Absent ones are null. What is bound lives in a, since d may change before it is sent. */

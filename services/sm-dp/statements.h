@@ -9,7 +9,7 @@
 	" id::text, eid, smsr, mno, iccid, type, enable, fci, trace, state, step, wait, tries, busy_at, started_at, deadline, " \
 	"call_until,"                                                                                                           \
 	" due_at, isdp, ecasd, leftovers, request, secret, first, past, told, status, code, subject_id, message, ended_at, "    \
-	"clock_timestamp() "
+	"clock_timestamp(), context_id "
 
 enum smdp_statement {
 	SMDP_BEFORE_FIRST = RPC_STATEMENTS - 1,

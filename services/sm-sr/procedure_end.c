@@ -170,7 +170,7 @@ static const struct {
 	[TOLD_DELETED] = { FN_ES4_HandleProfileDeletedNotification, FN_ES3_HandleProfileDeletedNotification },
 };
 
-/* To whom nothing leads, nothing is said. requester: whose call it was; it hears by the answer. NULL: nobody's. */
+/* To whom nothing leads, nothing is said. requester: whose call it was; it hears by the answer, others with its ContextID. NULL: nobody's. */
 static void tell_owner(struct card_case *c, enum told what, const struct profile_info *p, const struct oid *requester)
 {
 	struct es3_profile_notification *n = ARENA_NEW(c->a, struct es3_profile_notification);
@@ -185,6 +185,7 @@ static void tell_owner(struct card_case *c, enum told what, const struct profile
 			    .kind = OUTBOX_NOTIFY,
 			    .to = way->direct ? &way->mno : &way->by,
 			    .eid = c->eid.text,
+			    .context_id = requester && c->running ? c->running->context_id : NULL,
 			    .trace = c->running ? c->running->trace : NULL,
 			    .in = n, /* the ES4 one is its first member */
 			    .give_up_s = c->rpc->notify_give_up_s });

@@ -18,14 +18,15 @@ extern const size_t common_migrations_count;
 #define MNO "1.3.6.1.4.1.99999.5"
 #define SMSR "1.3.6.1.4.1.99999.2"
 #define SMDP "1.3.6.1.4.1.99999.4"
+#define CONTEXT "context-of-the-operator"
 
 enum { CARD_MEMORY = 400000, LARGE = 120000, TAR = 0x20 };
 
 static const struct statement own[] = {
 	{ "t_entity", "insert into entity (oid, name, roles) values ($1, 'x', $2::int)" },
 	{ "t_call", "insert into call (caller, function, fci, digest) values ($1, 'ES2-DownloadProfile', $2, '')" },
-	{ "t_outbox", "select id, kind, ref, wants_callback, payload, dedup, transaction_id from outbox where lane = 'peer:' || $1"
-		      " order by id limit 1" },
+	{ "t_outbox", "select id, kind, ref, wants_callback, payload, dedup, transaction_id, context_id from outbox"
+		      " where lane = 'peer:' || $1 order by id limit 1" },
 	{ "t_outbox_done", "delete from outbox where id = $1::bigint" },
 	{ "t_download", "select id::text from download order by started_at desc limit 1" },
 	{ "t_answer", "select convert_from(answer, 'UTF8') from call where fci = $1" },
@@ -212,9 +213,11 @@ void shop_close(struct shop *s)
 
 result shop_order(struct shop *s, const struct es2_download_profile_rq *order)
 {
+	const struct envelope envelope = { .context_id = CONTEXT };
 	struct rq rq = { .rpc = &s->rpc,
 			 .arena = s->a,
 			 .db = s->db,
+			 .envelope = &envelope,
 			 .fn = function_by_id(FN_ES2_DownloadProfile),
 			 .caller = &s->mno,
 			 .role = &s->smdp,
@@ -298,6 +301,7 @@ bool shop_next(struct shop *s, struct test_call *out)
 				   .fn = function_by_root(arena_printf(s->a, "%sRequest", row_text(r, 0, 1)), &name) };
 	cr_assert_str_eq(out->ref, row_text(r, 0, 5), "the FCI is the row's key");
 	cr_assert_str_eq(out->ref, row_text(r, 0, 6), "and its TransactionId");
+	cr_assert_str_eq(row_text(r, 0, 7), CONTEXT);
 	cr_assert_not_null(out->fn);
 	out->in = decoded(s, out);
 	base = out->in;
