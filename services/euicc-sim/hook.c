@@ -43,6 +43,7 @@ static const char *const names[HOOK_COUNT] = {
 	[HOOK_BAD_RECEIPT] = "bad-receipt",
 	[HOOK_BAD_MAC] = "bad-mac",
 	[HOOK_PE_FAIL] = "pe-fail",
+	[HOOK_TRACE] = "trace",
 };
 
 const char *hook_name(enum hook_kind k)

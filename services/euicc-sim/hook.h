@@ -31,6 +31,7 @@ enum hook_kind {
 	HOOK_BAD_RECEIPT,       /* the receipt of the next key agreement is wrong */
 	HOOK_BAD_MAC,           /* the next segment of a profile is refused as if its MAC were wrong: 9F46 02 */
 	HOOK_PE_FAIL,           /* argument: n: the n-th profile element, from 1, cannot be stored */
+	HOOK_TRACE,             /* argument: a file: a line per request and answer, EID "sent" | "got" path body (hex) */
 	HOOK_COUNT
 };
 const char *hook_name(enum hook_kind k); /* "refuse-attach", ... */

@@ -194,6 +194,24 @@ static void header_add(const struct session *s, struct http_header headers[HEADE
 	headers[(*n)++] = (struct http_header){ out, value };
 }
 
+/* Hook: what goes through the session, as it is inside TLS. */
+static void trace(struct session *s, const char *way, const char *path, struct bytes body)
+{
+	CLEANUP(buf_free) struct buf line = { 0 };
+	const char *name = "";
+	FILE *f;
+
+	if (!hook_now(s->h, HOOK_TRACE, &name))
+		return;
+	buf_printf(&line, "%s %s %s ", s->h->card->eid.text, way, path);
+	buf_hex(&line, body.data, body.len);
+	f = fopen(name, "ae");
+	if (!f || fprintf(f, "%s\n", line.data) < 0)
+		log_msg(LOG_ERROR, "card_trace", "%s: %m", name);
+	if (f && fclose(f) != 0)
+		log_msg(LOG_ERROR, "card_trace", "%s: %m", name);
+}
+
 /* status NULL: a request without answer in it. */
 static bool post(struct session *s, const char *path, const char *status, struct bytes body)
 {
@@ -212,6 +230,7 @@ static bool post(struct session *s, const char *path, const char *status, struct
 		header_add(s, headers, names, &n, RAM_H_STATUS, status);
 	if (s->resumes)
 		header_add(s, headers, names, &n, RAM_H_RESUME, "true");
+	trace(s, "sent", path, body);
 	s->resumes = false;
 	s->begun = true;
 	s->timer.due = answer_late;
@@ -369,6 +388,7 @@ static bool take_answer(struct session *s)
 	struct aid addressed;
 	char why[64];
 
+	trace(s, "got", s->uri, psk_client_body(s->client));
 	if (!take_uri(s)) {
 		end(s, false, "X-Admin-Next-URI is no path");
 		return false;
