@@ -40,6 +40,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         message = Message(self.path, self.headers, self.rfile.read(int(self.headers["Content-Length"])))
         status, body = self.server.partner.take(message)
         self.send_response(status)
+        if body:
+            self.send_header("Content-Type", "application/soap+xml; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
