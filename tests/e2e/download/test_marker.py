@@ -59,20 +59,21 @@ class Marked(DownloadCase):
         to_smdp = Recorder(self, SMDP, SMSR, lambda m: to_smdp.names().count("ES3-SendDataResponse") == BEFORE_PACKAGE + 1)
         self.addCleanup(to_smdp.close)
         self.addCleanup(to_smdp.go)
-        self.addCleanup(self.smsr_is_at, None)
-        self.smsr_is_at(to_smsr.base)
+        for entity, asks, recorder in ((SMSR, SMDP, to_smsr), (SMDP, SMSR, to_smdp)):
+            self.addCleanup(self.is_at, entity, asks, None)
+            self.is_at(entity, asks, recorder.base)
         return to_smsr, to_smdp
 
-    def smsr_is_at(self, base):
-        """For the SM-DP; None: where it is."""
-        with open(os.path.join(self.staging.folder, "registry", SMSR + ".json")) as f:
+    def is_at(self, entity, asks, base):
+        """Where one of the two finds the other; None: as usual."""
+        with open(os.path.join(self.staging.folder, "registry", entity + ".json")) as f:
             record = json.load(f)
         if base:
             record["addresses"]["ES3"] = [base + "/es3"]
-        folder = self.staging.private_folder("elsewhere")
-        with open(os.path.join(folder, SMSR + ".json"), "w") as f:
+        folder = self.staging.private_folder("elsewhere-" + entity)
+        with open(os.path.join(folder, entity + ".json"), "w") as f:
             json.dump(record, f)
-        self.rspctl.entity_import(self.admin(SMDP), folder)
+        self.rspctl.entity_import(self.admin(asks), folder)
 
     # What is searched.
     def at_rest(self, when):
