@@ -18,6 +18,7 @@ struct visit {
 	const struct card_post *post;
 	struct card_answer answer;
 	bool fetches, answers, confirmed; /* what the POST does, for placed faults */
+	enum command_kind fetched, answered;
 };
 
 static struct card_command *fetched_by(const struct card_case *c, const char *session)
@@ -43,6 +44,11 @@ static void send_script(struct visit *v, const struct card_command *m)
 	v->answer.kind = m->kind;
 }
 
+static bool establishes(enum command_kind kind)
+{
+	return kind == COMMAND_CERTIFICATE || kind == COMMAND_AGREEMENT;
+}
+
 /* A placed fault of every POST, and of those that do the same as this one. */
 static void fault_points(const struct visit *v, const char *stage)
 {
@@ -52,6 +58,10 @@ static void fault_points(const struct visit *v, const char *stage)
 	} points[] = { { ".fetched", v->fetches },
 		       { ".answered", v->answers && !v->confirmed },
 		       { ".confirmed", v->confirmed },
+		       { ".establishing", v->fetches && establishes(v->fetched) },
+		       { ".established", v->answers && establishes(v->answered) },
+		       { ".installing", v->fetches && v->fetched == COMMAND_SEND },
+		       { ".installed", v->answers && v->answered == COMMAND_SEND },
 		       { ".notified", v->post->kind == POST_NOTIFICATION },
 		       { "", true } };
 	char name[48];
@@ -84,6 +94,7 @@ static void settle_answer(struct visit *v, struct card_command *m)
 	const char *why = "the answer is too long";
 
 	v->answers = true;
+	v->answered = m->kind;
 	v->confirmed = m->kind == COMMAND_CONFIRM;
 	case_command_answered(&v->c, m);
 	if (command_is_sent(m))
@@ -171,6 +182,7 @@ static void fetch(struct visit *v, struct card_command *m)
 	struct card_case *c = &v->c;
 
 	v->fetches = true;
+	v->fetched = m->kind;
 	case_command_fetched(c, m, c->session);
 	if (c->running && m->procedure && !strcmp(m->procedure, c->running->id))
 		(void)procedure_step(c, PEV_FETCHED);

@@ -6,6 +6,7 @@
 
 #include "common/app/worker.h"
 #include "common/base/clock.h"
+#include "common/base/fault.h"
 #include "common/base/mutex.h"
 #include "common/http/server.h"
 #include "services/sm-sr/cards.h"
@@ -105,6 +106,7 @@ void card_wait(struct card_waits *w, struct http_call *call, struct card_peer *p
 
 	if (!one)
 		abort();
+	(void)FAULT("sm-sr.card.kept", peer->eid.text);
 	*one = (struct waiter){ .waits = w, .call = call, .peer = peer, .eid = peer->eid, .until_ms = clock_ms() + ms };
 	mutex_lock(w->lock);
 	one->id = ++w->ids;
@@ -167,6 +169,7 @@ static void visit(struct card_waits *w, struct waiting *one)
 			take_out(still);
 	}
 	mutex_unlock(w->lock);
+	(void)FAULT("sm-sr.card.resumed", one->eid.text);
 	if (!still && one->peer.session[0])
 		sweeper_session_gone(smsr, &one->eid, one->peer.session);
 }
