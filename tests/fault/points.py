@@ -93,7 +93,7 @@ def fits(strike, cell):
     return True
 
 
-def strikes(chosen):
+def strikes(chosen, fits=fits):
     """The cells of one victim in as few strikes as may be; the scarcest places are dealt first."""
     scarce = collections.Counter(cell.point.stops or cell.point.pool for cell in chosen)
     dealt = []

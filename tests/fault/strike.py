@@ -12,6 +12,7 @@ from tests.fault.witness import VALIDITY_S, Polling, Waiting
 HELD_S = 8       # a cell that is not held by then is not reached: a connection was dealt to a thread that another cell holds
 SETTLED_S = 60
 EXPIRES_S = 3
+CUT = ("cut", "dark")  # by a hook
 WITNESSED = ("sm-sr", "postgres")
 STATES = {"Disabled": 1, "Enabled": 2}
 
@@ -33,6 +34,7 @@ class Work:
 
 class Strike:
     """case: a test case with a staging. cards: one per cell, attached and quiet."""
+    held_s, settled_s = HELD_S, SETTLED_S
 
     def __init__(self, case, victim, cells, cards):
         self.case, self.staging, self.victim = case, case.staging, victim
@@ -89,7 +91,7 @@ class Strike:
             self.arm(work, "pause")
             self.prepare(work)
             work.order = Background(self.place, work)
-        until = time.monotonic() + HELD_S
+        until = time.monotonic() + self.held_s
         while not self.held(works) and time.monotonic() < until:
             time.sleep(0.03)
         for number, work in enumerate(works):
@@ -123,7 +125,7 @@ class Strike:
     def strike(self):
         getattr(self, "strike_" + self.victim.replace("-", "_"))()
         for work in self.work:
-            if work.cell.point.way == "cut":
+            if work.cell.point.way in CUT:
                 self.staging.cards.unhook("power-cut", work.card.eid)  # of one that was not reached: it would be cut for good
             if work.cell.point.way:
                 self.staging.cards.power(True, work.card.eid)
@@ -164,9 +166,9 @@ class Strike:
 
     # Verdicts.
     def settle(self):
-        until = time.monotonic() + SETTLED_S
+        until = time.monotonic() + self.settled_s
         for work in self.work:
-            work.operation = work.order.value(SETTLED_S)
+            work.operation = work.order.value(self.settled_s)
         while True:
             seen = self.case.look([w.card.eid for w in self.work])
             for work in self.work:
