@@ -42,18 +42,23 @@ static result owns_any(struct arena *a, const struct entity *caller, const struc
 	return failed(a, CODE_EUICC_NOT_ALLOWED, facts->eid.text, NULL);
 }
 
-static const struct profile_info *profile_named(const struct relation_facts *facts)
+/* maker: who may take away what it began to make and of which nobody knows whether the card has it; NULL: nobody. */
+static const struct profile_info *profile_named(const struct relation_facts *facts, const struct entity *maker)
 {
-	for (size_t i = 0; facts->iccid && i < facts->n_profiles; i++)
-		if (iccid_equal(&facts->profiles[i].iccid, facts->iccid) && facts->profiles[i].state != PROFILE_IN_CREATION)
-			return &facts->profiles[i];
+	for (size_t i = 0; facts->iccid && i < facts->n_profiles; i++) {
+		const struct profile_info *p = &facts->profiles[i];
+
+		if (iccid_equal(&p->iccid, facts->iccid) && (p->state != PROFILE_IN_CREATION || (maker && made(maker, p))))
+			return p;
+	}
 	return NULL;
 }
 
-/* by_smdp: the SM-DP that made the profile will do as well as its owner. */
-static result owns_profile(struct arena *a, const struct entity *caller, const struct relation_facts *facts, bool by_smdp)
+/* by_smdp: the SM-DP that made the profile will do as well as its owner. unsettled: it may be one In-Creation then. */
+static result owns_profile(struct arena *a, const struct entity *caller, const struct relation_facts *facts, bool by_smdp,
+			   bool unsettled)
 {
-	const struct profile_info *p = profile_named(facts);
+	const struct profile_info *p = profile_named(facts, by_smdp && unsettled ? caller : NULL);
 
 	if (!p)
 		return failed(a, CODE_ICCID_UNKNOWN, facts->iccid ? facts->iccid->text : NULL, NULL);
@@ -67,7 +72,7 @@ static result owns_stock(struct arena *a, const struct entity *caller, const str
 {
 	if (facts->stock != STOCK_UNKNOWN)
 		return OK;
-	return facts->iccid ? owns_profile(a, caller, facts, false) : owns_any(a, caller, facts, false);
+	return facts->iccid ? owns_profile(a, caller, facts, false, false) : owns_any(a, caller, facts, false);
 }
 
 /* Only who made it: that its operator is a customer will not do. */
@@ -106,9 +111,9 @@ result relation_check(struct arena *a, const struct function *f, const struct en
 		return owns_any(a, caller, facts, f->iface == IF_ES3);
 	case REL_PROFILE_OWNER:
 	case REL_PROFILE_OWNER_STRICT:
-		return owns_profile(a, caller, facts, false);
+		return owns_profile(a, caller, facts, false, false);
 	case REL_PROFILE_SMDP:
-		return owns_profile(a, caller, facts, true);
+		return owns_profile(a, caller, facts, true, f->id == FN_ES3_DeleteISDP);
 	case REL_ISDP:
 		return made_isdp(a, caller, facts);
 	case REL_ORDERER:

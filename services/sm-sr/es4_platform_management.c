@@ -115,10 +115,13 @@ result es4_disable_profile(struct rq *rq, const void *in, void *out)
 	return procedure_start(rq, c, &(const struct procedure_start){ .kind = PROC_DISABLE, .target = target });
 }
 
-/* What a download left behind its SM-DP takes away (D1, procedures.md 3.4). */
+/* What a download left behind its SM-DP takes away (D1, procedures.md 3.4). So it does with what is In-Creation still: its CreateISDP has
+ * expired, and "not there" would be a guess that lets the ICCID go to another card (D6); the audit before the command tells. */
 static bool leftover_of(const struct rq *rq, const struct profile_info *p)
 {
-	return rq->fn->iface == IF_ES3 && p->state == PROFILE_CREATED && p->smdp && oid_equal(p->smdp, &rq->caller->oid);
+	bool incomplete = p->state == PROFILE_CREATED || p->state == PROFILE_IN_CREATION;
+
+	return rq->fn->iface == IF_ES3 && incomplete && p->smdp && oid_equal(p->smdp, &rq->caller->oid);
 }
 
 /* One that is enabled is disabled first (procedures.md 3.8). One whose download is not complete is its SM-DP's. */

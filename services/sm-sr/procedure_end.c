@@ -239,6 +239,6 @@ void tell_deleted(struct card_case *c, const struct profile_info *deleted, const
 {
 	tell_bus(c, "profile.deleted", deleted);
 	/* What was never complete its owner never had. */
-	if (deleted->state != PROFILE_CREATED)
+	if (deleted->state != PROFILE_CREATED && deleted->state != PROFILE_IN_CREATION)
 		tell_owner(c, TOLD_DELETED, deleted, requester);
 }

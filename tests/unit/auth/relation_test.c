@@ -106,6 +106,22 @@ Test(relation, an_sm_dp_reaches_what_it_made_and_what_its_customers_own)
 	expect(FN_ES3_EnableProfile, &stranger, &c, CODE_PROFILE_NOT_ALLOWED);
 }
 
+Test(relation, what_is_in_creation_only_its_sm_dp_reaches_and_only_to_delete_it)
+{
+	struct oid customer = oid(OWNER);
+	struct entity maker = entity(SMDP, ROLE_SM_DP), relay = entity("1.2.3.9", ROLE_SM_DP), owner = entity(OWNER, ROLE_OPERATOR);
+	struct card c;
+
+	card_make(&c);
+	relay.customers = &customer;
+	relay.n_customers = 1;
+	c.profile.state = PROFILE_IN_CREATION;
+	expect(FN_ES3_DeleteISDP, &maker, &c, -1);
+	expect(FN_ES3_EnableProfile, &maker, &c, CODE_ICCID_UNKNOWN);
+	expect(FN_ES3_DeleteISDP, &relay, &c, CODE_ICCID_UNKNOWN);
+	expect(FN_ES4_DeleteProfile, &owner, &c, CODE_ICCID_UNKNOWN);
+}
+
 Test(relation, an_sm_dp_audits_where_it_made_a_profile_or_a_customer_owns_one)
 {
 	struct oid customer = oid(OWNER);

@@ -146,6 +146,29 @@ static void a_list_decides_what_became_of_a_lost_one(void)
 	}
 }
 
+/* That it is not there would be a guess: its ICCID would go to another card while this one may have it. */
+static void one_that_nobody_knows_of_is_deleted(void)
+{
+	for (int there = 0; there < 2; there++) {
+		const struct es4_profile_rq in = { .eid = s->eid, .iccid = s->iccid[THIRD] };
+
+		stage_reset(s);
+		cr_assert_eq(create(200, true), OK);
+		card_session(s);
+		cr_assert_eq(card_fetch(s), COMMAND_CREATE);
+		time_out(s, false);
+		cr_assert_eq(ask(s, &s->smdp, FN_ES3_DeleteISDP, &es4_profile_load, es4_delete_profile, &in, NULL), OK);
+		card_session(s);
+		cr_assert_eq(card_fetch(s), COMMAND_STATUS);
+		answer_list(there);
+		cr_assert_eq(card_fetch(s), COMMAND_DELETE);
+		card_answer1(s, "", there ? SW_OK : SW_NOT_FOUND);
+		SAYS(look(s).answer, there ? "EXECUTED_SUCCESS" : "EXECUTED_WITHWARNING");
+		cr_expect_str_eq(eis_says(), "500 -");
+		cr_expect_str_eq(look(s).told, "");
+	}
+}
+
 static struct bytes hex_bytes(const char *hex)
 {
 	uint8_t *raw = arena_alloc(s->a, strlen(hex) / 2);
@@ -371,6 +394,7 @@ Test(es3_download, on_one_card)
 					       what_is_asked_for_must_be_there,
 					       what_the_card_refuses_leaves_nothing,
 					       a_list_decides_what_became_of_a_lost_one,
+					       one_that_nobody_knows_of_is_deleted,
 					       the_card_is_kept_for_who_has_more_to_do,
 					       the_last_data_frees_the_card,
 					       long_data_goes_in_several_scripts,

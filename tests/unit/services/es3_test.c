@@ -122,7 +122,8 @@ static void an_sm_dp_reaches_only_its_own(void)
 	cr_expect_eq(code_of(ask_smdp(FN_ES3_EnableProfile, THIRD)), CODE_ICCID_UNKNOWN);
 	cr_expect_eq(code_of(ask_smdp(FN_ES3_DisableProfile, OTHER)), CODE_PROFILE_NOT_ALLOWED); /* it is not enabled */
 	made_by_smdp(s, OTHER, PROFILE_IN_CREATION);
-	cr_expect_eq(code_of(ask_smdp(FN_ES3_DeleteISDP, OTHER)), CODE_ICCID_UNKNOWN);
+	cr_expect_eq(code_of(ask_smdp(FN_ES3_EnableProfile, OTHER)), CODE_ICCID_UNKNOWN);
+	cr_expect_eq(code_of(ask_delete(s, OTHER)), CODE_ICCID_UNKNOWN);
 	made_by_smdp(s, OTHER, PROFILE_CREATED);
 	cr_expect_eq(code_of(ask_smdp(FN_ES3_EnableProfile, OTHER)), CODE_PROFILE_NOT_ALLOWED);
 	cr_expect_eq(code_of(ask_delete(s, OTHER)), CODE_PROFILE_NOT_ALLOWED); /* not complete: not the operator's */
