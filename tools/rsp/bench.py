@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 
-from . import bench_cards, demo
+from . import bench_cards, bench_downloads, demo
 from .paths import RspError
 from .staging import Staging
 
@@ -21,7 +21,7 @@ DATABASE = {"shared_buffers": "1GB", "max_wal_size": "4GB", "checkpoint_timeout"
 class Sizes:
     """cards: EIS in the table while GetEIS is measured; reads: of them asked for. rounds: value and limit are measured in turn, and the
     medians compared, since the machine is noisy; in the seconds of warm-up every backend comes to know its pages. switching: cards whose
-    profiles are enabled, in_flight of them at a time."""
+    profiles are enabled, and to which profiles are downloaded, in_flight of them at a time."""
 
     def __init__(self, cards, reads, registrations, seconds, warm_up, rounds, commit_s, switching, in_flight):
         self.cards, self.reads, self.registrations = cards, reads, registrations
@@ -31,9 +31,10 @@ class Sizes:
 
 FULL = Sizes(100_000, 4096, 2000, 5, 10, 3, 2, 1000, 48)
 QUICK = Sizes(500, 64, 30, 0.3, 0.3, 1, 1, 8, 4)  # shows that it works; its figures mean nothing
-FLOOR = {"ES4.GetEIS": 0.40, "ES1.RegisterEIS": 0.50, "ES4.EnableProfile complete": 0.25}
+FLOOR = {"ES4.GetEIS": 0.40, "ES1.RegisterEIS": 0.50, "ES4.EnableProfile complete": 0.25,
+         "ES2.DownloadProfile complete": 0.25}
 # What a staging for it needs.
-NEEDS = {"services": ("eum", "sm-sr", "operator-a", "operator-b"), "database": DATABASE, "settings": bench_cards.SETTINGS}
+NEEDS = {"services": ("eum", "sm-sr", "sm-dp", "operator-a", "operator-b"), "database": DATABASE, "settings": bench_cards.SETTINGS}
 
 GET_EIS = """<?xml version="1.0" encoding="UTF-8"?>
 <soap:Envelope xmlns:soap="http://www.w3.org/2003/05/soap-envelope" xmlns:wsa="http://www.w3.org/2005/08/addressing" \
@@ -192,18 +193,33 @@ class Bench:
         command = fleet.command(self.smsr_port(), in_flight or self.sizes.in_flight, "--validity", bench_cards.VALIDITY_S, *length)
         return fleet.ended(self.run(command, fds=fleet.descriptors()))
 
-    def enable_profile(self):
+    def enable_profile(self, fleet):
+        fleet.grow(self.sizes.switching)
+        self.enable_rate(fleet, self.sizes.warm_up / 2)
+        return self.by_commits("ES4.EnableProfile complete", bench_cards.COMMITS, lambda: self.enable_rate(fleet, 2 * self.sizes.seconds))
+
+    # ES2.DownloadProfile
+
+    def download_rate(self, downloads, seconds):
+        """As enable_rate."""
+        length = ["--seconds", seconds] if seconds >= 1 else ["--operations", len(downloads.fleet.eids)]
+        return downloads.ended(self.run(downloads.command(self.sizes.in_flight, *length), fds=downloads.fleet.descriptors()))
+
+    def download_profile(self, fleet):
+        downloads = bench_downloads.Downloads(fleet)
+        self.download_rate(downloads, self.sizes.warm_up / 2)
+        return self.by_commits("ES2.DownloadProfile complete", bench_downloads.COMMITS,
+                               lambda: self.download_rate(downloads, 2 * self.sizes.seconds))
+
+    def by_commits(self, name, commits, rate):
+        """The row of a function that is weighed as so many durable commits."""
         values, limits = [], []
-        with bench_cards.fleet(self.staging) as fleet:
-            fleet.grow(self.sizes.switching)
-            self.enable_rate(fleet, self.sizes.warm_up / 2)
-            for _ in range(self.sizes.rounds):
-                limits.append(self.commits_per_s() / bench_cards.COMMITS)
-                values.append(self.enable_rate(fleet, 2 * self.sizes.seconds))
-                say("EnableProfile: %.0f/s, p50 %d ms, p99 %d ms; the disk commits %.0f/s" %
-                    (values[-1]["rate"], values[-1]["p50_us"] / 1000, values[-1]["p99_us"] / 1000, limits[-1] * bench_cards.COMMITS))
-        return {"name": "ES4.EnableProfile complete", "value": median([v["rate"] for v in values]), "unit": "operations/s",
-                "limit": median(limits)}
+        for _ in range(self.sizes.rounds):
+            limits.append(self.commits_per_s() / commits)
+            values.append(rate())
+            say("%s: %.0f/s, p50 %d ms, p99 %d ms; the disk commits %.0f/s" %
+                (name, values[-1]["rate"], values[-1]["p50_us"] / 1000, values[-1]["p99_us"] / 1000, limits[-1] * commits))
+        return {"name": name, "value": median([v["rate"] for v in values]), "unit": "operations/s", "limit": median(limits)}
 
     def memory(self):
         return [{"name": "idle memory of %s" % name, "value": kib, "unit": "KiB PSS", "limit": None, "ratio": None, "floor": None}
@@ -229,7 +245,9 @@ def measure(staging, sizes):
     bench = Bench(staging, sizes)
     idle = bench.memory()
     eids, _ = demo.make_cards(staging)
-    rows = [bench.get_eis(eids[0]), bench.register_eis(), bench.enable_profile()]
+    rows = [bench.get_eis(eids[0]), bench.register_eis()]
+    with bench_cards.fleet(staging) as fleet:
+        rows += [bench.enable_profile(fleet), bench.download_profile(fleet)]
     for row in rows:
         row["ratio"], row["floor"] = row["value"] / row["limit"], FLOOR[row["name"]]
     return rows + idle

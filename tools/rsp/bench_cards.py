@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of ./rsp bench in which cards take part: profiles are enabled, back and forth, by an operator that is a load program
-(tests/bench/enable.c) and takes its own callbacks."""
+(tests/bench/order.c) and takes its own callbacks."""
 import contextlib
 import json
 import os
@@ -30,6 +30,14 @@ def await_true(condition, what, timeout_s):
         time.sleep(0.05)
 
 
+def said(done, function):
+    """Of what a run of the load program printed: all must have ended well, once each."""
+    found = json.loads(done) if done.strip() else {}
+    if not found or found["bad"] or found["repeated"] or found["lost"]:
+        raise RspError("not every %s ended well: %s" % (function, found))
+    return found
+
+
 class Fleet:
     """Cards with two profiles each of the operator who will have them enabled."""
 
@@ -41,19 +49,20 @@ class Fleet:
         self.socket = socket.socket()
         self.socket.bind(("127.0.0.1", 0))
         self.socket.listen(128)
-        self._introduce()
+        self.introduce("sm-sr")
 
-    def _introduce(self):
-        """To the SM-SR the load program is the operator: answers and notifications go to it, not to the gateway."""
+    def introduce(self, server):
+        """To the server the load program is the operator: answers and notifications go to it, not to the gateway."""
         folder = os.path.join(self.staging.folder, "registry-bench")
         write_registry(self.staging, folder)
         path = os.path.join(folder, OPERATOR + ".json")
         with open(path) as f:
             record = json.load(f)
-        record["addresses"] = {"ES4": ["https://127.0.0.1:%d/es4" % self.socket.getsockname()[1]]}
+        port = self.socket.getsockname()[1]
+        record["addresses"] = {name: ["https://127.0.0.1:%d/%s" % (port, name.lower())] for name in ("ES2", "ES4")}
         with open(path, "w") as f:
             json.dump(record, f)
-        self.staging.ctl.entity_import(self.staging.admin_socket("sm-sr"), folder)
+        self.staging.ctl.entity_import(self.staging.admin_socket(server), folder)
 
     def _order(self, quantity):
         oid = self.staging.entities[OPERATOR]["oid"]
@@ -64,7 +73,7 @@ class Fleet:
             return {"mno": oid, "profile_type": "bench", "iccid_prefix": "89883" + prefix, "imsi_prefix": "902" + prefix,
                     "msisdn_prefix": "8840" + prefix, "enabled": enabled, "memory": 32768}
         return {"name": "bench%d" % self.series, "quantity": quantity, "smsr": self.staging.entities["sm-sr"]["oid"],
-                "eid_prefix": "8900199901000003%02d" % self.series, "platform_type": "bench", "platform_version": "1.0.0", "memory": 262144,
+                "eid_prefix": "8900199901000003%02d" % self.series, "platform_type": "bench", "platform_version": "1.0.0", "memory": 524288,
                 "http_support": True, "profiles": [profile(True), profile(False)]}
 
     def _count(self, sql):
@@ -98,14 +107,14 @@ class Fleet:
             f.writelines(" ".join(row) + "\n" for row in rows)
         return path
 
-    def command(self, port, in_flight, *more):
+    def command(self, port, in_flight, *more, server="sm-sr"):
         """The load program's; what it needs besides is in descriptors()."""
         pki = os.path.join(self.staging.pki, OPERATOR)
-        words = [self.staging.program("tests", "bench", "bench-enable"), "--cert", os.path.join(pki, "tls-client.pem"),
+        words = [self.staging.program("tests", "bench", "bench-order"), "--cert", os.path.join(pki, "tls-client.pem"),
                  "--key", os.path.join(pki, "tls-client.key"), "--server-cert", os.path.join(pki, "tls-server.pem"),
                  "--server-key", os.path.join(pki, "tls-server.key"), "--ca", os.path.join(self.staging.pki, "tls-ca", "tls-ca.pem"),
                  "--callbacks", self.socket.fileno(), "--caller", self.staging.entities[OPERATOR]["oid"],
-                 "--smsr", self.staging.entities["sm-sr"]["oid"], "--cards", self._cards_file(), "--in-flight", in_flight, "--port", port]
+                 "--server", self.staging.entities[server]["oid"], "--smsr", self.staging.entities["sm-sr"]["oid"], "--cards", self._cards_file(), "--in-flight", in_flight, "--port", port]
         return [str(word) for word in words + list(more)]
 
     def descriptors(self):
@@ -113,19 +122,17 @@ class Fleet:
 
     def ended(self, done):
         """Of what a run of the load program said: all must have ended well, once each, on the cards as in the EIS."""
-        said = json.loads(done) if done.strip() else {}
-        if not said or said["bad"] or said["repeated"] or said["lost"]:
-            raise RspError("not every EnableProfile ended well: %s" % said)
-        self.done += said["good"]
+        found = said(done, "EnableProfile")
+        self.done += found["good"]
         self.quiet()
         self.compare()
-        return said
+        return found
 
     def compare(self):
         ours = set(self.eids)
-        said = dict(self._of_ours("eid, iccid", "and state = 2"))
+        known = dict(self._of_ours("eid, iccid", "and state = 2"))
         cards = [card for card in self.staging.cards.cards() if card["eid"] in ours]
-        differ = [card["eid"] for card in cards if said[card["eid"]] != card["enabled"]]
+        differ = [card["eid"] for card in cards if known[card["eid"]] != card["enabled"]]
         switches = sum(card["switches"] for card in cards)
         if differ or switches != self.done:
             raise RspError("%d cards are not what their EIS says (%s); %d switched for %d operations" %

@@ -29,7 +29,7 @@ class Bench(Case):
             self.assertGreater(row["value"], 0)
             self.assertAlmostEqual(row["ratio"], row["value"] / row["limit"])
             self.assertEqual(row["floor"], floor)
-        self.assertEqual(sorted(rows), ["idle memory of " + name for name in ("eum", "operator-a", "operator-b", "sm-sr")])
+        self.assertEqual(sorted(rows), ["idle memory of " + name for name in ("eum", "operator-a", "operator-b", "sm-dp", "sm-sr")])
         for row in rows.values():
             self.assertEqual((row["unit"], row["limit"], row["ratio"], row["floor"]), ("KiB PSS", None, None, None))
             self.assertGreater(row["value"], 1000)

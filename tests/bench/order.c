@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An operator that has profiles enabled on many cards, back and forth between two each, and takes the callbacks. Prints one JSON line.
+/* An operator that has profiles enabled on many cards, back and forth between two each, or has its SM-DP download them, and takes the callbacks.
+ * Prints one JSON line.
  *
- *   enable --port P --cert F --key F --ca F --server-cert F --server-key F --callbacks FD --caller OID --smsr OID --cards FILE
- *          --in-flight N (--seconds S | --operations N) --validity S
+ *   order --port P --cert F --key F --ca F --server-cert F --server-key F --callbacks FD --caller OID --server OID --smsr OID --cards FILE
+ *         --in-flight N (--seconds S | --operations N) --validity S [--type TYPE]
  *
- * --port may be given again: connections are dealt out. FD is a socket that listens on 127.0.0.1, where the SM-SR sends the operator's
- * answers. FILE: a line per card: EID, ICCID to be enabled next, ICCID that is enabled. An operation ends with its callback; the next card
- * is the one that rested longest. good, bad: EXECUTED_SUCCESS or not. repeated: answers to what was answered. lost: never answered. */
+ * --port may be given again: connections are dealt out. FD is a socket that listens on 127.0.0.1, where the SM-SR or SM-DP, whose OID --server
+ * says, sends the operator's answers. FILE: a line per card: EID, ICCID to be enabled next, ICCID that is enabled. --type: ES2.DownloadProfile
+ * of a profile of that type instead. An operation ends with its callback; the next card is the one that rested longest. good, bad:
+ * EXECUTED_SUCCESS or not. repeated: answers to what was answered. lost: never answered. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -21,23 +23,35 @@
 
 enum { EID_TEXT = 33, ICCID_TEXT = 21, PORTS = 4, CALLERS = 16, TURN_MS = 1000, GRACE_S = 10, LATENCIES = 1000 * 1000 };
 
-static const char REQUEST[] =
+static const char HEAD[] =
 	"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 	"<soap:Envelope xmlns:soap=\"http://www.w3.org/2003/05/soap-envelope\" xmlns:wsa=\"http://www.w3.org/2005/08/addressing\" "
-	"xmlns:rps=\"http://namespaces.gsma.org/esim-messaging/3\"><soap:Header><wsa:From><wsa:Address>https://127.0.0.1/ES4?EntityId=%s"
-	"</wsa:Address></wsa:From><wsa:To>https://127.0.0.1/ES4?EntityId=%s</wsa:To><wsa:MessageID>//%s/%s?TransactionID=%s"
-	"?MessageDate=2026-01-15T09:30:00Z</wsa:MessageID><wsa:Action>http://gsma.com/ES4/PlatformManagement/ES4-EnableProfileRequest"
-	"</wsa:Action><wsa:ReplyTo><wsa:Address>https://127.0.0.1:%u/es4</wsa:Address></wsa:ReplyTo></soap:Header><soap:Body>"
-	"<rps:ES4-EnableProfileRequest><rps:FunctionCallIdentifier>%s</rps:FunctionCallIdentifier><rps:ValidityPeriod>%u"
-	"</rps:ValidityPeriod><rps:Eid>%s</rps:Eid><rps:Iccid>%s</rps:Iccid></rps:ES4-EnableProfileRequest></soap:Body></soap:Envelope>";
-static const char REQUEST_HEAD[] = "POST /es4 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/soap+xml; charset=utf-8\r\n";
+	"xmlns:rps=\"http://namespaces.gsma.org/esim-messaging/3\"><soap:Header><wsa:From><wsa:Address>https://127.0.0.1/%s?EntityId=%s"
+	"</wsa:Address></wsa:From><wsa:To>https://127.0.0.1/%s?EntityId=%s</wsa:To><wsa:MessageID>//%s/%s?TransactionID=%s"
+	"?MessageDate=2026-01-15T09:30:00Z</wsa:MessageID><wsa:Action>%s</wsa:Action><wsa:ReplyTo><wsa:Address>https://127.0.0.1:%u%s"
+	"</wsa:Address></wsa:ReplyTo></soap:Header><soap:Body><rps:%sRequest><rps:FunctionCallIdentifier>%s</rps:FunctionCallIdentifier>"
+	"<rps:ValidityPeriod>%u</rps:ValidityPeriod><rps:Eid>%s</rps:Eid>";
+static const char ENABLE[] = "<rps:Iccid>%s</rps:Iccid>";
+static const char DOWNLOAD[] =
+	"<rps:SmSr-id>%s</rps:SmSr-id><rps:ProfileType>%s</rps:ProfileType><rps:EnableProfile>false</rps:EnableProfile>";
+static const char TAIL[] = "</rps:%sRequest></soap:Body></soap:Envelope>";
+
+/* What is asked for. */
+struct kind {
+	const char *interface, *path, *function, *action, *head, *answer;
+};
+#define HTTP_HEAD(path) "POST " path " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/soap+xml; charset=utf-8\r\n"
+static const struct kind enabling = { "ES4", "/es4", "ES4-EnableProfile", "http://gsma.com/ES4/PlatformManagement/ES4-EnableProfile",
+				      HTTP_HEAD("/es4"), "ES4-EnableProfileResponse" };
+static const struct kind downloading = { "ES2", "/es2", "ES2-DownloadProfile", "http://gsma.com/ES2/ProfileManagement/ES2-DownloadProfile",
+					 HTTP_HEAD("/es2"), "ES2-DownloadProfileResponse" };
 
 struct options {
 	unsigned ports[PORTS], n_ports, in_flight, validity_s;
 	double seconds;
 	size_t operations;
 	int callbacks;
-	const char *cards, *caller, *smsr;
+	const char *cards, *caller, *server, *smsr, *type; /* type: NULL: enable */
 	struct line_files as_caller, as_callee;
 };
 
@@ -108,6 +122,26 @@ static void cards_read(struct load *l)
 		rest(l, &l->all[i]);
 }
 
+static const struct kind *kind_of(const struct load *l)
+{
+	return l->o.type ? &downloading : &enabling;
+}
+
+/* The card's next request, in l->body. */
+static void request_write(struct load *l, const struct card *c, const char *id)
+{
+	const struct kind *k = kind_of(l);
+
+	buf_clear(&l->body);
+	buf_printf(&l->body, HEAD, k->interface, l->o.caller, k->interface, l->o.server, l->o.caller, id, id, k->action, l->port, k->path,
+		   k->function, id, l->o.validity_s, c->eid);
+	if (l->o.type)
+		buf_printf(&l->body, DOWNLOAD, l->o.smsr, l->o.type);
+	else
+		buf_printf(&l->body, ENABLE, c->iccids[c->next]);
+	buf_printf(&l->body, TAIL, k->function);
+}
+
 static bool may_start(const struct load *l)
 {
 	if (!l->n_free || !l->first || l->in_flight >= l->o.in_flight)
@@ -127,18 +161,16 @@ static void start_more(struct load *l)
 		(void)snprintf(id, sizeof(id), "%s.%zu.%u", l->run, (size_t)(c - l->all), ++c->operation);
 		l->started++;
 		l->in_flight++;
-		buf_clear(&l->body);
-		buf_printf(&l->body, REQUEST, l->o.caller, l->o.smsr, l->o.caller, id, id, l->port, id, l->o.validity_s, c->eid,
-			   c->iccids[c->next]);
+		request_write(l, c, id);
 		line->owner = c;
-		line_send(line, REQUEST_HEAD, l->body.data, l->body.len);
+		line_send(line, kind_of(l)->head, l->body.data, l->body.len);
 	}
 }
 
 static void ended(struct load *l, struct card *c, bool good, const char *said)
 {
 	if (!good && !l->bad)
-		(void)fprintf(stderr, "enable: first bad answer: %.900s\n", said);
+		(void)fprintf(stderr, "order: first bad answer: %.900s\n", said);
 	c->in_flight = false;
 	l->in_flight--;
 	l->good += good;
@@ -163,7 +195,7 @@ static struct card *card_of(struct load *l, const char *said)
 	return l->all[at].in_flight && l->all[at].operation == operation ? &l->all[at] : NULL;
 }
 
-/* Called by the SM-SR: an answer, or a notification, which is not counted. */
+/* Called by the server: an answer, or a notification, which is not counted. */
 static void called(struct line *line)
 {
 	struct load *l = line->lines->ctx;
@@ -172,7 +204,7 @@ static void called(struct line *line)
 
 	if (c)
 		ended(l, c, strstr(said, "EXECUTED_SUCCESS"), said);
-	else if (strstr(said, "ES4-EnableProfileResponse"))
+	else if (strstr(said, kind_of(l)->answer))
 		l->repeated++;
 	line_send(line, "HTTP/1.1 202 Accepted\r\n", NULL, 0);
 }
@@ -202,7 +234,7 @@ static void got(struct line *line)
 	start_more(l);
 }
 
-/* A free one may be closed by the SM-SR at any time; under a request it is not known what became of that. */
+/* A free one may be closed by the server at any time; under a request it is not known what became of that. */
 static void gone(struct line *line)
 {
 	struct load *l = line->lines->ctx;
@@ -284,6 +316,10 @@ static bool option_take(int c, struct options *o)
 		return o->caller = optarg, true;
 	case 'r':
 		return o->smsr = optarg, true;
+	case 'x':
+		return o->server = optarg, true;
+	case 'y':
+		return o->type = optarg, true;
 	default:
 		return false;
 	}
@@ -299,6 +335,7 @@ static struct options options_read(int argc, char **argv)
 		{ "in-flight", required_argument, NULL, 'i' },	 { "seconds", required_argument, NULL, 's' },
 		{ "operations", required_argument, NULL, 'o' },	 { "validity", required_argument, NULL, 'v' },
 		{ "caller", required_argument, NULL, 'a' },	 { "smsr", required_argument, NULL, 'r' },
+		{ "server", required_argument, NULL, 'x' },	 { "type", required_argument, NULL, 'y' },
 		{ 0 },
 	};
 	struct options o = { .in_flight = 32, .validity_s = 60, .callbacks = -1 };
@@ -307,8 +344,8 @@ static struct options options_read(int argc, char **argv)
 		if (!option_take(c, &o))
 			exit(2);
 	if (!o.n_ports || !o.as_caller.cert || !o.as_caller.key || !o.as_callee.cert || !o.as_callee.key || !o.as_caller.ca || !o.cards ||
-	    o.callbacks < 0 || !o.caller || !o.smsr) {
-		(void)fprintf(stderr, "enable: an option is missing\n");
+	    o.callbacks < 0 || !o.caller || !o.server || !o.smsr) {
+		(void)fprintf(stderr, "order: an option is missing\n");
 		exit(2);
 	}
 	return o;
