@@ -45,7 +45,7 @@ class ManyDownloads(DownloadCase):
         self.assertTrue(LARGE <= len(package) < LARGE + 1024, len(package))
         return package
 
-    def order(self, eid):
+    def order_one(self, eid):
         body = json.dumps({"profile_type": TYPE, "smdp": self.via})
         return self.northbound(GATEWAY, "/v1/euiccs/%s/profiles/download" % eid, "POST", body, timeout=120)[0]
 
@@ -53,7 +53,7 @@ class ManyDownloads(DownloadCase):
         """All at once; seconds until all have ended."""
         began = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(len(eids)) as pool:
-            self.assertEqual(collections.Counter(pool.map(self.order, eids)), {202: len(eids)})
+            self.assertEqual(collections.Counter(pool.map(self.order_one, eids)), {202: len(eids)})
         ordered = time.monotonic() - began
         ended = "select count(*) from operation where state = 'ended'"
         self.await_true(lambda: int(self.psql("operator_a", ended)) == len(eids), "not every download ends", END_S)
