@@ -19,7 +19,7 @@ END_S = 300
 class ManyDownloads(DownloadCase):
     build = "release"
     # Times are as they are outside of tests; the logs of a thousand calls are not kept.
-    needs = {"services": DownloadCase.needs["services"],
+    needs = {"services": ("sm-sr", "eum", "operator-a", "sm-dp"),
              "settings": {name: {"LOG_LEVEL": "warn"} for name in ("sm-sr", "sm-dp", "operator-gateway", "euicc-sim")}}
 
     def made(self):
@@ -65,7 +65,7 @@ class ManyDownloads(DownloadCase):
 
     def told(self, eids):
         """What the gateway's operations ended with: {EID: ICCID}."""
-        rows = [row.split("|") for row in self.psql("operator_a", "select eid, iccid, status from operation").split()]
+        rows = [row.split("|") for row in self.psql("operator_a", "select eid, answer_iccid, status from operation").split()]
         self.assertEqual(collections.Counter(row[2] for row in rows), {"EXECUTED_SUCCESS": len(eids)})
         told = {eid: iccid for eid, iccid, _ in rows}
         self.assertEqual(sorted(told), sorted(eids))
