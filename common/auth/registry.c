@@ -79,16 +79,21 @@ static result entity_from_row(struct arena *a, const struct rows *rows, const st
 	return OK;
 }
 
-static result entity_sync(struct db *db, struct arena *a, const struct entity **out)
+static result entity_take(struct arena *a, const struct rows *rows, const struct entity **out)
 {
-	const struct rows *rows;
-
-	TRY(db_sync(db, a, &rows, 1, NULL));
 	if (rows_count(rows) == 0) {
 		*out = NULL;
 		return OK;
 	}
 	return entity_from_row(a, rows, out);
+}
+
+static result entity_sync(struct db *db, struct arena *a, const struct entity **out)
+{
+	const struct rows *rows;
+
+	TRY(db_sync(db, a, &rows, 1, NULL));
+	return entity_take(a, rows, out);
 }
 
 result registry_by_certificate(struct db *db, struct arena *a, struct bytes der, const struct entity **out)
@@ -115,19 +120,42 @@ static const char *pins_from_rows(struct arena *a, const struct rows *rows)
 	return pins.len ? arena_strdup(a, pins.data) : NULL;
 }
 
+static void endpoint_queue(struct db *db, const struct oid *oid, enum iface iface)
+{
+	DB_QUEUE(db, RPC_ENTITY_URLS, p_text(oid->text), p_text(iface_name(iface)));
+	DB_QUEUE(db, RPC_ENTITY_PINS, p_text(oid->text));
+}
+
+/* urls, pins: rows of what endpoint_queue queued. */
+static void endpoint_take(struct arena *a, const struct rows *urls, const struct rows *pins, struct endpoint *out)
+{
+	size_t n = rows_count(urls);
+	const char **all = arena_array(a, n, sizeof(*all));
+
+	for (size_t i = 0; i < n; i++)
+		all[i] = row_text_dup(a, urls, i, 0);
+	*out = (struct endpoint){ .urls = all, .n = n, .pins = pins_from_rows(a, pins) };
+}
+
 result registry_endpoint(struct db *db, struct arena *a, const struct oid *oid, enum iface iface, struct endpoint *out)
 {
 	const struct rows *rows[2];
-	const char **urls;
-	size_t n;
 
-	DB_QUEUE(db, RPC_ENTITY_URLS, p_text(oid->text), p_text(iface_name(iface)));
-	DB_QUEUE(db, RPC_ENTITY_PINS, p_text(oid->text));
+	endpoint_queue(db, oid, iface);
 	TRY(db_sync(db, a, rows, 2, NULL));
-	n = rows_count(rows[0]);
-	urls = arena_array(a, n, sizeof(*urls));
-	for (size_t i = 0; i < n; i++)
-		urls[i] = row_text_dup(a, rows[0], i, 0);
-	*out = (struct endpoint){ .urls = urls, .n = n, .pins = pins_from_rows(a, rows[1]) };
+	endpoint_take(a, rows[0], rows[1], out);
+	return OK;
+}
+
+result registry_peer(struct db *db, struct arena *a, const struct oid *oid, enum iface iface, const struct entity **out,
+		     struct endpoint *out_endpoint)
+{
+	const struct rows *rows[3];
+
+	DB_QUEUE(db, RPC_ENTITY_BY_OID, p_text(oid->text));
+	endpoint_queue(db, oid, iface);
+	TRY(db_sync(db, a, rows, 3, NULL));
+	TRY(entity_take(a, rows[0], out));
+	endpoint_take(a, rows[1], rows[2], out_endpoint);
 	return OK;
 }

@@ -43,6 +43,9 @@ struct endpoint {
 	const char *pins;
 };
 result registry_endpoint(struct db *db, struct arena *a, const struct oid *oid, enum iface iface, struct endpoint *out);
+/* An entity and that, in one round trip. */
+result registry_peer(struct db *db, struct arena *a, const struct oid *oid, enum iface iface, const struct entity **out,
+		     struct endpoint *out_endpoint);
 
 /* What is imported: one entity, replacing what was there under its OID, in one transaction. */
 struct entity_record {

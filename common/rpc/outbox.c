@@ -16,6 +16,7 @@ enum {
 	TELL_MS = 100,           /* between two rings at others: one look there finds all that has come */
 	GATHER_MS = 20,          /* events of so long travel together: one look, one mark for all of them */
 	END_MS = 1000,           /* what a call in flight still gets at the end */
+	AWAY_MS = 1000,          /* to the next look when the database did not answer */
 	CALL_S = 30,             /* for one attempt */
 };
 
@@ -73,19 +74,20 @@ void outbox_withdraw(struct db *db, struct arena *a, const struct oid *to, const
 	DB_QUEUE(db, RPC_OUTBOX_WITHDRAW, p_text(lane), p_text(arena_strdup(a, eid)), p_text(arena_strdup(a, ref)));
 }
 
-/* How long nothing can become due, unless somebody rings. */
+/* How long nothing can become due since the last look, unless somebody rings. */
 static int64_t idle_ms(struct outbox_worker *w)
 {
-	const struct rows *rows;
-	int64_t ms = NET_MS, probe = outbox_next_probe_ms(w->outbox, w->looked_ms), hold = w->hold_ms - clock_ms();
+	int64_t now = clock_ms(), ms = NET_MS, probe = outbox_next_probe_ms(w->outbox, w->looked_ms), hold = w->hold_ms - now, next;
 
 	if (hold > 0)
 		return hold;
-	DB_QUEUE(w->db, RPC_OUTBOX_NEXT, p_time(w->arena, w->seen_us));
-	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
-		return 1000;
-	if (!row_null(rows, 0, 0) && row_int(rows, 0, 0) < ms)
-		ms = row_int(rows, 0, 0) < 0 ? 1 : row_int(rows, 0, 0) + 1;
+	if (w->looked_ms < w->hold_ms)
+		return 1; /* it has just ended */
+	if (!w->looked)
+		return AWAY_MS;
+	next = w->looked_ms + w->next_ms - now;
+	if (w->next_ms >= 0 && next < ms)
+		ms = next < 0 ? 1 : next + 1;
 	if (probe >= 0 && probe < ms)
 		ms = probe + 1;
 	if (w->missed && w->again_ms < ms) {

@@ -170,6 +170,34 @@ static bool is_elsewhere(const struct endpoint *own, const char *address)
 	return own->n == 0;
 }
 
+struct outbox_peer {
+	struct outbox_peer *next;
+	struct oid oid;
+	enum iface iface;
+	const struct entity *entity;
+	struct endpoint endpoint;
+};
+
+/* NULL, or why the registry does not tell. */
+static const char *peer_find(struct outbox_worker *w, const struct oid *oid, enum iface iface, const struct outbox_peer **out)
+{
+	struct outbox_peer *p;
+
+	for (p = w->peers; p; p = p->next)
+		if (p->iface == iface && oid_equal(&p->oid, oid)) {
+			*out = p;
+			return NULL;
+		}
+	p = ARENA_NEW(w->arena, struct outbox_peer);
+	*p = (struct outbox_peer){ .next = w->peers, .oid = *oid, .iface = iface };
+	if (registry_peer(w->db, w->arena, oid, iface, &p->entity, &p->endpoint) != OK)
+		return "the registry cannot be read";
+	if (!p->entity)
+		return "the peer is not in the registry";
+	*out = w->peers = p;
+	return NULL;
+}
+
 /* NULL, or why the row cannot be sent. */
 static const char *compose(struct outbox_worker *w, const struct outbox_row *row, const struct outbox_target *t,
 			   struct call_request *out, bool *out_elsewhere)
@@ -178,11 +206,13 @@ static const char *compose(struct outbox_worker *w, const struct outbox_row *row
 						[OUTBOX_CALLBACK] = CALL_CALLBACK };
 	struct call_request rq = { .fn = t->fn, .kind = kinds[t->kind], .eid = row->eid, .trace = row->trace };
 	int64_t s = row->timeout_s < 1 ? 1 : row->timeout_s > TIMEOUT_MAX_S ? TIMEOUT_MAX_S : row->timeout_s;
+	const struct outbox_peer *peer;
+	const char *why = peer_find(w, &t->to, t->fn->iface, &peer);
 
-	if (registry_by_oid(w->db, w->arena, &t->to, &rq.to) != OK || !rq.to)
-		return "the peer is not in the registry";
-	if (registry_endpoint(w->db, w->arena, &t->to, t->fn->iface, &rq.endpoint) != OK)
-		return "the registry cannot be read";
+	if (why)
+		return why;
+	rq.to = peer->entity;
+	rq.endpoint = peer->endpoint;
 	*out_elsewhere = false;
 	if (*row->address) { /* there and nowhere else, but to whom the registry knows by their certificates (A3) */
 		*out_elsewhere = is_elsewhere(&rq.endpoint, row->address);

@@ -63,11 +63,15 @@ struct flight_lane {
 	unsigned n;
 };
 
+/* Whom the registry says that a row goes to; looked up once in a pass, however many rows go there. */
+struct outbox_peer;
+
 struct outbox_worker {
 	struct outbox *outbox;
 	pthread_t thread;
 	struct db *db;
 	struct arena *arena;     /* of one pass */
+	struct outbox_peer *peers; /* in it */
 	unsigned number;
 	bool bus;                /* works the bus's lane, and nothing else: events never wait for a peer */
 	bool closing;            /* the worker's own copy: nothing new is sent */
@@ -78,7 +82,8 @@ struct outbox_worker {
 	int64_t session;         /* that connection's backend; 0: not known */
 	bool held[SHARDS];
 	unsigned flying[SHARDS];
-	int64_t seen_us;         /* the database's time of the last look */
+	bool looked;             /* the database answered the last look, */
+	int64_t next_ms;         /* behind which nothing becomes due sooner by the clock; -1: at no time */
 	uint32_t missed;         /* shards, as bits, that have due rows and are another process's */
 	int64_t again_ms;        /* to the next look at those */
 	uint64_t told;           /* own_rings of which their holders have been told, */

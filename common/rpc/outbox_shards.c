@@ -80,10 +80,11 @@ static uint32_t shards_share(struct outbox_worker *w)
 static bool shards_take(struct outbox_worker *w, const char *skip)
 {
 	unsigned workers = w->bus ? 1 : w->outbox->spec.workers;
-	const struct rows *rows[2];
+	const struct rows *rows[3];
 	uint32_t taken;
 	size_t n = 0;
 
+	w->looked = false;
 	if (!w->session) {
 		forget(w);
 		DB_QUEUE0(w->db, RPC_OUTBOX_FORGET);
@@ -91,18 +92,20 @@ static bool shards_take(struct outbox_worker *w, const char *skip)
 	}
 	DB_QUEUE(w->db, RPC_OUTBOX_TAKE, p_bool(w->bus), p_text(skip), p_int(w->arena, workers), p_int(w->arena, w->number),
 		 p_int(w->arena, room(w)), p_int(w->arena, LOCK_SPACE + w->bus), p_text(shards_text(w, false)));
-	if (db_sync(w->db, w->arena, rows, n + 1, NULL) != OK) {
+	DB_QUEUE0(w->db, RPC_OUTBOX_NEXT);
+	if (db_sync(w->db, w->arena, rows, n + 2, NULL) != OK) {
 		forget(w); /* it may have taken some and not told */
 		return false;
 	}
+	w->looked = true;
+	w->next_ms = row_null(rows[n + 1], 0, 0) ? -1 : row_int(rows[n + 1], 0, 0);
 	if (row_int(rows[n], 0, 0) != w->session)
 		forget(w); /* a new connection: the locks are gone with the old one */
 	w->session = row_int(rows[n], 0, 0);
-	w->seen_us = row_int(rows[n], 0, 2);
 	taken = shards_read(row_text(rows[n], 0, 1));
 	for (unsigned i = 0; i < SHARDS; i++)
 		w->held[i] = w->held[i] || (taken & 1u << i);
-	w->missed = shards_read(row_text(rows[n], 0, 3)) & ~shards_share(w);
+	w->missed = shards_read(row_text(rows[n], 0, 2)) & ~shards_share(w);
 	return true;
 }
 
@@ -184,8 +187,9 @@ static size_t shards_work(struct outbox_worker *w, const char *skip)
 	struct outbox_row *batch = arena_array(w->arena, BATCH_MAX, sizeof(*batch));
 	CLEANUP(buf_free) struct buf flying = { 0 };
 	const char *held = shards_text(w, false);
+	unsigned flights = w->n_flights;
 	const struct rows *rows;
-	size_t n;
+	size_t n, done;
 
 	if (!*held)
 		return 0;
@@ -195,7 +199,11 @@ static size_t shards_work(struct outbox_worker *w, const char *skip)
 	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
 		return 0;
 	n = rows_admit(w, rows, batch);
-	return n ? outbox_deliver(w, batch, n) : 0;
+	if (!n)
+		return 0;
+	done = outbox_deliver(w, batch, n);
+	/* Behind what flies there is nothing more to be seen before it lands, or somebody rings. */
+	return n < BATCH_MAX ? done - (w->n_flights - flights) : done;
 }
 
 size_t outbox_pass(struct outbox_worker *w)
@@ -204,6 +212,7 @@ size_t outbox_pass(struct outbox_worker *w)
 	size_t done;
 
 	arena_reset(w->arena);
+	w->peers = NULL;
 	done = outbox_land(w);
 	if (w->closing)
 		return done; /* the locks end with the connection */
