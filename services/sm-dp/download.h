@@ -62,6 +62,10 @@ struct download_case {
 	bool sent;            /* outbox rows were added */
 	bool told;            /* the operator's answer was stored */
 	const char *replicas; /* where callers wait for it; NULL: none elsewhere */
+	/* download_parts: NULL: there is none. */
+	bool loaded;
+	struct profile_type *type;
+	struct stock_item *item; /* its row is locked, too */
 };
 
 /* download_store.c */
@@ -92,7 +96,10 @@ const struct function *download_function(enum download_state state);
 int64_t download_until(const struct download_case *c);
 int64_t download_due(const struct download_case *c, int64_t at);
 
-/* download_package.c: what INSTALL is computed from. The package is the caller's to free. */
+/* download_package.c */
+/* Profile type and ICCID of the download, once in a transaction: c->type, c->item. Two round trips at most. */
+result download_parts(struct download_case *c);
+/* What INSTALL is computed from. The package is the caller's to free. */
 result download_package(struct download_case *c, struct secret *out);
 result download_install(struct download_case *c, struct secret *package, struct card_install *out);
 void card_install_wipe(struct card_install *in);
@@ -159,6 +166,9 @@ void downloads_start(struct app *app);
 void downloads_stop(struct app *app);
 /* From any thread, also before the commit: the worker waits for the row's lock. replicas: NULL: nobody waits elsewhere. NULL allowed. */
 void downloads_ring(struct downloads *w, const char *id, const char *replicas);
+/* The same for what c's transaction did: rings only if the worker has something to do for it before it looks by itself. The next call is
+ * none of it: the outbox worker that took this answer sends it, or was rung after the commit. */
+void downloads_moved(const struct download_case *c);
 /* One look at all that is due; how many there were, and when the next is in *out_ms. For the worker and for tests. */
 size_t downloads_due(struct rpc *rpc, struct db *db, struct arena *a, const char *except, unsigned *out_ms);
 

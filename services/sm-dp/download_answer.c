@@ -6,14 +6,6 @@
 #include "common/base/log.h"
 #include "services/sm-dp/download.h"
 
-/* Bells for what a transaction that is about to be committed has done: the worker waits for the row's lock. */
-static void ring(const struct download_case *c)
-{
-	if (c->sent)
-		outbox_ring(c->rpc->outbox);
-	downloads_ring(c->smdp->downloads, c->d->id, c->replicas);
-}
-
 /* The download that waits for an answer to ref; *out NULL: none does, any more. */
 static result waiting(struct db *db, struct arena *a, const char *ref, const struct function *fn, const struct oid *from,
 		      struct download **out)
@@ -61,7 +53,7 @@ bool smdp_answered(void *role, struct db *db, struct arena *a, const struct outb
 		return false;
 	}
 	if (c.d)
-		ring(&c);
+		downloads_moved(&c);
 	return true;
 }
 
@@ -117,7 +109,7 @@ static result callback_handle(struct rq *rq, const void *in, enum callback_verdi
 
 static void callback_committed(struct rq *rq)
 {
-	ring(rq->loaded);
+	downloads_moved(rq->loaded);
 }
 
 const struct awaited smdp_awaited[] = {

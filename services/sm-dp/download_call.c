@@ -82,10 +82,8 @@ static result key_request(struct download_case *c, const struct request_base *ba
 /* From here on its secrets are on their way to this card (D6). */
 static result mark_sent(struct download_case *c)
 {
-	struct stock_item *item;
-
-	TRY(stock_load(c->db, c->a, &c->d->iccid, &item));
-	if (!item || !stock_move(c->db, c->a, item, STEV_SENT, NULL))
+	TRY(download_parts(c));
+	if (!c->item || !stock_move(c->db, c->a, c->item, STEV_SENT, NULL))
 		return internal(c->a, "download %s: its ICCID is not reserved any more", c->d->id);
 	return OK;
 }
@@ -98,7 +96,6 @@ static result install_request(struct download_case *c, const struct request_base
 	struct download *d = c->d;
 	size_t all;
 
-	TRY(download_flush(c));
 	TRY(download_install(c, &package, &in));
 	all = card_segments(package.len);
 	if (d->past == d->first) {
@@ -119,16 +116,12 @@ static result completed_request(struct download_case *c, const struct request_ba
 	struct es3_profile_download_completed_rq *rq = ARENA_NEW(c->a, struct es3_profile_download_completed_rq);
 	struct subscription_address *address = ARENA_NEW(c->a, struct subscription_address);
 	struct pol2 *pol2 = ARENA_NEW(c->a, struct pol2);
-	struct profile_type *type;
-	struct stock_item *item;
 
-	TRY(download_flush(c));
-	TRY(profile_type_load(c->db, c->a, &c->d->mno, c->d->type, &type));
-	TRY(stock_load(c->db, c->a, &c->d->iccid, &item));
-	if (!type || !item || !type_pol2_parse(c->a, type->pol2, pol2))
+	TRY(download_parts(c));
+	if (!c->type || !c->item || !type_pol2_parse(c->a, c->type->pol2, pol2))
 		return internal(c->a, "download %s: its profile type or ICCID cannot be read", c->d->id);
-	address->imsi = type->address & ADDRESS_IMSI ? item->imsi : NULL;
-	address->msisdn = type->address & ADDRESS_MSISDN ? item->msisdn : NULL;
+	address->imsi = c->type->address & ADDRESS_IMSI ? c->item->imsi : NULL;
+	address->msisdn = c->type->address & ADDRESS_MSISDN ? c->item->msisdn : NULL;
 	*rq = (struct es3_profile_download_completed_rq){ .base = *base,
 							  .eid = c->d->eid,
 							  .iccid = c->d->iccid,
@@ -142,17 +135,15 @@ static result completed_request(struct download_case *c, const struct request_ba
 static result create_request(struct download_case *c, const struct request_base *base, const void **out)
 {
 	struct es3_create_isdp_rq *rq = ARENA_NEW(c->a, struct es3_create_isdp_rq);
-	struct profile_type *type;
 
-	TRY(download_flush(c));
-	TRY(profile_type_load(c->db, c->a, &c->d->mno, c->d->type, &type));
-	if (!type)
+	TRY(download_parts(c));
+	if (!c->type)
 		return internal(c->a, "download %s: its profile type is gone", c->d->id);
 	*rq = (struct es3_create_isdp_rq){ .base = *base,
 					   .eid = c->d->eid,
 					   .iccid = c->d->iccid,
 					   .mno = c->d->mno,
-					   .required_memory = type->memory,
+					   .required_memory = c->type->memory,
 					   .more_to_do = flag(c->a, true) };
 	*out = rq;
 	return OK;

@@ -108,6 +108,15 @@ void downloads_ring(struct downloads *w, const char *id, const char *replicas)
 	bells_free(b);
 }
 
+void downloads_moved(const struct download_case *c)
+{
+	const struct download *d = c->d;
+	bool soon = d->due_at - d->now < (int64_t)NET_MS * 1000;
+
+	if (c->told || download_ended(d->state) || soon)
+		downloads_ring(c->smdp->downloads, d->id, c->replicas);
+}
+
 /* Rings where the commits may have something for: when all that was rung for is committed, or rolled back. */
 static void ring_on(struct downloads *w)
 {
@@ -166,20 +175,34 @@ static result settle(struct rpc *rpc, struct db *db, struct arena *a, const char
 
 struct due {
 	size_t found, failed;
+	unsigned next_ms;         /* when the next one is due, if none was */
 	const char *first_failed; /* NULL: none */
 	bool busy;                /* it was only locked */
 };
 
+/* Of the row of SMDP_DOWNLOAD_NEXT. */
+static unsigned next_ms(const struct rows *rows)
+{
+	int64_t ms;
+
+	if (row_null(rows, 0, 0))
+		return NET_MS;
+	ms = row_int(rows, 0, 0);
+	return ms <= 0 ? 1 : ms >= NET_MS ? NET_MS : (unsigned)ms + 1;
+}
+
 static result due_once(struct rpc *rpc, struct db *db, struct arena *a, const char *except, struct due *out)
 {
-	const struct rows *rows;
+	const struct rows *rows[2];
 	const char *ids[DUE_MAX];
 
 	DB_QUEUE(db, SMDP_DOWNLOAD_DUE, p_int(a, DUE_MAX), p_text(except));
-	TRY(db_sync(db, a, &rows, 1, NULL));
-	out->found = rows_count(rows);
+	DB_QUEUE(db, SMDP_DOWNLOAD_NEXT, p_text(except));
+	TRY(db_sync(db, a, rows, LEN(rows), NULL));
+	out->found = rows_count(rows[0]);
+	out->next_ms = next_ms(rows[1]);
 	for (size_t i = 0; i < out->found; i++)
-		ids[i] = row_text_dup(a, rows, i, 0);
+		ids[i] = row_text_dup(a, rows[0], i, 0);
 	for (size_t i = 0; i < out->found; i++) {
 		bool moved;
 		result r = settle(rpc, db, a, ids[i], &moved);
@@ -199,15 +222,9 @@ static result due_once(struct rpc *rpc, struct db *db, struct arena *a, const ch
 static unsigned until_next(struct db *db, struct arena *a, const char *except)
 {
 	const struct rows *rows;
-	int64_t ms;
 
 	DB_QUEUE(db, SMDP_DOWNLOAD_NEXT, p_text(except));
-	if (db_sync(db, a, &rows, 1, NULL) != OK)
-		return RETRY_MS;
-	if (row_null(rows, 0, 0))
-		return NET_MS;
-	ms = row_int(rows, 0, 0);
-	return ms <= 0 ? 1 : ms >= NET_MS ? NET_MS : (unsigned)ms + 1;
+	return db_sync(db, a, &rows, 1, NULL) == OK ? next_ms(rows) : RETRY_MS;
 }
 
 size_t downloads_due(struct rpc *rpc, struct db *db, struct arena *a, const char *except, unsigned *out_ms)
@@ -217,7 +234,7 @@ size_t downloads_due(struct rpc *rpc, struct db *db, struct arena *a, const char
 	*out_ms = RETRY_MS;
 	if (due_once(rpc, db, a, except, &d) != OK)
 		return 0;
-	*out_ms = until_next(db, a, except);
+	*out_ms = d.found ? until_next(db, a, except) : d.next_ms;
 	return d.found;
 }
 
@@ -267,7 +284,7 @@ static bool pass(void *ctx)
 		put_aside(w, d.first_failed, d.busy);
 	if (d.found > 0)
 		return true;
-	worker_next(w->worker, w->n_aside ? RETRY_MS : until_next(w->db, w->a, except));
+	worker_next(w->worker, w->n_aside ? RETRY_MS : d.next_ms);
 	return false;
 }
 

@@ -88,15 +88,10 @@ static result keys_keep(struct download_case *c, enum type_keys keys)
 
 static result stock_settle(struct download_case *c, enum stock_event event)
 {
-	struct profile_type *type = NULL;
-	struct stock_item *item = NULL;
-
-	TRY(download_flush(c));
-	TRY(profile_type_load(c->db, c->a, &c->d->mno, c->d->type, &type));
-	TRY(stock_load(c->db, c->a, &c->d->iccid, &item));
-	if (item)
-		(void)stock_move(c->db, c->a, item, event, NULL);
-	return event == STEV_INSTALLED && type ? keys_keep(c, type->keys) : OK;
+	TRY(download_parts(c));
+	if (c->item)
+		(void)stock_move(c->db, c->a, c->item, event, NULL);
+	return event == STEV_INSTALLED && c->type ? keys_keep(c, c->type->keys) : OK;
 }
 
 static void ended_event(struct download_case *c, result outcome)

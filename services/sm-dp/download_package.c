@@ -4,19 +4,34 @@
 
 #include "common/crypto/keys.h"
 #include "services/sm-dp/download.h"
+#include "services/sm-dp/statements.h"
 #include "services/sm-dp/variables.h"
+
+result download_parts(struct download_case *c)
+{
+	const struct rows *r[2];
+
+	if (c->loaded)
+		return OK;
+	TRY(download_flush(c));
+	DB_QUEUE(c->db, SMDP_TYPE_GET, p_text(c->d->mno.text), p_text(c->d->type));
+	DB_QUEUE(c->db, SMDP_STOCK_GET, p_text(c->d->iccid.text));
+	TRY(db_sync(c->db, c->a, r, LEN(r), NULL));
+	TRY(profile_type_from(c->a, r[0], &c->d->mno, c->d->type, &c->type));
+	TRY(stock_item_from(c->a, r[1], &c->item));
+	c->loaded = true;
+	return OK;
+}
 
 result download_package(struct download_case *c, struct secret *out)
 {
 	uint8_t digest[SHA256_LEN];
-	struct profile_type *type;
-	struct stock_item *item;
 
-	TRY(profile_type_load(c->db, c->a, &c->d->mno, c->d->type, &type));
-	TRY(stock_load(c->db, c->a, &c->d->iccid, &item));
-	if (!type || !item)
+	TRY(download_parts(c));
+	if (!c->type || !c->item)
 		return internal(c->a, "download %s: its profile type or ICCID is gone", c->d->id);
-	return profile_make(c->db, c->a, &c->smdp->kek, item, type, out, digest);
+	TRY(download_flush(c));
+	return profile_make(c->db, c->a, &c->smdp->kek, c->item, c->type, out, digest);
 }
 
 void card_install_wipe(struct card_install *in)

@@ -135,16 +135,15 @@ static result eis_said(struct download_case *c, const struct es4_get_eis_rs *rs,
 					.ci_crl_pem = c->smdp->ci_crl_pem,
 					.now_us = d->now };
 	uint8_t *ecasd = arena_alloc(c->a, P256_POINT);
-	struct profile_type *type;
 	const char *leftovers;
 	result r;
 
 	if (!rs->eis)
 		return say(DLEV_REFUSED, failed(c->a, CODE_INTERNAL, NULL, "ES3-GetEIS was answered without an EIS"), event, told);
-	TRY(profile_type_load(c->db, c->a, &d->mno, d->type, &type));
-	if (!type)
+	TRY(download_parts(c));
+	if (!c->type)
 		return internal(c->a, "download %s: its profile type is gone", d->id);
-	needs.memory = type->memory;
+	needs.memory = c->type->memory;
 	r = download_check(c->a, rs->eis, &needs, ecasd, &leftovers);
 	if (r != OK)
 		return say(DLEV_REFUSED, r, event, told);

@@ -44,5 +44,7 @@ enum type_added { TYPE_ADDED, TYPE_SAME, TYPE_OTHER };
 result profile_type_add(struct db *db, struct arena *a, const struct profile_type *t, enum type_added *out);
 /* *out NULL: there is none. One round trip. */
 result profile_type_load(struct db *db, struct arena *a, const struct oid *mno, const char *name, struct profile_type **out);
+/* From the row of SMDP_TYPE_GET, for loads that queue it themselves. INTERNAL: it is of a newer program. */
+result profile_type_from(struct arena *a, const struct rows *r, const struct oid *mno, const char *name, struct profile_type **out);
 
 #endif

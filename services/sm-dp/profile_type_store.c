@@ -40,10 +40,16 @@ result profile_type_add(struct db *db, struct arena *a, const struct profile_typ
 result profile_type_load(struct db *db, struct arena *a, const struct oid *mno, const char *name, struct profile_type **out)
 {
 	const struct rows *r;
-	struct profile_type *t;
 
 	DB_QUEUE(db, SMDP_TYPE_GET, p_text(mno->text), p_text(name));
 	TRY(db_sync(db, a, &r, 1, NULL));
+	return profile_type_from(a, r, mno, name, out);
+}
+
+result profile_type_from(struct arena *a, const struct rows *r, const struct oid *mno, const char *name, struct profile_type **out)
+{
+	struct profile_type *t;
+
 	*out = NULL;
 	if (rows_count(r) == 0)
 		return OK;
