@@ -163,10 +163,10 @@ void case_committed(struct card_case *c)
 		deferred_ring(c->rpc, c->parked_replicas);
 	else if (c->outbox)
 		outbox_ring(c->rpc->outbox);
-	if (c->queued) {
+	if (c->lane)
 		ring_lane(c);
+	if (c->queued)
 		card_waits_ring(c->smsr->waits);
-	}
 }
 
 struct profile_info *case_enabled(const struct card_case *c)

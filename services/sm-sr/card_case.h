@@ -99,7 +99,8 @@ struct card_case {
 	/* What the work has made due after its commit. */
 	bool outbox;             /* outbox rows were added */
 	bool ended;              /* a procedure ended: deferred_ring */
-	bool queued;             /* a command was queued: wake the session's replica, or the SMS lane */
+	bool queued;             /* a command was queued, or a session need not wait any longer: wake the sessions that wait */
+	bool lane;               /* the SMS lane must hear of it before it looks by itself */
 };
 
 /* Statements that case_queue adds: the first locks. */

@@ -4,6 +4,7 @@
 
 #include "common/base/hex.h"
 #include "services/sm-sr/card_case.h"
+#include "services/sm-sr/cards.h"
 
 static struct param p_aid(const struct card_case *c, const struct aid *aid)
 {
@@ -32,6 +33,13 @@ static struct card_command *command_new(struct card_case *c, const struct proced
 	return m;
 }
 
+/* A session that is open fetches it: the SMS is not due before its time is over, and the lane's own look comes sooner. */
+static void queued(struct card_case *c)
+{
+	c->queued = true;
+	c->lane = c->lane || !c->session || c->smsr->config->card_net_ms < SMS_NET_MS;
+}
+
 void case_command_add(struct card_case *c, const struct procedure *p, enum command_kind kind, const struct buf *apdus_script)
 {
 	case_command_to(c, p, kind, &c->eis.isdr.aid, apdus_script);
@@ -45,7 +53,7 @@ void case_command_to(struct card_case *c, const struct procedure *p, enum comman
 	m->state = COMMAND_QUEUED;
 	DB_QUEUE(c->db, SMSR_COMMAND_ADD, p_text(c->eid.text), p_text_or_null(m->procedure), p_int(c->a, kind), p_aid(c, &m->target),
 		 p_bytes(m->script.data, m->script.len), p_bool(c->session != NULL), p_int(c->a, c->smsr->config->card_net_ms));
-	c->queued = true;
+	queued(c);
 }
 
 /* A new one whenever it is sent for the first time: what was said about it before is not about this. */
@@ -102,7 +110,7 @@ void case_command_again(struct card_case *c, struct card_command *m)
 	m->session = NULL;
 	DB_QUEUE(c->db, SMSR_COMMAND_AGAIN, p_text(c->eid.text), p_int(c->a, m->seq), p_bool(c->session != NULL),
 		 p_int(c->a, c->smsr->config->card_net_ms));
-	c->queued = true;
+	queued(c);
 }
 
 void case_withdraw(struct card_case *c, const struct procedure *p)

@@ -16,6 +16,7 @@ void sweeper_ring(struct smsr *s);
 void sweeper_session_gone(struct smsr *s, const struct eid *eid, const char *session);
 
 /* sms_lane.c: one replica binds to the SMSC and sends what is due (C6, C7). Does nothing where SMPP_HOST is empty. */
+enum { SMS_NET_MS = 2000 }; /* its longest sleep: a lost ring costs no more (C2) */
 void sms_lane_start(struct app *app);
 void sms_lane_stop(struct app *app);
 void sms_lane_ring(struct smsr *s);

@@ -11,7 +11,7 @@
 #include "services/sm-sr/cards.h"
 #include "services/sm-sr/sms_store.h"
 
-enum { SMS_NET_MS = 2000, SMS_BATCH = 64, SMS_WHY = 128 };
+enum { SMS_BATCH = 64, SMS_WHY = 128 };
 
 /* A part on its way to the SMSC; lives in `outgoing_arena`. */
 struct sms_outgoing {

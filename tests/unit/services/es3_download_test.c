@@ -254,6 +254,24 @@ static void long_data_goes_in_several_scripts(void)
 	s->config.send_script_max = 8192;
 }
 
+/* An open session fetches by itself; the lane that wakes cards looks early enough for one that does not. */
+static void the_lane_is_rung_for_who_is_to_be_woken(void)
+{
+	cr_assert_eq(create(200, true), OK);
+	cr_expect(s->asked->queued && s->asked->lane);
+	card_session(s);
+	cr_assert_eq(card_fetch(s), COMMAND_CREATE);
+	card_answer1(s, "00", SW_OK);
+	cr_assert_eq(send_segment(true), OK);
+	cr_expect(s->asked->queued && !s->asked->lane);
+	cr_assert_eq(card_fetch(s), COMMAND_SEND);
+	card_answer_raw(s, "AF8086000000");
+	s->config.card_net_ms = 300; /* sooner than it looks by itself */
+	cr_assert_eq(send_segment(true), OK);
+	cr_expect(s->asked->queued && s->asked->lane);
+	s->config.card_net_ms = 3000;
+}
+
 static void nothing_is_sent_twice(void)
 {
 	created(true);
@@ -398,6 +416,7 @@ Test(es3_download, on_one_card)
 					       the_card_is_kept_for_who_has_more_to_do,
 					       the_last_data_frees_the_card,
 					       long_data_goes_in_several_scripts,
+					       the_lane_is_rung_for_who_is_to_be_woken,
 					       nothing_is_sent_twice,
 					       keys_are_agreed_in_one_session,
 					       a_complete_profile_is_disabled,

@@ -310,6 +310,7 @@ result ask(struct stage *s, const struct entity *caller, enum function_id id, co
 	r = relation_check(s->a, rq->fn, caller, &facts);
 	if (r == OK)
 		r = handle(rq, in, out);
+	s->asked = rq->loaded;
 	if (r == OK)
 		commit(s);
 	else

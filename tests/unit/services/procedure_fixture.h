@@ -54,6 +54,7 @@ struct stage {
 	unsigned calls;
 	const char *fci;     /* of the last call */
 	struct card_case *c; /* of the last transaction */
+	struct card_case *asked; /* of the last call of ask, where a procedure is asked for */
 };
 
 struct stage *stage_make(void);
