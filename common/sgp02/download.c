@@ -2,7 +2,8 @@
 #include "common/sgp02/download.h"
 
 #include <stdint.h>
-#include <string.h>
+
+#include "common/sgp02/names.h"
 
 /* 0 is "cannot happen", so states stand one higher in the table. */
 #define TO(state) ((uint8_t)(DOWNLOAD_##state + 1))
@@ -135,9 +136,5 @@ const char *download_event_name(enum download_event e)
 
 enum download_state download_state_by_name(const char *name)
 {
-	unsigned s = 0;
-
-	while (s < DOWNLOAD_STATES && strcmp(state_names[s], name) != 0)
-		s++;
-	return (enum download_state)s;
+	return (enum download_state)name_index(state_names, DOWNLOAD_STATES, name);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/hex.h"
+#include "common/sgp02/names.h"
 #include "common/sgp02/stock.h"
 
 enum { IMSI_MIN = 6, CELL_MAX = 64 };
@@ -61,11 +62,7 @@ enum stock_wrap stock_wrap_by_name(const char *name)
 
 enum stock_use stock_use_by_name(const char *name)
 {
-	unsigned use = 0;
-
-	while (use < STOCK_USES && strcmp(use_names[use], name) != 0)
-		use++;
-	return (enum stock_use)use;
+	return (enum stock_use)name_index(use_names, STOCK_USES, name);
 }
 
 size_t stock_wrapped_len(enum stock_wrap wrap)

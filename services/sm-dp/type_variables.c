@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/hex.h"
+#include "common/sgp02/names.h"
 
 enum { POL1_MAX = 7, CONNECTIVITY_MAX = 1024 };
 
@@ -76,14 +77,12 @@ static bool range_of(const char *name, enum stock_use *first, enum stock_use *la
 static bool take_secret(struct reading *r, const char *name, const char *value)
 {
 	enum stock_use first, last;
-	unsigned source = 0;
+	unsigned source = name_index(source_names, VARIABLE_SOURCES, value);
 
 	if (!range_of(name, &first, &last))
 		return bad(r, name,
 			   "no such variable; there are kic kid kik (scp80), enc mac dek (scp03), pin1 pin2 puk1 puk2 adm1, pol1, "
 			   "connectivity");
-	while (source < VARIABLE_SOURCES && strcmp(source_names[source], value) != 0)
-		source++;
 	if (source == VARIABLE_SOURCES)
 		return bad(r, name, "should be template, random or batch");
 	for (unsigned use = first; use <= last; use++) {
