@@ -139,6 +139,8 @@ static result relay_notification(struct rq *rq, const struct incoming *i, const 
 					  .in = prefix(rq, i->next, in),
 					  .give_up_s = rq->rpc->notify_give_up_s };
 
+	if (rq->rpc->relay && rq->rpc->relay->told)
+		rq->rpc->relay->told(rq, in);
 	if (!forwarded(i))
 		return OK;
 	outbox_send(rq->db, rq->arena, &m);

@@ -33,6 +33,9 @@ struct relay_role {
 	void (*owner_queue)(struct rq *rq, const struct iccid *iccid);
 	/* In the transaction that ends a relayed call: may queue statements on db. May run again. */
 	void (*ended)(void *role, struct db *db, struct arena *a, const struct relay_end *end);
+	/* In the transaction that takes a notification (once: A7), whether or not somebody is told of it: may queue statements on rq->db, whose
+	 * results nobody looks at. in: its request struct. May run again. */
+	void (*told)(struct rq *rq, const void *in);
 };
 
 extern const struct load relay_load;

@@ -118,7 +118,17 @@ static void ended(void *role, struct db *db, struct arena *a, const struct relay
 	pthread_mutex_unlock(&s->lock);
 }
 
-static const struct relay_role role = { .owner_queue = owner_queue, .ended = ended };
+static void told(struct rq *rq, const void *in)
+{
+	const struct es3_profile_notification *n = in;
+
+	/* A write of the role's, in the same transaction: one more row that partner_counts sees. */
+	DB_QUEUE(rq->db, RPC_SEEN_CLAIM, p_text("told"), p_text(rq->envelope->message_id), p_bytes("", 0));
+	(void)snprintf(the_stage->told_of, sizeof(the_stage->told_of), "%s %s %s %s", rq->fn->wire, n->es2.eid.text,
+		       n->es2.iccid.text, n->mno.text);
+}
+
+static const struct relay_role role = { .owner_queue = owner_queue, .ended = ended, .told = told };
 static const struct served served[] = {
 	RELAY(ES2, GetEIS, ES3, GetEIS),
 	RELAY(ES2, UpdatePolicyRules, ES3, UpdatePolicyRules),

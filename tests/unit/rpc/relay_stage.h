@@ -34,6 +34,7 @@ struct stage {
 	char seen[SEEN][SEEN_TEXT];
 	unsigned ended;
 	char ended_as[200];
+	char told_of[200];
 };
 
 /* With an outbox at work. owner: of ICCID by the stock. */

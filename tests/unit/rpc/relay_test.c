@@ -225,7 +225,9 @@ Test(rpc_relay, a_notification_is_forwarded_once_to_the_operator_it_names)
 	cr_expect_eq(notify(s, "n2", "1.2.3.4", &text), 202);
 	cr_expect_eq(notify(s, "n3", SMSR, &text), 202);
 	cr_expect_eq(partner_counts(&s->p).outbox, 0);
-	cr_expect_eq(partner_counts(&s->p).seen, 3);
+	/* Our role heard of each of them, once. */
+	cr_expect_eq(partner_counts(&s->p).seen, 2 * 3);
+	cr_expect_str_eq(s->told_of, "ES3-HandleProfileEnabledNotification " EID " " ICCID " " SMSR);
 	cr_expect_eq(hop_seen(s, "Envelope", NULL), 2);
 	stage_close(s);
 }
