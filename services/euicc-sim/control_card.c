@@ -46,8 +46,10 @@ static const char *yes(bool b)
 /* What a downloaded profile is, so that it can be compared with what was sent. */
 static void domain_out(struct buf *b, const struct card_domain *d)
 {
-	buf_printf(b, ",\"kvn\":%u,\"sequence\":%u,\"elements\":%u,\"bytes\":%llu,\"digest\":", d->keys.kvn, d->sequence,
+	buf_printf(b, ",\"kvn\":%u,\"sequence\":%u,\"elements\":%u,\"bytes\":%llu,\"connectivity\":\"", d->keys.kvn, d->sequence,
 		   d->n_elements, (unsigned long long)d->bytes);
+	buf_hex(b, d->connectivity, d->n_connectivity);
+	buf_str(b, "\",\"digest\":");
 	if (!d->n_elements) {
 		buf_str(b, "null");
 		return;
@@ -229,13 +231,21 @@ static struct card_profile *profile_of(struct card *c, const char *iccid)
 	return NULL;
 }
 
-/* The number that the network calls a profile by: a package seldom says it. */
+static struct card_profile *enabled_of(struct card *c)
+{
+	uint8_t place = card_enabled(c);
+
+	return place == CARD_NONE ? NULL : &c->profiles[place];
+}
+
+/* The number that the network calls a profile by: a package seldom says it. Without an iccid: the enabled one's. */
 void control_number(struct control_job *job)
 {
 	const char *iccid = json_string_value(json_object_get(job->body, "iccid"));
 	const char *msisdn = json_string_value(json_object_get(job->body, "msisdn"));
 	struct holder *h = named_card(job, json_string_value(json_object_get(job->body, "eid")));
-	struct card_profile *p = h ? profile_of(h->card, iccid) : NULL;
+	bool named = json_object_get(job->body, "iccid") != NULL;
+	struct card_profile *p = !h ? NULL : named ? profile_of(h->card, iccid) : enabled_of(h->card);
 
 	if (!h)
 		return;
@@ -244,7 +254,7 @@ void control_number(struct control_job *job)
 		return;
 	}
 	if (!p) {
-		control_fail(job, 404, "no_profile", "the card has no profile of this iccid");
+		control_fail(job, 404, "no_profile", "the card has no %s", named ? "profile of this iccid" : "enabled profile");
 		return;
 	}
 	(void)snprintf(p->msisdn, sizeof(p->msisdn), "%s", msisdn);
