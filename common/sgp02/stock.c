@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/sgp02/names.h"
+
 enum { ICCID_ISSUER = 6, NUMBER_ISSUER = 5 };
 
 /* 0 is "cannot happen", so states stand one higher in the tables. */
@@ -21,7 +23,8 @@ static const uint8_t sent_next[STOCK_STATES][STOCK_EVENTS] = {
 	[STOCK_RESERVED] = { [STEV_SENT] = TO(STOCK_RESERVED),
 			     [STEV_INSTALLED] = TO(STOCK_INSTALLED),
 			     [STEV_CLEANED] = TO(STOCK_QUARANTINED),
-			     [STEV_UNSURE] = TO(STOCK_QUARANTINED) },
+			     [STEV_UNSURE] = TO(STOCK_QUARANTINED),
+			     [STEV_DELETED] = TO(STOCK_QUARANTINED) },
 	[STOCK_INSTALLED] = { [STEV_DELETED] = TO(STOCK_QUARANTINED) },
 	[STOCK_QUARANTINED] = { [STEV_RELEASED] = TO(STOCK_AVAILABLE) },
 };
@@ -58,11 +61,7 @@ const char *stock_event_name(enum stock_event e)
 
 enum stock_state stock_state_by_name(const char *name)
 {
-	unsigned s = 0;
-
-	while (s < STOCK_STATES && strcmp(state_names[s], name) != 0)
-		s++;
-	return (enum stock_state)s;
+	return (enum stock_state)name_index(state_names, STOCK_STATES, name);
 }
 
 bool stock_iccid_parse(const char *text, struct iccid *out, const char **out_why)

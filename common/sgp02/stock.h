@@ -21,7 +21,7 @@ enum stock_event {
 	STEV_INSTALLED, /* the whole package is on the card and ProfileDownloadCompleted was executed */
 	STEV_CLEANED, /* the download failed and the card has no such ISD-P: DeleteISDP answered 9000 or 6A88, or an audit shows it */
 	STEV_UNSURE,   /* the download failed and nobody knows that */
-	STEV_DELETED,  /* the installed profile was deleted */
+	STEV_DELETED,  /* the profile was deleted, perhaps before its download heard that it is complete */
 	STEV_RELEASED, /* a person says that it may be used again */
 	STOCK_EVENTS
 };

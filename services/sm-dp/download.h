@@ -49,6 +49,7 @@ struct download {
 	int64_t first, past;
 	bool told;
 	struct download_outcome outcome;
+	const char *answer; /* what the SM-SR said since it was loaded, for people; NULL: nothing. Goes into the row of its stage */
 };
 
 /* One download in an open transaction that has its row locked. */
@@ -72,6 +73,8 @@ struct download_case {
 enum { DOWNLOAD_ID = 36 };
 /* <id>.<step>: FCI and TransactionId of a call, and its key in the outbox. */
 const char *download_ref(struct arena *a, const struct download *d);
+/* A UUID in lower-case text, as ids are. */
+bool download_id_ok(const char *id);
 /* False: text is none. */
 bool download_ref_parse(struct arena *a, const char *text, const char **out_id, int64_t *out_step);
 /* The row, locked until the transaction's end; *out NULL: there is none. One round trip. INTERNAL: it is damaged, or of a newer program. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "services/sm-dp/connectivity.h"
 #include "services/sm-dp/download.h"
 
 /* The download that waits for an answer to ref; *out NULL: none does, any more. */
@@ -41,8 +42,11 @@ bool smdp_answered(void *role, struct db *db, struct arena *a, const struct outb
 							     ? arena_printf(a, "%s: %s", in->fault.code,
 									    in->fault.reason ? in->fault.reason : "no reason")
 							     : NULL };
+	bool ours, done = connectivity_answered(smdp, db, a, in, &ours);
 	result r;
 
+	if (ours)
+		return done;
 	if (in->accepted) /* the answer comes by callback, or the same call fetches it */
 		return true;
 	r = waiting(db, a, in->ref, in->fn, &in->to, &c.d);
@@ -119,5 +123,6 @@ const struct awaited smdp_awaited[] = {
 	{ FN_ES3_ProfileDownloadCompleted, &callback_load, callback_handle, callback_committed },
 	{ FN_ES3_EnableProfile, &callback_load, callback_handle, callback_committed },
 	{ FN_ES3_DeleteISDP, &callback_load, callback_handle, callback_committed },
+	{ FN_ES3_UpdateConnectivityParameters, &connectivity_callback_load, connectivity_callback, NULL },
 };
 const size_t smdp_n_awaited = LEN(smdp_awaited);

@@ -46,8 +46,7 @@ bool card_request_build(struct buf *out, const struct ka_host *host, struct byte
 	return true;
 }
 
-/* Answers come without container (procedures.md 4.9); a peer that leaves it there is understood. */
-static struct bytes answers_of(struct bytes data)
+struct bytes card_answers_of(struct bytes data)
 {
 	struct bytes rest = data;
 	struct tlv t;
@@ -73,8 +72,7 @@ static result not_verified(struct arena *a, const char *what, const char *why)
 	return failed(a, CODE_ISDP_KEY_INVALID, NULL, "%s: %s", what, why);
 }
 
-/* The data of a good R-APDU. */
-static result apdu_answer(struct arena *a, struct bytes *rest, const char *what, struct bytes *out)
+result card_apdu_answer(struct arena *a, struct bytes *rest, const char *what, struct bytes *out)
 {
 	struct bytes whole;
 	struct tlv t;
@@ -95,10 +93,10 @@ static result apdu_answer(struct arena *a, struct bytes *rest, const char *what,
 
 result card_challenge_read(struct arena *a, struct bytes data, struct bytes *out_rc)
 {
-	struct bytes rest = answers_of(data), answer, rc;
+	struct bytes rest = card_answers_of(data), answer, rc;
 
-	TRY(apdu_answer(a, &rest, "INSTALL [for personalization]", &answer));
-	TRY(apdu_answer(a, &rest, "STORE DATA with the SM-DP's certificate", &answer));
+	TRY(card_apdu_answer(a, &rest, "INSTALL [for personalization]", &answer));
+	TRY(card_apdu_answer(a, &rest, "STORE DATA with the SM-DP's certificate", &answer));
 	if (!ka_challenge_parse(answer, &rc) || (rc.len != KA_CHALLENGE_MIN && rc.len != KA_CHALLENGE_MAX))
 		return not_verified(a, "STORE DATA with the SM-DP's certificate", "its answer is no random challenge");
 	*out_rc = rc;
@@ -109,11 +107,11 @@ result card_receipt_read(struct arena *a, struct bytes data, const struct ka_hos
 			 struct card_keys *out)
 {
 	static const char what[] = "STORE DATA with the ephemeral key";
-	struct bytes rest = answers_of(data), answer;
+	struct bytes rest = card_answers_of(data), answer;
 	struct ka_answer receipt;
 	enum ka_verdict verdict;
 
-	TRY(apdu_answer(a, &rest, what, &answer));
+	TRY(card_apdu_answer(a, &rest, what, &answer));
 	if (!ka_answer_parse(answer, &receipt))
 		return not_verified(a, what, "its answer is no receipt");
 	verdict = ka_host_finish(host, ecasd, NULL, &receipt, out);
@@ -246,7 +244,7 @@ result card_install_read(struct arena *a, const struct card_install *in, size_t 
 	struct scp03_mark *marks = arena_array(a, first < past ? past - first : 0, sizeof(*marks));
 	CLEANUP(scp03_wipe) struct scp03_session s = { 0 };
 	CLEANUP(buf_free) struct buf built = { 0 };
-	struct bytes rest = answers_of(data), tlv, plain;
+	struct bytes rest = card_answers_of(data), tlv, plain;
 	bool said = false;
 
 	if (!range_ok(in, first, past) || !replay(&built, in, first, past, &s, marks))

@@ -13,6 +13,10 @@ enum { CARD_KVN = 0x30, CARD_SEQUENCE = 1 /* of a key set that was never used */
 /* Commands in 22, without container: INSTALL [for personalization] of the ISD-P and STORE DATA with cert (7F21). False: the certificate does not
  * fit. */
 bool card_certificate_build(struct buf *out, const struct aid *isdp, struct bytes cert);
+/* Answers to scripts, for their readers. Without container (procedures.md 4.9); a peer that leaves it there is understood. */
+struct bytes card_answers_of(struct bytes data);
+/* The next one's data, when it is a good R-APDU. 8.4/4.2 naming what, and its status word. */
+result card_apdu_answer(struct arena *a, struct bytes *rest, const char *what, struct bytes *out);
 /* Its answer: the card's random challenge, which points into data. 8.4/4.2 naming the command and its status word; 8.3/6.1 for an answer that is
  * none. */
 result card_challenge_read(struct arena *a, struct bytes data, struct bytes *out_rc);

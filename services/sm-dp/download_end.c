@@ -8,6 +8,7 @@
 #include "common/base/metrics.h"
 #include "common/crypto/keys.h"
 #include "services/sm-dp/download.h"
+#include "services/sm-dp/keyset.h"
 
 enum { MESSAGE_MAX = 1000 };
 
@@ -68,7 +69,6 @@ static result keys_keep(struct download_case *c, enum type_keys keys)
 {
 	CLEANUP(secret_free) struct secret kept = { 0 };
 	struct download *d = c->d;
-	char aid[2 * AID_MAX + 1];
 	struct bytes wrapped;
 	uint8_t kvn;
 
@@ -76,22 +76,23 @@ static result keys_keep(struct download_case *c, enum type_keys keys)
 		return OK;
 	if (!download_unseal(c, "keys", &kept) || kept.len < sizeof(struct card_keys))
 		return internal(c->a, "download %s: the keys of its ISD-P cannot be read with this KEK", d->id);
-	aid_format(&d->isdp, aid);
 	kvn = kept.data[offsetof(struct card_keys, kvn)];
-	kek_wrap(&c->smdp->kek, arena_printf(c->a, "%s|%s|%02X", d->eid.text, aid, kvn),
-		 kept.data + offsetof(struct card_keys, enc), sizeof(struct card_keys) - offsetof(struct card_keys, enc), c->a,
-		 &wrapped);
+	kek_wrap(&c->smdp->kek, keyset_aad(c->a, d->eid.text, &d->isdp, kvn), kept.data + offsetof(struct card_keys, enc),
+		 KEYSET_KEYS, c->a, &wrapped);
 	DB_QUEUE(c->db, SMDP_KEYSET_ADD, p_text(d->eid.text), p_bytes(d->isdp.data, d->isdp.len), p_text(d->iccid.text),
-		 p_int(c->a, kvn), p_int(c->a, keys), p_bytes(wrapped.data, wrapped.len));
+		 p_int(c->a, kvn), p_int(c->a, keys), p_bytes(wrapped.data, wrapped.len), p_int(c->a, CARD_SEQUENCE),
+		 p_text(d->smsr.text));
 	return OK;
 }
 
 static result stock_settle(struct download_case *c, enum stock_event event)
 {
+	bool moved;
+
 	TRY(download_parts(c));
-	if (c->item)
-		(void)stock_move(c->db, c->a, c->item, event, NULL);
-	return event == STEV_INSTALLED && c->type ? keys_keep(c, c->type->keys) : OK;
+	/* Not when it was deleted before we heard that it is complete. */
+	moved = c->item && stock_move(c->db, c->a, c->item, event, NULL);
+	return moved && event == STEV_INSTALLED && c->type ? keys_keep(c, c->type->keys) : OK;
 }
 
 static void ended_event(struct download_case *c, result outcome)

@@ -162,12 +162,29 @@ result download_step(struct download_case *c, enum download_event event, result 
 	return step(c, event, why, 0);
 }
 
+enum { ANSWER_MAX = 1000 };
+
+/* What came, and what we made of it: "FAILED 8.4/4.2: ...", "EXECUTED_SUCCESS; the profile was not installed: ...". */
+static const char *answer_text(struct arena *a, const struct download_said *said, result told)
+{
+	const struct status_code_data *code = said->base ? said->base->status.code : NULL;
+	const char *ours = told && told->message ? told->message : "", *text;
+
+	if (said->base)
+		text = arena_printf(a, "%s%s%s%s%s%s%s", status_name(said->base->status.status), code ? " " : "",
+				    code ? code->subject : "", code ? "/" : "", code ? code->reason : "", *ours ? ": " : "", ours);
+	else
+		text = said->fault ? arena_printf(a, "SOAP Fault: %s", said->fault) : "no answer came";
+	return arena_strndup(a, text, ANSWER_MAX);
+}
+
 result download_answered(struct download_case *c, const struct download_said *said)
 {
 	enum download_event event;
 	result told;
 
 	TRY(download_judge(c, said, &event, &told));
+	c->d->answer = answer_text(c->a, said, told);
 	(void)FAULT(arena_printf(c->a, "sm-dp.download.%s.answered", download_state_name(c->d->state)), c->d->eid.text);
 	return step(c, event, told, said->base && said->base->processing_end ? *said->base->processing_end : 0);
 }

@@ -14,7 +14,7 @@ const char *download_ref(struct arena *a, const struct download *d)
 	return arena_printf(a, "%s.%lld", d->id, (long long)d->step);
 }
 
-static bool id_ok(const char *id)
+bool download_id_ok(const char *id)
 {
 	if (strlen(id) != DOWNLOAD_ID)
 		return false;
@@ -29,7 +29,7 @@ bool download_ref_parse(struct arena *a, const char *text, const char **out_id, 
 	const char *dot = strrchr(text, '.'), *id = dot ? arena_strndup(a, text, (size_t)(dot - text)) : "";
 	size_t n = dot ? strlen(dot + 1) : 0;
 
-	if (!id_ok(id) || n < 1 || n > STEP_DIGITS || strspn(dot + 1, "0123456789") != n || dot[1] == '0')
+	if (!download_id_ok(id) || n < 1 || n > STEP_DIGITS || strspn(dot + 1, "0123456789") != n || dot[1] == '0')
 		return false;
 	*out_id = id;
 	*out_step = strtoll(dot + 1, NULL, 10);
@@ -125,11 +125,19 @@ result download_lock(struct db *db, struct arena *a, const char *id, struct down
 	return rows_count(r) ? download_row(a, r, out) : OK;
 }
 
+/* state, step: where it was until now. */
+static void stage_save(struct db *db, struct arena *a, const struct download *d, enum download_state state, int64_t step)
+{
+	DB_QUEUE(db, SMDP_STAGE_SAVE, p_text(d->id), p_int(a, state), p_int(a, step), p_int(a, d->state), p_int(a, d->step),
+		 p_text(d->answer ? d->answer : ""));
+}
+
 void download_add(struct db *db, struct arena *a, const struct download *d)
 {
 	DB_QUEUE(db, SMDP_DOWNLOAD_ADD, p_text(d->id), p_text(d->eid.text), p_text(d->smsr.text), p_text(d->mno.text),
 		 p_text(d->iccid.text), p_text(d->type), p_bool(d->enable), p_text(d->fci), p_text(d->trace), p_int(a, d->state),
 		 p_int(a, d->step), p_int(a, d->deadline), p_int(a, d->call_until), p_int(a, d->due_at), p_text(d->context_id));
+	stage_save(db, a, d, d->state, d->step);
 }
 
 /* Absent ones are null. What is bound lives in a, since d may change before it is sent. */
@@ -155,6 +163,7 @@ void download_save(struct db *db, struct arena *a, const struct download *d, enu
 		 p_int(a, d->past), p_bool(d->told), o->known ? p_int(a, o->status) : p_null(),
 		 p_text(coded ? status_code(o->code)->name : ""), p_text(o->subject_id ? o->subject_id : ""),
 		 p_text(o->message ? o->message : ""), p_instant(a, d->ended_at));
+	stage_save(db, a, d, state, step);
 }
 
 static const char *aad(const struct download_case *c, const char *use)

@@ -34,7 +34,16 @@ static void relayed(void *role, struct db *db, struct arena *a, const struct rel
 	(void)role;
 	if (end->fn->id == FN_ES2_DeleteProfile && end->base &&
 	    (end->base->status.status == STATUS_SUCCESS || end->base->status.status == STATUS_WARNING))
-		stock_deleted(db, a, &request->iccid, &request->eid);
+		stock_deleted(db, a, &request->iccid, &request->eid, 0);
 }
 
-const struct relay_role smdp_relay = { .owner_queue = owner_queue, .ended = relayed };
+/* The same of a profile that was deleted otherwise: straight through its SM-SR, by another, or by its rules. */
+static void told(struct rq *rq, const void *in)
+{
+	const struct es3_profile_notification *n = in;
+
+	if (rq->fn->id == FN_ES3_HandleProfileDeletedNotification)
+		stock_deleted(rq->db, rq->arena, &n->es2.iccid, &n->es2.eid, n->es2.completed);
+}
+
+const struct relay_role smdp_relay = { .owner_queue = owner_queue, .ended = relayed, .told = told };

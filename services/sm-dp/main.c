@@ -11,6 +11,7 @@ static const struct config_row config[] = {
 
 static const struct cleaning cleanings[] = {
 	{ SMDP_DOWNLOAD_CLEAN, "downloads", offsetof(struct config_common, keep_days), false },
+	{ SMDP_CONNECTIVITY_CLEAN, "connectivity orders", offsetof(struct config_common, keep_days), false },
 };
 
 static void wake(struct app *app)

@@ -43,6 +43,11 @@ extern const struct route smdp_admin[]; /* smdp_admin.c */
 void admin_no_database(struct http_call *call);
 void admin_time(struct buf *b, const char *name, const struct rows *r, size_t row, unsigned col);
 int64_t admin_limit(const struct http_call *call);
+/* Answers with the rows of the one statement that is queued on the call's connection, each as an object whose members write adds. */
+typedef void (*admin_row)(struct arena *a, struct buf *b, const struct rows *r, size_t i);
+void admin_list(struct http_call *call, admin_row write);
+/* The rows as a JSON array. */
+void admin_array(struct arena *a, struct buf *b, const struct rows *r, admin_row write);
 
 /* type_admin.c, stock_admin.c, import_admin.c */
 void type_list(struct app *app, struct http_call *call);
@@ -52,6 +57,7 @@ void stock_list(struct app *app, struct http_call *call);
 void stock_count(struct app *app, struct http_call *call);
 void stock_batches(struct app *app, struct http_call *call);
 void stock_release(struct app *app, struct http_call *call);
+void stock_gone(struct app *app, struct http_call *call);
 void stock_import_route(struct app *app, struct http_call *call);
 void stock_make_route(struct app *app, struct http_call *call);
 void stock_export_route(struct app *app, struct http_call *call);
@@ -59,5 +65,6 @@ void stock_export_route(struct app *app, struct http_call *call);
 void stock_digest(struct app *app, struct http_call *call);
 /* download_admin.c */
 void download_list(struct app *app, struct http_call *call);
+void download_show(struct app *app, struct http_call *call);
 
 #endif

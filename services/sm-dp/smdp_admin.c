@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "services/sm-dp/smdp.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clock.h"
 #include "common/rpc/json_out.h"
+#include "services/sm-dp/connectivity.h"
+#include "services/sm-dp/keyset.h"
 
 enum { ROWS = 100, ROWS_MAX = 100000, LIMIT_DIGITS = 6 };
 
@@ -30,6 +30,32 @@ int64_t admin_limit(const struct http_call *call)
 	return n < 1 ? ROWS : n > ROWS_MAX ? ROWS_MAX : n;
 }
 
+void admin_array(struct arena *a, struct buf *b, const struct rows *r, admin_row write)
+{
+	buf_char(b, '[');
+	for (size_t i = 0; i < rows_count(r); i++) {
+		buf_str(b, i ? ",\n{" : "{");
+		write(a, b, r, i);
+		buf_char(b, '}');
+	}
+	buf_char(b, ']');
+}
+
+void admin_list(struct http_call *call, admin_row write)
+{
+	CLEANUP(buf_free) struct buf json = { 0 };
+	struct arena *a = app_arena(call);
+	const struct rows *r;
+
+	if (db_sync(app_db(call), a, &r, 1, NULL) != OK) {
+		admin_no_database(call);
+		return;
+	}
+	admin_array(a, &json, r, write);
+	buf_char(&json, '\n');
+	app_json(call, 200, json.data);
+}
+
 const struct route smdp_admin[] = {
 	{ "GET", "/admin/types", type_list },
 	{ "GET", "/admin/types/show", type_show }, /* ?mno=&name= */
@@ -42,6 +68,14 @@ const struct route smdp_admin[] = {
 	{ "POST", "/admin/stock/make", stock_make_route },
 	{ "GET", "/admin/stock/export", stock_export_route }, /* ?mno=&batch= */
 	{ "POST", "/admin/stock/release", stock_release },
-	{ "GET", "/admin/downloads", download_list }, /* ?eid=&iccid=&mno=&state=&id=&limit= */
+	{ "POST", "/admin/stock/deleted", stock_gone },
+	{ "GET", "/admin/downloads", download_list },        /* ?eid=&iccid=&mno=&state=&limit= */
+	{ "GET", "/admin/downloads/show", download_show },   /* ?id= */
+	{ "GET", "/admin/connectivity", connectivity_list }, /* ?eid=&limit= */
+	{ "POST", "/admin/connectivity", connectivity_order_route },
+	{ "GET", "/admin/keys", keyset_list }, /* ?mno=&type=&eid=&limit= */
+	{ "GET", "/admin/keys/exports", keyset_exports },
+	{ "POST", "/admin/keys/export", keyset_export_route },
+	{ "POST", "/admin/keys/confirm", keyset_confirm_route },
 	{ 0 },
 };

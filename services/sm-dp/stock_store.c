@@ -76,12 +76,16 @@ bool stock_move(struct db *db, struct arena *a, struct stock_item *item, enum st
 	return true;
 }
 
-void stock_deleted(struct db *db, struct arena *a, const struct iccid *iccid, const struct eid *eid)
+void stock_deleted(struct db *db, struct arena *a, const struct iccid *iccid, const struct eid *eid, int64_t at)
 {
-	enum stock_state next = stock_next(STOCK_INSTALLED, true, STEV_DELETED);
+	for (unsigned state = 0; state < STOCK_STATES; state++) {
+		enum stock_state next = stock_next(state, true, STEV_DELETED);
 
-	DB_QUEUE(db, SMDP_STOCK_LEAVE, p_text(arena_strdup(a, iccid->text)), p_int(a, STOCK_INSTALLED), p_int(a, next),
-		 p_text(arena_strdup(a, eid->text)));
+		if (next == STOCK_STATES)
+			continue;
+		DB_QUEUE(db, SMDP_STOCK_LEAVE, p_text(arena_strdup(a, iccid->text)), p_int(a, state), p_int(a, next),
+			 p_text(arena_strdup(a, eid->text)), at ? p_time(a, at + STOCK_LATE_S * INT64_C(1000000)) : p_null());
+	}
 }
 
 struct bytes stock_wrapped_of(struct arena *a, const char *keys, enum stock_use use)

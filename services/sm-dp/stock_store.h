@@ -28,8 +28,11 @@ result stock_item_from(struct arena *a, const struct rows *r, struct stock_item 
  * STEV_RESERVED, else NULL. False: this event cannot happen to it, or it may not go to this card; nothing is queued. */
 bool stock_move(struct db *db, struct arena *a, struct stock_item *item, enum stock_event event, const struct eid *eid);
 
-/* The same for STEV_DELETED of an installed one, of a row that is not loaded: nothing happens to what is not installed on this card. */
-void stock_deleted(struct db *db, struct arena *a, const struct iccid *iccid, const struct eid *eid);
+/* The same for STEV_DELETED of a row that is not loaded, in one statement: nothing happens to what was not sent to this card, nor does the same
+ * again. With its ISD-P go the keys that we kept of it. at: when it was deleted, microseconds since 1970 by the clock of who says so; more than
+ * STOCK_LATE_S before the row last moved, it is told of an earlier life and changes nothing. 0: just now. */
+enum { STOCK_LATE_S = 300 };
+void stock_deleted(struct db *db, struct arena *a, const struct iccid *iccid, const struct eid *eid, int64_t at);
 
 /* The wrapped secret for a use in the last column of SMDP_BATCH_LINES, "ki:HEX opc:HEX"; empty: none. */
 struct bytes stock_wrapped_of(struct arena *a, const char *keys, enum stock_use use);

@@ -11,37 +11,24 @@
 #include "services/sm-dp/smdp.h"
 #include "services/sm-dp/type_variables.h"
 
-static void types_write(struct buf *b, const struct rows *r)
+static void row_write(struct arena *a, struct buf *b, const struct rows *r, size_t i)
 {
-	buf_char(b, '[');
-	for (size_t i = 0; i < rows_count(r); i++) {
-		buf_str(b, i ? ",\n{" : "{");
-		json_out_member(b, "mno", row_text(r, i, 0));
-		json_out_member(b, "name", row_text(r, i, 1));
-		json_out_member(b, "keys", type_keys_name((enum type_keys)row_int(r, i, 3)));
-		json_out_member(b, "rules", row_text(r, i, 5));
-		json_out_member(b, "address", type_address_name((unsigned)row_int(r, i, 6)));
-		json_out_member(b, "variables", row_text(r, i, 8));
-		buf_printf(b, ",\"package\":%lld,\"memory\":%lld,\"available\":%lld}", (long long)row_int(r, i, 2),
-			   (long long)row_int(r, i, 4), (long long)row_int(r, i, 7));
-	}
-	buf_str(b, "]\n");
+	(void)a;
+	json_out_member(b, "mno", row_text(r, i, 0));
+	json_out_member(b, "name", row_text(r, i, 1));
+	json_out_member(b, "keys", type_keys_name((enum type_keys)row_int(r, i, 3)));
+	json_out_member(b, "rules", row_text(r, i, 5));
+	json_out_member(b, "address", type_address_name((unsigned)row_int(r, i, 6)));
+	json_out_member(b, "variables", row_text(r, i, 8));
+	buf_printf(b, ",\"package\":%lld,\"memory\":%lld,\"available\":%lld", (long long)row_int(r, i, 2),
+		   (long long)row_int(r, i, 4), (long long)row_int(r, i, 7));
 }
 
 void type_list(struct app *app, struct http_call *call)
 {
-	CLEANUP(buf_free) struct buf json = { 0 };
-	struct db *db = app_db(call);
-	const struct rows *rows;
-
 	(void)app;
-	DB_QUEUE0(db, SMDP_TYPE_LIST);
-	if (db_sync(db, app_arena(call), &rows, 1, NULL) != OK) {
-		app_error(call, 503, "database", "the database does not answer");
-		return;
-	}
-	types_write(&json, rows);
-	app_json(call, 200, json.data);
+	DB_QUEUE0(app_db(call), SMDP_TYPE_LIST);
+	admin_list(call, row_write);
 }
 
 static void type_write(struct buf *b, const struct profile_type *t)

@@ -125,6 +125,41 @@ class Ctl:
     def stock_release(self, admin_socket, iccid):
         return self._answer("--admin", admin_socket, "stock", "release", iccid, "--yes")
 
+    def stock_deleted(self, admin_socket, iccid):
+        return self._answer("--admin", admin_socket, "stock", "deleted", iccid, "--yes")
+
+    def keys_list(self, admin_socket, **chosen):
+        """chosen: mno, type, eid, limit."""
+        return self._answer("--admin", admin_socket, "keys", "list", *(word for name, value in chosen.items() for word in ("--" + name, str(value))))
+
+    def keys_export(self, admin_socket, path, mno, type_name=None, everything=False):
+        more = (["--type", type_name] if type_name else []) + (["--all"] if everything else [])
+        return self._answer("--admin", admin_socket, "keys", "export", path, "--mno", mno, *more)
+
+    def keys_exports(self, admin_socket):
+        return self._answer("--admin", admin_socket, "keys", "exports")
+
+    def keys_confirm(self, admin_socket, export):
+        return self._answer("--admin", admin_socket, "keys", "confirm", export, "--yes")
+
+    def connectivity_update(self, admin_socket, eid, iccid, path, validity_s=None):
+        more = ["--validity", str(validity_s)] if validity_s else []
+        return self._answer("--admin", admin_socket, "connectivity", "update", eid, iccid, path, *more)["id"]
+
+    def connectivity_list(self, admin_socket, eid):
+        return self._answer("--admin", admin_socket, "connectivity", "list", "--eid", eid)
+
+    def download_list(self, admin_socket, **chosen):
+        """chosen: state, eid, iccid, mno, limit."""
+        return self._answer("--admin", admin_socket, "download", "list", *(word for name, value in chosen.items() for word in ("--" + name, str(value))))
+
+    def download_show(self, admin_socket, download):
+        return self._answer("--admin", admin_socket, "download", "show", download)
+
+    # At the simulator.
+    def card_number(self, admin_socket, eid, msisdn, iccid=None):
+        return self._answer("--admin", admin_socket, "card", "number", eid, msisdn, *(["--iccid", iccid] if iccid else []))
+
     # At the gateway's northbound interface.
     def eis_get(self, gateway_words, eid, via=None):
         return self._answer(*gateway_words, "eis", "get", eid, *(["--via", via] if via else []))

@@ -105,6 +105,16 @@ int cmd_card_unhook(struct ctl *c)
 		      arena_printf(c->arena, "%s: no %s any more", c->args[1], c->args[0]));
 }
 
+/* The network calls a profile by its number: the one that is enabled, or that of --iccid. */
+int cmd_card_number(struct ctl *c)
+{
+	const char *iccid = c->option[OPT_ICCID], *msisdn = c->args[1];
+	json_t *body = json_pack("{s:s, s:s, s:s*}", "eid", c->args[0], "msisdn", msisdn, "iccid", iccid);
+
+	return change(c, "POST", "/admin/cards/number", body,
+		      arena_printf(c->arena, "%s: number %s", iccid ? iccid : c->args[0], msisdn));
+}
+
 int cmd_card_coverage(struct ctl *c)
 {
 	return change(c, "POST", "/admin/cards/coverage", json_pack("{s:s}", "eid", c->args[0]),

@@ -35,6 +35,16 @@ int ctl_list(struct ctl *c, const char *path, const char *const *names, const ch
 	return code == EXIT_OK ? ctl_print_list(c, list, names, heads, columns) : code;
 }
 
+int ctl_limit(struct ctl *c)
+{
+	const char *limit = c->option[OPT_LIMIT];
+	unsigned n = 1;
+
+	if (!limit || (number_parse(limit, &n) && n > 0))
+		return EXIT_OK;
+	return ctl_fail(c, EXIT_USAGE, "--limit %s: should be a number from 1 to 999999", limit);
+}
+
 void ctl_query(struct buf *path, const char *name, const char *value)
 {
 	if (!value)
@@ -81,18 +91,17 @@ int cmd_messages(struct ctl *c)
 	static const char *const heads[] = { "AT", "KIND", "FUNCTION", "PEER", "HTTP", "EID", "MESSAGE" };
 	CLEANUP(buf_free) struct buf path = { 0 };
 	CLEANUP(json_freep) json_t *list = NULL;
-	const char *limit = c->option[OPT_LIMIT] ? c->option[OPT_LIMIT] : "20";
 	struct eid eid;
-	int code;
+	int code = ctl_limit(c);
 
-	if (!*limit || strspn(limit, "0123456789") != strlen(limit) || strlen(limit) > 6 || !atoi(limit))
-		return ctl_fail(c, EXIT_USAGE, "--limit %s: should be a number from 1 to 999999", limit);
+	if (code != EXIT_OK)
+		return code;
 	if (c->option[OPT_EID] && !eid_parse(c->option[OPT_EID], &eid))
 		return ctl_fail(c, EXIT_USAGE, "--eid %s: should be 32 digits whose check digits hold", c->option[OPT_EID]);
 	buf_str(&path, "/admin/messages");
 	ctl_query(&path, "eid", c->option[OPT_EID] ? eid.text : NULL);
 	ctl_query(&path, "message_id", c->option[OPT_MESSAGE_ID]);
-	ctl_query(&path, "limit", limit);
+	ctl_query(&path, "limit", c->option[OPT_LIMIT] ? c->option[OPT_LIMIT] : "20");
 	code = admin_json(c, "GET", path.data, NULL, &list);
 	if (code != EXIT_OK)
 		return code;

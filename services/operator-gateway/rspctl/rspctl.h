@@ -82,6 +82,10 @@ int gateway_json(struct ctl *c, const char *method, const char *path, const json
 int ctl_print_list(struct ctl *c, json_t *list, const char *const *names, const char *const *heads, unsigned columns);
 /* GETs such a list from the admin socket and prints it. */
 int ctl_list(struct ctl *c, const char *path, const char *const *names, const char *const *heads, unsigned columns);
+/* --limit, when it is given: EXIT_OK, or said what it should be. */
+int ctl_limit(struct ctl *c);
+/* Who runs this, for records: keys.c. */
+const char *ctl_user(struct ctl *c);
 /* Adds a query parameter; value NULL: nothing. */
 void ctl_query(struct buf *path, const char *name, const char *value);
 
@@ -151,6 +155,7 @@ int cmd_card_power(struct ctl *c);
 int cmd_card_hook(struct ctl *c);
 int cmd_card_unhook(struct ctl *c);
 int cmd_card_coverage(struct ctl *c);
+int cmd_card_number(struct ctl *c);
 int cmd_sms(struct ctl *c);
 int cmd_keys_bump(struct ctl *c);
 int cmd_cards_uncertain(struct ctl *c);
@@ -170,5 +175,14 @@ int cmd_stock_make(struct ctl *c);
 int cmd_stock_export(struct ctl *c);
 int cmd_stock_digest(struct ctl *c);
 int cmd_stock_release(struct ctl *c);
+int cmd_stock_deleted(struct ctl *c);
+int cmd_connectivity_update(struct ctl *c);
+int cmd_connectivity_list(struct ctl *c);
+int cmd_keys_list(struct ctl *c);
+int cmd_keys_export(struct ctl *c);
+int cmd_keys_exports(struct ctl *c);
+int cmd_keys_confirm(struct ctl *c);
+int cmd_download_list(struct ctl *c);
+int cmd_download_show(struct ctl *c);
 
 #endif

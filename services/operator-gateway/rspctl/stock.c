@@ -102,8 +102,10 @@ int cmd_type_add(struct ctl *c)
 
 int cmd_type_list(struct ctl *c)
 {
-	static const char *const names[] = { "mno", "name", "package", "memory", "keys", "address", "rules", "variables", "available" };
-	static const char *const heads[] = { "OPERATOR", "TYPE", "PACKAGE", "MEMORY", "KEYS", "ADDRESS", "RULES", "VARIABLES", "AVAILABLE" };
+	static const char *const names[] = { "mno",     "name",  "package",   "memory",   "keys",
+					     "address", "rules", "variables", "available" };
+	static const char *const heads[] = { "OPERATOR", "TYPE",  "PACKAGE",   "MEMORY",   "KEYS",
+					     "ADDRESS",  "RULES", "VARIABLES", "AVAILABLE" };
 
 	return ctl_list(c, "/admin/types", names, heads, LEN(names));
 }
@@ -210,19 +212,6 @@ int cmd_stock_digest(struct ctl *c)
 	return EXIT_OK;
 }
 
-/* Nothing, or one of the numbers that fit. */
-static bool limit_ok(const struct ctl *c)
-{
-	unsigned n = 1;
-
-	return !c->option[OPT_LIMIT] || (number_parse(c->option[OPT_LIMIT], &n) && n > 0);
-}
-
-static int bad_limit(struct ctl *c)
-{
-	return ctl_fail(c, EXIT_USAGE, "--limit %s: should be a number from 1 to 999999", c->option[OPT_LIMIT]);
-}
-
 int cmd_stock_list(struct ctl *c)
 {
 	static const char *const names[] = {
@@ -231,9 +220,10 @@ int cmd_stock_list(struct ctl *c)
 	static const char *const heads[] = { "ICCID",  "OPERATOR", "TYPE", "BATCH", "IMSI",
 					     "MSISDN", "STATE",    "SENT", "EID",   "CHANGED" };
 	CLEANUP(buf_free) struct buf path = { 0 };
+	int code = ctl_limit(c);
 
-	if (!limit_ok(c))
-		return bad_limit(c);
+	if (code != EXIT_OK)
+		return code;
 	buf_str(&path, "/admin/stock");
 	ctl_query(&path, "mno", c->option[OPT_MNO]);
 	ctl_query(&path, "type", c->option[OPT_TYPE]);
@@ -257,28 +247,32 @@ int cmd_stock_batches(struct ctl *c)
 	static const char *const names[] = { "mno", "batch", "type", "wrap", "iccids", "imported_at" };
 	static const char *const heads[] = { "OPERATOR", "BATCH", "TYPE", "WRAP", "ICCIDS", "IMPORTED" };
 	CLEANUP(buf_free) struct buf path = { 0 };
+	int code = ctl_limit(c);
 
-	if (!limit_ok(c))
-		return bad_limit(c);
+	if (code != EXIT_OK)
+		return code;
 	buf_str(&path, "/admin/stock/batches");
 	ctl_query(&path, "limit", c->option[OPT_LIMIT]);
 	return ctl_list(c, path.data, names, heads, LEN(names));
 }
 
-int cmd_stock_release(struct ctl *c)
+/* What a person decides about an ICCID; says: what --yes says. */
+static int decide(struct ctl *c, const char *word, const char *says, json_t **out)
 {
 	CLEANUP(json_freep) json_t *body = json_pack("{s:s}", "iccid", c->args[0]);
-	CLEANUP(json_freep) json_t *answer = NULL;
-	int code;
 
 	if (!body)
-		return ctl_fail(c, EXIT_USAGE, "stock release: ICCID is 6 to 20 digits");
+		return ctl_fail(c, EXIT_USAGE, "stock %s: ICCID is 6 to 20 digits", word);
 	if (!c->option[OPT_YES])
-		return ctl_fail(c, EXIT_USAGE,
-				"stock release makes %s available again: --yes says that a person knows it is on no card, or only "
-				"on its own",
-				c->args[0]);
-	code = admin_json(c, "POST", "/admin/stock/release", body, &answer);
+		return ctl_fail(c, EXIT_USAGE, "stock %s %s: --yes says that a person knows %s", word, c->args[0], says);
+	return admin_json(c, "POST", arena_printf(c->arena, "/admin/stock/%s", word), body, out);
+}
+
+int cmd_stock_release(struct ctl *c)
+{
+	CLEANUP(json_freep) json_t *answer = NULL;
+	int code = decide(c, "release", "it is on no card, or only on its own: it becomes available again", &answer);
+
 	if (code != EXIT_OK)
 		return code;
 	if (c->json)
@@ -287,5 +281,21 @@ int cmd_stock_release(struct ctl *c)
 		printf("%s is available again, for card %s alone\n", c->args[0], ctl_cell(c->arena, answer, "eid"));
 	else
 		printf("%s is available again\n", c->args[0]);
+	return EXIT_OK;
+}
+
+int cmd_stock_deleted(struct ctl *c)
+{
+	CLEANUP(json_freep) json_t *answer = NULL;
+	int code =
+		decide(c, "deleted",
+		       "its profile is on the card no more: it becomes quarantined, and the keys of its ISD-P are wiped", &answer);
+
+	if (code != EXIT_OK)
+		return code;
+	if (c->json)
+		ctl_print_json(answer);
+	else
+		printf("%s is quarantined; it was on card %s\n", c->args[0], ctl_cell(c->arena, answer, "eid"));
 	return EXIT_OK;
 }

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/card/profile_file.h"
 #include "common/crypto/keys.h"
 #include "common/rpc/relay.h"
@@ -91,6 +92,50 @@ Test(download, deleted_by_its_operator, .timeout = 600)
 	cr_assert_eq(shop_stock(s, &s->iccid[0])->state, STOCK_INSTALLED);
 	relay_ended(s, STATUS_SUCCESS, &s->made.eid);
 	cr_assert_eq(shop_stock(s, &s->iccid[0])->state, STOCK_QUARANTINED);
+	shop_close(s);
+}
+
+static void told_deleted(struct shop *s, int64_t at)
+{
+	const struct es3_profile_notification n = { { .eid = s->made.eid, .iccid = s->iccid[0], .completed = at }, s->mno.oid };
+	struct rq rq = { .db = s->db, .arena = s->a, .fn = function_by_id(FN_ES3_HandleProfileDeletedNotification) };
+
+	smdp_relay.told(&rq, &n);
+	shop_sync(s, NULL, 0);
+}
+
+/* The same when its SM-SR tells of it; not when that is old news. The keys of what is gone go, too. */
+Test(download, deleted_by_others, .timeout = 600)
+{
+	struct shop *s = shop_open();
+
+	shop_download(s, "small", false);
+	shop_run(s, DOWNLOAD_DONE);
+	told_deleted(s, clock_wall_us() - (STOCK_LATE_S + 60) * INT64_C(1000000));
+	cr_assert_eq(shop_stock(s, &s->iccid[0])->state, STOCK_INSTALLED);
+	keyset_is(s, true);
+	for (unsigned i = 0; i < 2; i++) {
+		told_deleted(s, clock_wall_us());
+		cr_assert_eq(shop_stock(s, &s->iccid[0])->state, STOCK_QUARANTINED);
+		keyset_is(s, false);
+	}
+	shop_close(s);
+}
+
+/* An SM-SR tells of the deletion before we heard that the download was complete: it is not installed any more. */
+Test(download, deleted_before_it_was_known_to_be_complete, .timeout = 600)
+{
+	struct shop *s = shop_open();
+
+	shop_download(s, "small", false);
+	shop_run(s, DOWNLOAD_COMPLETE);
+	cr_assert_eq(shop_stock(s, &s->iccid[0])->state, STOCK_RESERVED);
+	told_deleted(s, clock_wall_us());
+	cr_assert_eq(shop_stock(s, &s->iccid[0])->state, STOCK_QUARANTINED);
+	shop_run(s, DOWNLOAD_DONE);
+	cr_assert_eq(shop_now(s)->state, DOWNLOAD_DONE);
+	cr_assert_eq(shop_stock(s, &s->iccid[0])->state, STOCK_QUARANTINED);
+	keyset_is(s, false);
 	shop_close(s);
 }
 

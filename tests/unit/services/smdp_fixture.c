@@ -41,7 +41,7 @@ static const struct statement own[] = {
 	  " + (select count(*) from stock_secret x where x::text like $1) + (select count(*) from stock x where x::text like $1)" },
 	{ "t_stock", "update stock set state = 0, sent = false, eid = null" },
 	{ "t_keyset", "select isdp, kvn, keys, wrapped from isdp_keyset where eid = $1" },
-	{ "t_reset", "truncate download, call, reply, outbox, isdp_keyset" },
+	{ "t_reset", "truncate download, download_stage, call, reply, outbox, isdp_keyset, keyset_export, connectivity" },
 };
 
 void shop_sync(struct shop *s, const struct rows **rows, size_t n)

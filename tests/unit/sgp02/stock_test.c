@@ -19,7 +19,7 @@ Test(stock, every_state_and_event)
 		  { NO, NO, NO, NO, NO, NO, NO },
 		  { NO, NO, NO, NO, NO, NO, A } },
 		{ { R, NO, NO, NO, NO, NO, NO },
-		  { NO, R, I, Q, Q, NO, NO },
+		  { NO, R, I, Q, Q, Q, NO },
 		  { NO, NO, NO, NO, NO, Q, NO },
 		  { NO, NO, NO, NO, NO, NO, A } },
 	};
