@@ -62,7 +62,7 @@ class DownloadCase(CardCase, StockCase):
 
     def number(self, card, row):
         """The network calls the profile by its number."""
-        self.staging.cards._ask("POST", "/admin/cards/number", {"eid": card.eid, "iccid": row.values["ICCID"], "msisdn": row.values["MSISDN"]})
+        self.rspctl.card_number(self.admin("euicc-sim"), card.eid, row.values["MSISDN"], row.values["ICCID"])
 
     def memory(self, card):
         """(by the EIS, on the card)"""

@@ -6,7 +6,7 @@ from tests.e2e.helpers import Background
 from tests.e2e.soap import envelope
 from tests.e2e.stock.stock_case import MEMORY
 
-ENABLED, DISABLED = "2", "1"
+ENABLED, DISABLED, CREATED = "2", "1", "0"
 INSTALL = "sm-dp.download.install.called"
 BUSY = ("FAILED", "1.2/4.4")
 
@@ -175,3 +175,57 @@ class Told(DownloadCase):
                 self.await_true(lambda: told in card.told(GATEWAY), "the operator is not told", 20)
         ways = self.psql("operator_a", "select distinct interface from notification where eid = '%s'" % card.eid)
         self.assertEqual(ways, "ES2")
+
+
+class Leftovers(DownloadCase):
+    def test_what_an_older_download_left_is_deleted_first(self):
+        """procedures.md 3.1.5: an ISD-P of ours in state Created, of another ICCID."""
+        card, old, row = self.card(), self.row(), self.row()
+        memory = self.memory(card)
+        with self.running_with(SMDP, CLEANUP_S="4", BACKOFF_MS="300"):
+            with self.held(SMDP, INSTALL, card) as standing:
+                operation = self.order_download(card, iccid=old.values["ICCID"], validity_s=20)
+                standing()
+                card.power(False)
+            found = self.ended(operation)
+            self.assertEqual(self.outcome(found)[0], "EXPIRED", found)
+            self.await_true(lambda: self.stock_of(old)[0] == "quarantined", "the cleaning does not end", 40)
+        self.assertEqual((self.in_eis(card, old).split("|")[0], self.on_card(card, old)["state"]), (CREATED, "Personalized"))
+        card.power(True)
+        self.installed(card, row)
+        self.whole(card, row)
+        self.assertEqual((self.on_card(card, old), self.in_eis(card, old), self.stock_of(old)[:2]), (None, "", ("quarantined", True)))
+        self.assertEqual(self.memory(card)[0], memory[0] - MEMORY)
+        shown, = self.rspctl.download_list(self.socket, iccid=row.values["ICCID"])
+        stages = [(s["state"], s["function"], s["answer"]) for s in self.rspctl.download_show(self.socket, shown["id"])["stages"]]
+        self.assertEqual(stages[:2], [("get_eis", "ES3-GetEIS", "EXECUTED_SUCCESS"), ("cleanup", "ES3-DeleteISDP", "EXECUTED_SUCCESS")])
+        self.expect(self.audit(card), SUCCESS)
+        self.assertEqual(*self.memory(card))
+
+
+class Kept(DownloadCase):
+    def make_type(self, name):
+        """POL1 of its profiles: not to be deleted."""
+        return self.rspctl.type_add(self.socket, name, None, self.mno, MEMORY, variables="pin1=template pol1=2")
+
+    def test_what_pol1_keeps_is_installed(self):
+        """procedures.md 3.1.4: the card has installed it, its answer is lost, and POL1 forbids the deletion: it counts as installed."""
+        card, row = self.card(), self.row("kept")
+        with self.held(SMDP, INSTALL, card) as standing:
+            operation = self.order_download(card, iccid=row.values["ICCID"], validity_s=90)
+            standing()
+            card.hook("power-cut", "after-script")
+        self.await_true(lambda: not card.now["powered"], "the card is not cut off")
+        self.assertEqual(card.now["installs"], 1)
+        card.power(True)
+        found = self.ended(operation)
+        self.assertEqual((self.outcome(found), found["iccid"]), (SUCCESS, row.values["ICCID"]), found)
+        self.assertEqual(self.stock_of(row), ("installed", True, card.eid))
+        self.assertEqual(self.in_eis(card, row), "1|%s|%s|kept" % (self.mno, self.oid(SMDP)))
+        profile = self.on_card(card, row)
+        self.assertEqual((card.now["installs"], profile["pol1"], profile["imsi"], profile["state"]), (1, 2, row.values["IMSI"], "Disabled"))
+        shown, = self.rspctl.download_list(self.socket, iccid=row.values["ICCID"])
+        stages = [(s["state"], s["function"]) for s in self.rspctl.download_show(self.socket, shown["id"])["stages"]]
+        self.assertEqual(stages[-3:], [("delete_expired", "ES3-DeleteISDP"), ("keep", "ES3-ProfileDownloadCompleted"), ("done", None)])
+        self.number(card, row)
+        self.expect(self.enable(card, row.values["ICCID"], client="operator-a"), SUCCESS)
