@@ -40,7 +40,7 @@ def verifies(case, info, signature, trust=None):
     return done.returncode == 0
 
 
-def _ecdsa(case, data, key):
+def ecdsa(data, key):
     """r and s of 32 bytes each, as XML signatures want it; openssl writes DER."""
     der = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key], input=data, stdout=subprocess.PIPE, check=True).stdout
 
@@ -59,6 +59,25 @@ def _opened(text, declarations):
     return start + "".join(' xmlns:%s="%s"' % (p, declarations[p]) for p in sorted(declarations)) + ">" + rest
 
 
+def _signature(case, octets, key, certificate, method, inherited):
+    """EumSignature over these octets. inherited: the prefixes that inclusive C14N has SignedInfo declare."""
+    signed_info = ('<ds:SignedInfo><ds:CanonicalizationMethod Algorithm="%s"></ds:CanonicalizationMethod><ds:SignatureMethod '
+                   'Algorithm="http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"></ds:SignatureMethod><ds:Reference><ds:DigestMethod '
+                   'Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></ds:DigestMethod><ds:DigestValue>%s</ds:DigestValue></ds:Reference>'
+                   "</ds:SignedInfo>" % (method, base64.b64encode(hashlib.sha256(octets).digest()).decode()))
+    value = ecdsa(_opened(signed_info, {"ds": DS, **inherited}).encode(), key)
+    return ('<rps:EumSignature xmlns:ds="%s" xmlns:rps="%s">%s<ds:SignatureValue>%s</ds:SignatureValue><ds:KeyInfo><ds:X509Data>'
+            "<ds:X509Certificate>%s</ds:X509Certificate></ds:X509Data></ds:KeyInfo></rps:EumSignature>"
+            % (DS, RPS, signed_info, base64.b64encode(value).decode(), certificate))
+
+
+def signed_anew(case, info, name):
+    """EumSignature over canonical octets by the key and certificate NAME.{key,pem} of the PKI, as our EUM makes it."""
+    with open(case.pki(name + ".pem")) as f:
+        certificate = re.search("-----BEGIN CERTIFICATE-----(.*?)-----END", f.read(), re.S).group(1)
+    return _signature(case, info.encode(), case.pki(name + ".key"), "".join(certificate.split()), EXCLUSIVE, {})
+
+
 def sign_inclusive(case, request, in_place, signed_info_inclusive):
     """The request signed again with inclusive C14N, without Transforms. in_place: the octets are those of the elements inside this very
     envelope; else those of two documents that have the elements as roots, where EumSignedInfo declares a namespace more than it needs
@@ -67,15 +86,9 @@ def sign_inclusive(case, request, in_place, signed_info_inclusive):
     extra = {} if in_place else {"xsi": "http://www.w3.org/2001/XMLSchema-instance"}
     info, signature = signed_parts(request)
     octets = _opened(info, {**around, **extra}).encode()
-    certificate = re.search(r"<ds:X509Certificate>[^<]*</ds:X509Certificate>", signature).group(0)
+    certificate = re.search(r"<ds:X509Certificate>([^<]*)<", signature).group(1)
     method = INCLUSIVE if signed_info_inclusive else EXCLUSIVE
-    signed_info = ('<ds:SignedInfo><ds:CanonicalizationMethod Algorithm="%s"></ds:CanonicalizationMethod><ds:SignatureMethod '
-                   'Algorithm="http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"></ds:SignatureMethod><ds:Reference><ds:DigestMethod '
-                   'Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></ds:DigestMethod><ds:DigestValue>%s</ds:DigestValue></ds:Reference>'
-                   "</ds:SignedInfo>" % (method, base64.b64encode(hashlib.sha256(octets).digest()).decode()))
-    value = _ecdsa(case, _opened(signed_info, {"ds": DS, **(around if signed_info_inclusive else {})}).encode(), case.pki("eum", "eum.key"))
-    made = ('<rps:EumSignature xmlns:ds="%s">%s<ds:SignatureValue>%s</ds:SignatureValue><ds:KeyInfo><ds:X509Data>%s</ds:X509Data></ds:KeyInfo>'
-            "</rps:EumSignature>" % (DS, signed_info, base64.b64encode(value).decode(), certificate))
+    made = _signature(case, octets, case.pki("eum", "eum.key"), certificate, method, around if signed_info_inclusive else {})
     sent = request.replace(info, _opened(info, extra)).replace(signature, made)
     # Our text above is right only when libxml writes the same: the whole form of the info as root of a document.
     assert etree.tostring(etree.fromstring(octets), method="c14n") == octets
