@@ -94,7 +94,9 @@ enum card_fault {
 	CARD_FAULT_NO_ROOM,   /* CreateISDP finds no memory */
 	CARD_FAULT_CHALLENGE, /* the answer to 3A01 is cut off */
 	CARD_FAULT_RECEIPT,
-	CARD_FAULT_MAC,       /* a segment's C-MAC does not hold */
+	CARD_FAULT_MAC,       /* a segment comes altered */
+	CARD_FAULT_CRYPTOGRAM, /* its own, in the answer to INITIALIZE UPDATE */
+	CARD_FAULT_RMAC,      /* its own, of the answer to the package */
 	CARD_FAULT_FULL,      /* an element finds no memory */
 	CARD_FAULT_ELEMENT,   /* an element cannot be stored */
 };

@@ -7,6 +7,7 @@
 enum { TAG_C_APDU = 0x22, TAG_C_APDU_OLD = 0xA2, TAG_R_APDU = 0x23 };
 enum { CLA_PLAIN = 0x80, CLA_SECURED = 0x04, INS_INITIALIZE = 0x50, INS_AUTHENTICATE = 0x82, INS_STORE_DATA = 0xE2 };
 enum { P1_LAST = 0x88, P1_LAST_ANSWERED = 0x89, DGI_CONNECTIVITY = 0x3A07, DGI_HEAD = 3 };
+enum { SEQUENCE_BYTES = 3 };                                  /* behind the cryptogram */
 enum { CONNECTIVITY_FIRST = 0xA0, CONNECTIVITY_LAST = 0xA2 }; /* SMS, CAT_TP, HTTPS */
 
 bool card_isdp_knows_tag(uint32_t tag)
@@ -53,6 +54,8 @@ static enum scp03t_reason initialize(struct card *c, uint8_t place, struct bytes
 		reason = begin(c, place, &init, effects);
 	if (reason == SCP03T_OK)
 		scp03t_initialized_build(out, &c->channel->scp03);
+	if (reason == SCP03T_OK && card_fault_strikes(effects, CARD_FAULT_CRYPTOGRAM, 0))
+		out->data[out->len - SEQUENCE_BYTES - 1] ^= 0x01;
 	return reason;
 }
 
@@ -73,20 +76,26 @@ static enum scp03t_reason segment(struct card *c, uint8_t place, struct bytes va
 	struct card_channel *ch = channel_with(c, place);
 	CLEANUP(secret_free) struct secret plain = { 0 };
 	CLEANUP(buf_free) struct buf answer = { 0 };
+	CLEANUP(buf_free) struct buf altered = { 0 };
 	enum scp03t_reason reason;
 
 	if (!ch)
 		return SCP03T_SECURITY;
 	if (c->profiles[place].state != ISDP_PERSONALIZED)
 		return SCP03T_REFERENCE;
-	if (card_fault_strikes(effects, CARD_FAULT_MAC, 0))
-		return SCP03T_SECURITY;
+	if (value.len && card_fault_strikes(effects, CARD_FAULT_MAC, 0)) {
+		buf_add(&altered, value.data, value.len);
+		altered.data[value.len / 2] ^= 0x01;
+		value.data = (const uint8_t *)altered.data;
+	}
 	reason = scp03t_segment(&ch->scp03, value, &plain);
 	if (reason != SCP03T_OK)
 		return reason;
 	*out_go_on = card_install_feed(c, ch, (struct bytes){ plain.data, plain.len }, &answer, effects);
 	if (!scp03t_answer_build(&ch->scp03, (struct bytes){ (const uint8_t *)answer.data, answer.len }, out))
 		return SCP03T_SECURITY;
+	if (answer.len && card_fault_strikes(effects, CARD_FAULT_RMAC, 0))
+		out->data[out->len - 1] ^= 0x01;
 	if (!*out_go_on)
 		card_channel_unsecure(ch);
 	return SCP03T_OK;

@@ -42,6 +42,7 @@ static const char *const names[HOOK_COUNT] = {
 	[HOOK_BAD_CHALLENGE] = "bad-challenge",
 	[HOOK_BAD_RECEIPT] = "bad-receipt",
 	[HOOK_BAD_MAC] = "bad-mac",
+	[HOOK_BAD_ANSWER] = "bad-answer",
 	[HOOK_PE_FAIL] = "pe-fail",
 	[HOOK_TRACE] = "trace",
 };

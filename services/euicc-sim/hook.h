@@ -29,7 +29,8 @@ enum hook_kind {
 	HOOK_NO_MEMORY,         /* argument: create | install | empty: CreateISDP, or the next profile element, finds no memory */
 	HOOK_BAD_CHALLENGE,     /* the answer to the next STORE DATA 3A01 is cut off */
 	HOOK_BAD_RECEIPT,       /* the receipt of the next key agreement is wrong */
-	HOOK_BAD_MAC,           /* the next segment of a profile is refused as if its MAC were wrong: 9F46 02 */
+	HOOK_BAD_MAC,           /* the next segment of a profile comes altered: its MAC does not hold */
+	HOOK_BAD_ANSWER,        /* argument: cryptogram | mac: the card's own is wrong in its next answer of SCP03t that has one */
 	HOOK_PE_FAIL,           /* argument: n: the n-th profile element, from 1, cannot be stored */
 	HOOK_TRACE,             /* argument: a file: a line per request and answer, EID "sent" | "got" path body (hex) */
 	HOOK_COUNT

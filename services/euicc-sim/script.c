@@ -52,6 +52,10 @@ static bool strikes(void *ctx, enum card_fault fault, size_t element)
 		return hook_now(h, HOOK_BAD_RECEIPT, NULL);
 	case CARD_FAULT_MAC:
 		return hook_now(h, HOOK_BAD_MAC, NULL);
+	case CARD_FAULT_CRYPTOGRAM:
+		return hook_strikes_at(h->sim->hooks, HOOK_BAD_ANSWER, &h->card->eid, "cryptogram");
+	case CARD_FAULT_RMAC:
+		return hook_strikes_at(h->sim->hooks, HOOK_BAD_ANSWER, &h->card->eid, "mac");
 	case CARD_FAULT_ELEMENT:
 		(void)snprintf(number, sizeof(number), "%zu", element);
 		return hook_strikes_at(h->sim->hooks, HOOK_PE_FAIL, &h->card->eid, number);

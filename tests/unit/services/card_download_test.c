@@ -119,6 +119,35 @@ Test(card_download, a_changed_or_repeated_segment_ends_the_session)
 	}
 }
 
+Test(card_download, its_own_proofs_are_wrong_when_a_test_wants_it)
+{
+	static const uint8_t challenge[SCP03_CHALLENGE] = { 1 };
+	CLEANUP(download_close) struct download d;
+	CLEANUP(buf_free) struct buf script = { 0 };
+	struct scp03_initialized answer;
+	struct bytes package, out;
+	uint8_t reason = 0;
+
+	download_open(&d);
+	package = download_default(&d, "89001234567890123458", 0, 0);
+	download_agree(&d, -1);
+	d.faults[CARD_FAULT_CRYPTOGRAM] = 1;
+	cr_assert(scp03_begin(&d.s, &d.keys, &d.isdp, ++d.sequence, challenge));
+	scp03t_initialize_build(&script, &d.s);
+	cr_assert(download_run(&d, view(&script)), "the card itself finds nothing wrong");
+	cr_assert_eq(scp03t_initialized_open(&d.s, view(&d.out), &answer, &reason), SCP03_BAD_CRYPTOGRAM);
+	download_session(&d);
+	d.faults[CARD_FAULT_RMAC] = 1;
+	while (package.len) {
+		size_t n = package.len < SCP03T_PLAIN_MAX ? package.len : SCP03T_PLAIN_MAX;
+
+		cr_assert(download_segment(&d, (struct bytes){ package.data, n }));
+		package = (struct bytes){ package.data + n, package.len - n };
+	}
+	cr_assert_eq(scp03t_segment_open(d.a, &d.s, NULL, view(&d.out), &out, &reason), SCP03_BAD_MAC);
+	cr_assert_eq(download_profile(&d)->state, ISDP_DISABLED);
+}
+
 Test(card_download, a_channel_is_with_one_isdp)
 {
 	CLEANUP(download_close) struct download d;
