@@ -210,13 +210,16 @@ static result take(struct arena *a, struct bytes *rest, const char *what, struct
 static result opening_read(struct arena *a, const struct scp03_session *s, struct bytes *rest)
 {
 	struct scp03_initialized initialized;
+	enum scp03_verdict verdict;
 	struct bytes tlv;
 	uint8_t reason = 0;
 
 	TRY(take(a, rest, "INITIALIZE UPDATE", &tlv));
-	TRY(verdict_result(a, "INITIALIZE UPDATE", scp03t_initialized_open(s, tlv, &initialized, &reason), reason));
+	verdict = scp03t_initialized_open(s, tlv, &initialized, &reason);
+	TRY(verdict_result(a, "INITIALIZE UPDATE", verdict, reason));
 	TRY(take(a, rest, "EXTERNAL AUTHENTICATE", &tlv));
-	return verdict_result(a, "EXTERNAL AUTHENTICATE", scp03t_authenticated_open(s, tlv, &reason), reason);
+	verdict = scp03t_authenticated_open(s, tlv, &reason);
+	return verdict_result(a, "EXTERNAL AUTHENTICATE", verdict, reason);
 }
 
 /* What the card says of the package; plain came R-MAC verified. */
@@ -253,10 +256,12 @@ result card_install_read(struct arena *a, const struct card_install *in, size_t 
 		TRY(opening_read(a, &s, &rest));
 	for (size_t i = first; i < past; i++) {
 		const char *what = arena_printf(a, "segment %zu of %zu", i + 1, card_segments(in->package.len));
+		enum scp03_verdict verdict;
 		uint8_t reason = 0;
 
 		TRY(take(a, &rest, what, &tlv));
-		TRY(verdict_result(a, what, scp03t_segment_open(a, &s, &marks[i - first], tlv, &plain, &reason), reason));
+		verdict = scp03t_segment_open(a, &s, &marks[i - first], tlv, &plain, &reason);
+		TRY(verdict_result(a, what, verdict, reason));
 		if (plain.len == 0)
 			continue;
 		TRY(response_read(a, in, plain));

@@ -239,7 +239,7 @@ Test(download, what_the_card_says_wrong, .timeout = 600)
 		{ CARD_BAD_RMAC, sent_asked, "8.3", "6.1", "MAC", STOCK_QUARANTINED },
 		{ CARD_PE_FAILURE, sent_asked, "8.4", "4.2", "identification 8", STOCK_QUARANTINED },
 		{ CARD_NO_MEMORY, sent_asked, "8.1", "4.8", "not-enough-memory", STOCK_QUARANTINED },
-		{ CARD_BAD_SEGMENT, sent_asked, "8.4", "4.2", "segment 2 of", STOCK_QUARANTINED },
+		{ CARD_BAD_SEGMENT, sent_asked, "8.4", "4.2", "refused: security error (02)", STOCK_QUARANTINED },
 		{ CARD_SILENT_END, sent_asked, "8.4", "4.2", "did not say that it is installed", STOCK_QUARANTINED },
 	};
 	struct shop *s = shop_open();
