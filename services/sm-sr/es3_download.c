@@ -169,7 +169,8 @@ const struct load es3_update_connectivity_parameters_load = { .results = CASE_RE
 							      .queue = connectivity_queue,
 							      .take = connectivity_take };
 
-/* Deferred. The parameters come as C-APDUs that the SM-DP has secured with the keys of its ISD-P (procedures.md 3.16, 4.8). */
+/* Deferred. The parameters come as C-APDUs that the SM-DP has secured with the keys of its ISD-P (procedures.md 3.16, 4.8). They are data to an
+ * ISD-P like any other: that the profile's operator is a customer does not open another SM-DP's (C4). */
 result es3_update_connectivity_parameters(struct rq *rq, const void *in, void *out)
 {
 	const struct es3_update_connectivity_parameters_rq *request = in;
@@ -182,6 +183,8 @@ result es3_update_connectivity_parameters(struct rq *rq, const void *in, void *o
 	TRY(procedure_may_start(rq, c, target ? &target->isdp_aid : NULL));
 	if (!target)
 		return failed(rq->arena, CODE_ICCID_UNKNOWN, request->iccid.text, NULL);
+	if (target->smdp && !oid_equal(target->smdp, &rq->caller->oid))
+		return failed(rq->arena, CODE_ISDP_NOT_ALLOWED, request->iccid.text, "another SM-DP created this ISD-P");
 	if (send_filter(&target->isdp_aid, request->parameters, &isdp, &why) != SEND_SCP03)
 		return wrong_data(rq, why);
 	return procedure_start(rq, c,

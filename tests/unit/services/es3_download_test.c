@@ -388,7 +388,9 @@ static void a_complete_profile_is_disabled(void)
 static void connectivity_goes_secured(void)
 {
 	struct es3_update_connectivity_parameters_rq in = { .eid = s->eid, .iccid = s->iccid[THIRD] };
+	struct entity other = s->smdp; /* of the same customers */
 
+	cr_assert(oid_parse("1.2.88", &other.oid));
 	created(false);
 	in.parameters = hex_bytes("221084E2880007"
 				  "3A0704A0020600"
@@ -397,6 +399,9 @@ static void connectivity_goes_secured(void)
 				 es3_update_connectivity_parameters, &in, NULL)),
 		     CODE_ISDP_NOT_ALLOWED);
 	in.parameters = hex_bytes("221584E2880010C01EF6806B012375313193718385FBD2");
+	cr_expect_eq(code_of(ask(s, &other, FN_ES3_UpdateConnectivityParameters, &es3_update_connectivity_parameters_load,
+				 es3_update_connectivity_parameters, &in, NULL)),
+		     CODE_ISDP_NOT_ALLOWED);
 	cr_assert_eq(ask(s, &s->smdp, FN_ES3_UpdateConnectivityParameters, &es3_update_connectivity_parameters_load,
 			 es3_update_connectivity_parameters, arena_memdup(s->a, &in, sizeof(in)), NULL),
 		     OK);
