@@ -116,25 +116,31 @@ void eis_deleted(struct card_case *c, const struct aid *aids, size_t n)
 			}
 }
 
+/* That a profile is complete its SM-DP says, not the card (procedures.md 3.3): until then it is the SM-DP's, to complete or to take away. */
+static bool incomplete(const struct profile_info *p)
+{
+	return p->state == PROFILE_IN_CREATION || (p->state == PROFILE_CREATED && p->smdp);
+}
+
 /* A state of GlobalPlatform's that means nothing here changes nothing. */
-static enum profile_state state_of(const struct isdp_status *s, enum profile_state was)
+static enum profile_state state_of(const struct isdp_status *s, const struct profile_info *p)
 {
 	switch (s->state) {
 	case ISDP_SELECTABLE:
 	case ISDP_PERSONALIZED:
-		return was == PROFILE_IN_CREATION ? was : PROFILE_CREATED;
+		return p->state == PROFILE_IN_CREATION ? p->state : PROFILE_CREATED;
 	case ISDP_DISABLED:
-		return PROFILE_DISABLED;
+		return incomplete(p) ? p->state : PROFILE_DISABLED;
 	case ISDP_ENABLED:
 		return PROFILE_ENABLED;
 	default:
-		return was;
+		return p->state;
 	}
 }
 
 static void profile_follows(struct arena *a, struct profile_info *p, const struct isdp_status *s, bool fallback_said)
 {
-	p->state = state_of(s, p->state);
+	p->state = state_of(s, p);
 	if (fallback_said)
 		p->fallback = s->fallback;
 	if (s->memory >= 0)

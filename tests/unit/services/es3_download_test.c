@@ -46,7 +46,7 @@ static const char *eis_says(void)
 	return look(s).third;
 }
 
-static void answer_list(bool with_third)
+static void answer_list_with(bool with_third, uint8_t third)
 {
 	static const uint16_t sw[] = { SW_OK, SW_NOT_FOUND };
 	CLEANUP(buf_free) struct buf list = { 0 };
@@ -55,13 +55,18 @@ static void answer_list(bool with_third)
 	for (int p = BASE; p <= (with_third ? THIRD : OTHER); p++)
 		isdr_status_build(&list, &(const struct isdp_status){ .aid = s->isdp[p],
 								      .state = p == BASE    ? ISDP_ENABLED
-									       : p == THIRD ? ISDP_SELECTABLE
+									       : p == THIRD ? third
 											    : ISDP_DISABLED,
 								      .fallback = p == BASE,
 								      .memory = -1,
 								      .free = -1 });
 	data[0] = hex_text(s->a, (const uint8_t *)list.data, list.len);
 	card_answer(s, 2, data, sw);
+}
+
+static void answer_list(bool with_third)
+{
+	answer_list_with(with_third, ISDP_SELECTABLE);
 }
 
 static void an_isd_p_is_made(void)
@@ -385,6 +390,22 @@ static void a_complete_profile_is_disabled(void)
 	SAYS(look(s).events, "profile.downloaded");
 }
 
+/* Between the last data, which frees the card, and ProfileDownloadCompleted anybody may have it audited. */
+static void an_audit_does_not_complete_a_profile(void)
+{
+	created(true);
+	cr_assert_eq(send_segment(false), OK);
+	cr_assert_eq(card_fetch(s), COMMAND_SEND);
+	card_answer_raw(s, "AF8086000000");
+	cr_assert_eq(ask_audit(s, OTHER), OK);
+	cr_assert_eq(card_fetch(s), COMMAND_STATUS);
+	answer_list_with(true, ISDP_DISABLED); /* the card has all of it */
+	cr_expect_str_eq(eis_says(), "300 0");
+	cr_expect_eq(code_of(ask_enable(s, THIRD)), CODE_PROFILE_NOT_ALLOWED);
+	cr_assert_eq(complete(&s->smdp), OK);
+	cr_expect_str_eq(eis_says(), "300 1");
+}
+
 static void connectivity_goes_secured(void)
 {
 	struct es3_update_connectivity_parameters_rq in = { .eid = s->eid, .iccid = s->iccid[THIRD] };
@@ -425,6 +446,7 @@ Test(es3_download, on_one_card)
 					       nothing_is_sent_twice,
 					       keys_are_agreed_in_one_session,
 					       a_complete_profile_is_disabled,
+					       an_audit_does_not_complete_a_profile,
 					       connectivity_goes_secured };
 
 	s = stage_make();
