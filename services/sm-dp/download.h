@@ -39,7 +39,7 @@ struct download {
 	int64_t step;
 	enum download_wait wait;
 	int64_t tries;
-	int64_t busy_at; /* when the SM-SR refused the call, by its clock; 0: another FCI is to be used */
+	int64_t busy_at; /* when the SM-SR refused the call, by its clock, or did not answer it; 0: another FCI is to be used */
 	/* Microseconds of the database's clock, which all replicas share; of one that is not stored yet, since its creation. */
 	int64_t started_at, deadline, call_until, due_at, ended_at, now; /* now: when the row was read */
 	struct aid isdp;                                                 /* len 0: none yet */

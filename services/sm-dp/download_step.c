@@ -178,6 +178,15 @@ static const char *answer_text(struct arena *a, const struct download_said *said
 	return arena_strndup(a, text, ANSWER_MAX);
 }
 
+/* Silence is no refusal, and what was not heard may have been executed: under another FCI that would be refused. Only the same call fetches
+ * its answer. */
+static int64_t refused_at(const struct download_case *c, const struct download_said *said)
+{
+	if (!said->base)
+		return c->d->now;
+	return said->base->processing_end ? *said->base->processing_end : 0;
+}
+
 result download_answered(struct download_case *c, const struct download_said *said)
 {
 	enum download_event event;
@@ -186,7 +195,7 @@ result download_answered(struct download_case *c, const struct download_said *sa
 	TRY(download_judge(c, said, &event, &told));
 	c->d->answer = answer_text(c->a, said, told);
 	(void)FAULT(arena_printf(c->a, "sm-dp.download.%s.answered", download_state_name(c->d->state)), c->d->eid.text);
-	return step(c, event, told, said->base && said->base->processing_end ? *said->base->processing_end : 0);
+	return step(c, event, told, refused_at(c, said));
 }
 
 /* The same call again, or under another FCI when this one is refused for good. */

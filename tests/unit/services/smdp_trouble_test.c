@@ -359,6 +359,20 @@ Test(download_trouble, no_pol1_without_a_profile, .timeout = TIMEOUT)
 	shop_close(s);
 }
 
+static void outbox_says(struct shop *s, const struct outbox_answer *answer)
+{
+	db_begin(s->db);
+	cr_assert(smdp_answered(&s->smdp, s->db, s->a, answer));
+	db_commit(s->db);
+	shop_sync(s, NULL, 0);
+}
+
+static void give_up(struct shop *s, const struct test_call *call)
+{
+	outbox_says(s, &(const struct outbox_answer){
+			       .fn = call->fn, .to = s->smsr, .ref = call->ref, .eid = s->made.eid.text, .given_up = true });
+}
+
 /* A SOAP Fault says nothing of what was done; that nobody was reached neither. */
 Test(download_trouble, faults_and_silence, .timeout = TIMEOUT)
 {
@@ -397,5 +411,27 @@ Test(download_trouble, faults_and_silence, .timeout = TIMEOUT)
 	/* 202 changes nothing, and an answer of another entity is none. */
 	fault = (struct outbox_answer){ .accepted = true, .fn = call.fn, .to = s->smsr, .ref = call.ref };
 	cr_assert(smdp_answered(&s->smdp, s->db, s->a, &fault));
+	shop_close(s);
+}
+
+/* ProfileDownloadCompleted was executed, and its answer never came: under another FCI it would be refused, and a complete profile deleted. */
+Test(download_trouble, silence_is_no_refusal, .timeout = TIMEOUT)
+{
+	struct shop *s = shop_open();
+	struct test_call call = reach(s, DOWNLOAD_COMPLETE), again;
+	struct test_answer answer = shop_execute(s, &call);
+
+	for (int i = 0; i < 3; i++) {
+		give_up(s, &call);
+		cr_assert(shop_now(s)->state == DOWNLOAD_COMPLETE && shop_now(s)->wait == DOWNLOAD_BACKOFF);
+		shop_time(s, T_DUE);
+		cr_assert(shop_next(s, &again));
+		cr_assert_str_eq(again.ref, call.ref, "%d", i);
+		call = again;
+	}
+	shop_answer(s, &call, &answer);
+	shop_run(s, DOWNLOAD_DONE);
+	cr_assert_eq(shop_now(s)->state, DOWNLOAD_DONE);
+	shop_told_is(s, "EXECUTED_SUCCESS", NULL, NULL);
 	shop_close(s);
 }
