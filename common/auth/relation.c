@@ -75,7 +75,8 @@ static result owns_stock(struct arena *a, const struct entity *caller, const str
 	return facts->iccid ? owns_profile(a, caller, facts, false, false) : owns_any(a, caller, facts, false);
 }
 
-/* Only who made it: that its operator is a customer will not do. */
+/* Only who made it: that its operator is a customer will not do. ISD-Ps are numbered, anybody can name them: the ICCIDs behind them are not
+ * told (D2). */
 static result made_isdp(struct arena *a, const struct entity *caller, const struct relation_facts *facts)
 {
 	if (!facts->isdp)
@@ -87,7 +88,7 @@ static result made_isdp(struct arena *a, const struct entity *caller, const stru
 		if (p->state != PROFILE_IN_CREATION && aid_equal(&p->isdp_aid, facts->isdp))
 			return made(caller, p)
 				       ? OK
-				       : failed(a, CODE_ISDP_NOT_ALLOWED, p->iccid.text, "another SM-DP created this ISD-P");
+				       : failed(a, CODE_ISDP_NOT_ALLOWED, facts->eid.text, "another SM-DP created this ISD-P");
 	}
 	return failed(a, CODE_ISDP_UNKNOWN, facts->eid.text, NULL);
 }

@@ -143,6 +143,29 @@ Test(relation, an_sm_dp_audits_where_it_made_a_profile_or_a_customer_owns_one)
 	expect(FN_ES3_AuditEIS, &maker, &c, CODE_EUICC_NOT_ALLOWED);
 }
 
+/* ISD-Ps are numbered: who tries them all must not learn whose profiles are on the card (D2). */
+Test(relation, an_isd_p_is_its_makers_and_nobody_else_learns_its_iccid)
+{
+	struct entity maker = entity(SMDP, ROLE_SM_DP), stranger = entity("1.2.3.8", ROLE_SM_DP);
+	struct aid isdp = aid_isdp(0x10), other = aid_isdp(0x11);
+	struct arena *a = arena_new();
+	struct card c;
+	result r;
+
+	card_make(&c);
+	c.profile.isdp_aid = isdp;
+	c.facts.iccid = NULL;
+	c.facts.isdp = &isdp;
+	expect(FN_ES3_SendData, &maker, &c, -1);
+	r = relation_check(a, function_by_id(FN_ES3_SendData), &stranger, &c.facts);
+	cr_assert(r != OK && r->code == CODE_ISDP_NOT_ALLOWED);
+	cr_assert_str_eq(r->subject_id, c.facts.eid.text);
+	cr_assert_null(strstr(r->message, c.profile.iccid.text));
+	c.facts.isdp = &other;
+	expect(FN_ES3_SendData, &maker, &c, CODE_ISDP_UNKNOWN);
+	arena_free(a);
+}
+
 Test(relation, additional_properties_are_of_the_eum_that_registered)
 {
 	struct entity eum = entity(EUM, ROLE_EUM), other = entity("1.2.3.7", ROLE_EUM);
