@@ -137,6 +137,7 @@ result es4_delete_profile(struct rq *rq, const void *in, void *out)
 	if (!enabled && !leftover_of(rq, target))
 		TRY(check_state(rq->arena, target, PROFILE_DISABLED));
 	TRY(check_fallback(rq->arena, c, target, enabled));
-	TRY(pol2_allow_delete(rq->arena, target));
+	if (!leftover_of(rq, target)) /* POL2 is that of a complete profile */
+		TRY(pol2_allow_delete(rq->arena, target));
 	return procedure_start(rq, c, &(const struct procedure_start){ .kind = PROC_DELETE, .target = target });
 }

@@ -78,7 +78,8 @@ result delete_allowed(struct card_case *c, const struct procedure *p, const stru
 			      target->fallback ? "the holder of the fall-back attribute" : "Enabled");
 	if (p->kind == PROC_AUTO_DELETE && !pol2_deletes(target))
 		return failed(c->a, CODE_POL2_REFUSES, target->iccid.text, "POL2 does not want it deleted any more");
-	return pol2_allow_delete(c->a, target);
+	/* What is not complete only its SM-DP deletes, and it may. */
+	return target->state == PROFILE_CREATED || target->state == PROFILE_IN_CREATION ? OK : pol2_allow_delete(c->a, target);
 }
 
 void delete_noticed(struct card_case *c)

@@ -406,6 +406,25 @@ static void an_audit_does_not_complete_a_profile(void)
 	cr_expect_str_eq(eis_says(), "300 1");
 }
 
+/* Else an operator that sets its rules too early could have nobody take away what failed. */
+static void rules_do_not_keep_what_is_not_complete(void)
+{
+	struct pol2_rule rule = { POL2_PROFILE, POL2_DELETE, POL2_NOT_ALLOWED };
+	struct es4_update_policy_rules_rq in = { .eid = s->eid, .iccid = s->iccid[THIRD], .pol2 = { &rule, 1 } };
+
+	created(false);
+	cr_assert_eq(ask(s, &s->operator[OTHER], FN_ES4_UpdatePolicyRules, &es4_update_policy_rules_load, es4_update_policy_rules,
+			 &in, NULL),
+		     OK);
+	cr_assert_eq(ask(s, &s->smdp, FN_ES3_DeleteISDP, &es4_profile_load, es4_delete_profile,
+			 &(const struct es4_profile_rq){ .eid = s->eid, .iccid = s->iccid[THIRD] }, NULL),
+		     OK);
+	cr_assert_eq(card_fetch(s), COMMAND_DELETE);
+	card_answer1(s, "", SW_OK);
+	SAYS(look(s).answer, "EXECUTED_SUCCESS");
+	cr_expect_str_eq(eis_says(), "500 -");
+}
+
 static void connectivity_goes_secured(void)
 {
 	struct es3_update_connectivity_parameters_rq in = { .eid = s->eid, .iccid = s->iccid[THIRD] };
@@ -447,6 +466,7 @@ Test(es3_download, on_one_card)
 					       keys_are_agreed_in_one_session,
 					       a_complete_profile_is_disabled,
 					       an_audit_does_not_complete_a_profile,
+					       rules_do_not_keep_what_is_not_complete,
 					       connectivity_goes_secured };
 
 	s = stage_make();
