@@ -226,5 +226,8 @@ bool eis_filter(struct eis *eis, enum eis_view view, const struct oid *viewer, c
 	strip_keysets(&eis->isdr, view == VIEW_SM_SR2);
 	if (view != VIEW_SM_SR2)
 		eis->audit_trail = NULL;
+	/* A card may have less than what was promised to an ISD-P that it is still to make. On the wire there is no less than none. */
+	if (eis->remaining_memory < 0)
+		eis->remaining_memory = 0;
 	return kept > 0;
 }

@@ -172,3 +172,15 @@ Test(eis_filter, each_viewer_sees_what_d2_says)
 		cr_assert_eq(*c->keysets[0].type, KEYSET_SCP80);
 	}
 }
+
+/* An audit while an ISD-P is being made: the card has less than was promised, and the element has no sign. */
+Test(eis_filter, memory_that_is_not_there_is_none)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct card *c = new_card(a);
+	struct oid viewer = oid("1.5");
+
+	c->eis.remaining_memory = -5;
+	(void)eis_filter(&c->eis, VIEW_OPERATOR, &viewer, NULL, 0);
+	cr_assert_eq(c->eis.remaining_memory, 0);
+}
