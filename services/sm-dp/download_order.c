@@ -9,6 +9,7 @@ enum { S_US = 1000000 };
 
 struct order {
 	bool busy, smsr_known, type_known;
+	bool held;               /* the type has a free one, which another order may take or leave */
 	struct stock_item *item; /* that of the ICCID, or a free one of the type; NULL: none */
 };
 
@@ -20,10 +21,13 @@ static void queue(struct rq *rq, const void *in)
 	DB_QUEUE(rq->db, SMDP_DOWNLOAD_ACTIVE, p_text(order->eid.text));
 	DB_QUEUE(rq->db, RPC_ENTITY_BY_OID, p_text(order->smsr.text));
 	DB_QUEUE(rq->db, SMDP_TYPE_KNOWN, p_text(mno), p_text(type));
-	if (order->iccid)
+	if (order->iccid) {
 		DB_QUEUE(rq->db, SMDP_STOCK_GET, p_text(order->iccid->text));
-	else
+		DB_QUEUE0(rq->db, RPC_NOTHING);
+	} else {
 		DB_QUEUE(rq->db, SMDP_STOCK_FREE, p_text(mno), p_text(type), p_text(order->eid.text));
+		DB_QUEUE(rq->db, SMDP_STOCK_ANY, p_text(mno), p_text(type), p_text(order->eid.text));
+	}
 }
 
 static result take(struct rq *rq, const void *in, const struct rows *const *rows, struct relation_facts *facts)
@@ -35,11 +39,12 @@ static result take(struct rq *rq, const void *in, const struct rows *const *rows
 	o->busy = rows_count(rows[0]) > 0;
 	o->smsr_known = rows_count(rows[1]) > 0 && ((unsigned)row_int(rows[1], 0, 2) & ROLE_SM_SR);
 	o->type_known = rows_count(rows[2]) > 0;
+	o->held = rows_count(rows[4]) > 0;
 	rq->loaded = o;
 	return stock_item_from(rq->arena, rows[3], &o->item);
 }
 
-const struct load es2_download_profile_load = { .results = 4, .queue = queue, .take = take };
+const struct load es2_download_profile_load = { .results = 5, .queue = queue, .take = take };
 
 /* Of another operator's ICCID it is not said that there is one. */
 static result iccid_check(struct arena *a, const struct oid *caller, const struct es2_download_profile_rq *in,
@@ -70,6 +75,8 @@ static result eligible(struct rq *rq, const struct es2_download_profile_rq *in, 
 		return failed(a, CODE_PROFILE_TYPE_UNKNOWN, in->profile_type, NULL);
 	if (in->iccid)
 		TRY(iccid_check(a, &rq->caller->oid, in, o));
+	else if (!o->item && o->held) /* not remembered, as the other would be */
+		return failed(a, CODE_BUSY, in->profile_type, "other orders look for an ICCID of this type");
 	else if (!o->item)
 		return failed(a, CODE_PROFILE_TYPE_EMPTY, in->profile_type, NULL);
 	return o->busy ? failed(a, CODE_BUSY, in->eid.text, "another download to this eUICC is running") : OK;

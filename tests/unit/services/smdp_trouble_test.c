@@ -57,6 +57,29 @@ Test(download_trouble, orders_are_judged, .timeout = TIMEOUT)
 	shop_close(s);
 }
 
+/* "None is left" is an answer for good; an order that locks the last one may still be refused, and leave it. */
+Test(download_trouble, what_another_order_holds_is_not_gone, .timeout = TIMEOUT)
+{
+	struct shop *s = shop_open();
+	struct es2_download_profile_rq order = {
+		.base = { .fci = "x" }, .eid = s->made.eid, .smsr = s->smsr, .profile_type = "small"
+	};
+	struct db *other = db_open(s->store);
+	struct stock_item *held;
+
+	cr_assert_eq(shop_order(s, &order), OK);
+	order.eid.text[0] = '7'; /* no more than another text here */
+	db_begin(other);
+	cr_assert(stock_find(other, s->a, &s->mno.oid, "small", &s->made.eid, &held) == OK && held);
+	order_is(s, &order, CODE_BUSY);
+	db_rollback(other);
+	cr_assert_eq(shop_order(s, &order), OK);
+	order.eid.text[0] = '6';
+	order_is(s, &order, CODE_PROFILE_TYPE_EMPTY);
+	db_close(other);
+	shop_close(s);
+}
+
 /* ---- waiting ---- */
 
 static unsigned refusals;
