@@ -132,6 +132,16 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
 	return p;
 }
 
+char *arena_strcut(struct arena *a, const char *s, size_t n)
+{
+	size_t len = strnlen(s, n);
+
+	/* A byte 10xxxxxx goes on with the character before it. */
+	while (s[len] && len > 0 && ((unsigned char)s[len] & 0xC0) == 0x80)
+		len--;
+	return arena_strndup(a, s, len);
+}
+
 char *arena_strdup(struct arena *a, const char *s)
 {
 	return arena_strndup(a, s, strlen(s));

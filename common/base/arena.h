@@ -33,6 +33,8 @@ void *arena_alloc(struct arena *a, size_t n);
 void *arena_array(struct arena *a, size_t count, size_t size);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
+/* At most the first n bytes of UTF-8 text, and no part of a character: a database would refuse that. */
+char *arena_strcut(struct arena *a, const char *s, size_t n);
 void *arena_memdup(struct arena *a, const void *data, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 char *arena_vprintf(struct arena *a, const char *fmt, va_list args) PRINTF(2, 0);

@@ -209,7 +209,7 @@ static result row_read(struct arena *a, const struct rows *r, struct connectivit
 static void end(struct db *db, struct arena *a, const struct connectivity *c, enum connectivity_state state, const char *text)
 {
 	DB_QUEUE(db, SMDP_CONNECTIVITY_END, p_text(c->id), p_int(a, CONNECTIVITY_SENT), p_int(a, state),
-		 p_text(arena_strndup(a, text, TEXT_MAX)));
+		 p_text(arena_strcut(a, text, TEXT_MAX)));
 	log_msg(LOG_INFO, "connectivity_ended", "%s of ICCID %s on %s: %s %s", c->id, c->iccid.text, c->eid.text,
 		connectivity_state_name(state), text);
 }

@@ -37,7 +37,7 @@ result download_result(struct arena *a, const struct download_outcome *o)
 	r->status = o->status;
 	r->code = o->code;
 	r->subject_id = o->subject_id && *o->subject_id ? o->subject_id : NULL;
-	r->message = o->message && *o->message ? arena_strndup(a, o->message, MESSAGE_MAX) : NULL;
+	r->message = o->message && *o->message ? arena_strcut(a, o->message, MESSAGE_MAX) : NULL;
 	return r;
 }
 

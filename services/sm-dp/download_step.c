@@ -175,7 +175,7 @@ static const char *answer_text(struct arena *a, const struct download_said *said
 				    code ? code->subject : "", code ? "/" : "", code ? code->reason : "", *ours ? ": " : "", ours);
 	else
 		text = said->fault ? arena_printf(a, "SOAP Fault: %s", said->fault) : "no answer came";
-	return arena_strndup(a, text, ANSWER_MAX);
+	return arena_strcut(a, text, ANSWER_MAX);
 }
 
 /* Silence is no refusal, and what was not heard may have been executed: under another FCI that would be refused. Only the same call fetches

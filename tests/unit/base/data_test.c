@@ -58,6 +58,18 @@ Test(buf, a_long_formatted_text_is_not_cut)
 	cr_assert_eq(b.data[b.len - 1], '>');
 }
 
+Test(arena, text_is_cut_between_characters)
+{
+	static const char text[] = "ab\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80z"; /* 1, 1, 2, 3, 4 and 1 bytes */
+	static const size_t ends[] = { 0, 1, 2, 2, 4, 4, 4, 7, 7, 7, 7, 11, 12, 12 };
+	struct arena *a = arena_new();
+
+	for (size_t n = 0; n < sizeof(ends) / sizeof(*ends); n++)
+		cr_assert_eq(strlen(arena_strcut(a, text, n)), ends[n], "%zu bytes", n);
+	cr_assert_str_eq(arena_strcut(a, "\x80\x80\x80", 2), "");
+	arena_free(a);
+}
+
 Test(arena, memory_is_zeroed_aligned_and_distinct)
 {
 	CLEANUP(arena_freep) struct arena *a = arena_new();
