@@ -271,6 +271,15 @@ static result silence(struct download_case *c, const struct download_said *said,
 	return say(DLEV_SILENT, download_expired(c->a, c->d->state, "the SM-SR gave no answer"), event, told);
 }
 
+/* Said of the moment. While it is cleaned up that is true of what went wrong in the SM-SR as well: what is given up stays on the card. */
+static bool passes(const struct download_case *c, const struct download_said *said)
+{
+	bool cleans = download_cleans(c->d->state) || c->d->state == DOWNLOAD_KEEP;
+
+	return code_is(said->base, CODE_BUSY) ||
+	       (cleans && code_is(said->base, CODE_INTERNAL) && !data_of(c->d->state, said->response).len);
+}
+
 result download_judge(struct download_case *c, const struct download_said *said, enum download_event *out_event, result *out_told)
 {
 	enum status status;
@@ -282,7 +291,7 @@ result download_judge(struct download_case *c, const struct download_said *said,
 		return good_said(c, said->response, out_event, out_told);
 	if (status == STATUS_EXPIRED)
 		return say(DLEV_SILENT, passed_on(c, said), out_event, out_told);
-	if (code_is(said->base, CODE_BUSY))
+	if (passes(c, said))
 		return say(DLEV_WAIT, OK, out_event, out_told);
 	return say(refused_event(c, said), passed_on(c, said), out_event, out_told);
 }

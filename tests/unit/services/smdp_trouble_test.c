@@ -367,6 +367,41 @@ Test(download_trouble, what_the_deletion_is_answered, .timeout = TIMEOUT)
 	shop_close(s);
 }
 
+/* What went wrong in the SM-SR passes: it is asked again under another FCI, until there is no time left for that. */
+Test(download_trouble, a_deletion_that_fails_in_the_sm_sr_is_asked_again, .timeout = TIMEOUT)
+{
+	struct shop *s = shop_open();
+	struct test_call call;
+	const char *ref;
+
+	for (int in_time = 0; in_time < 2; in_time++) {
+		spoil(s, test_refusal(s, STATUS_FAILED, "1.2", "4.2"));
+		cr_assert(shop_now(s)->state == DOWNLOAD_DELETE && shop_now(s)->wait == DOWNLOAD_BACKOFF);
+		cr_assert_null(shop_told(s));
+		ref = download_ref(s->a, shop_now(s));
+		shop_time(s, T_DUE);
+		cr_assert_str_neq(download_ref(s->a, shop_now(s)), ref);
+		if (in_time)
+			s->hook = NULL;
+		cr_assert(shop_step(s));
+		cr_assert_eq(shop_now(s)->state, in_time ? DOWNLOAD_FAILED : DOWNLOAD_DELETE);
+	}
+	cr_assert_eq(shop_stock(s, &s->iccid[0])->state, STOCK_QUARANTINED);
+	/* Behind the deadline as well. */
+	spoil(s, test_refusal(s, STATUS_FAILED, "1.2", "4.2"));
+	shop_time(s, T_DEADLINE);
+	shop_told_is(s, "EXPIRED", "1.6", "5.4");
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(shop_now(s)->state, DOWNLOAD_DELETE_EXPIRED);
+		shop_time(s, T_DUE);
+		cr_assert(shop_next(s, &call) && call.fn->id == FN_ES3_DeleteISDP);
+		cr_assert(shop_step(s));
+	}
+	shop_time(s, T_CLEANED);
+	cr_assert_eq(shop_now(s)->state, DOWNLOAD_EXPIRED);
+	shop_close(s);
+}
+
 /* Where nothing was sent there is no POL1. */
 Test(download_trouble, no_pol1_without_a_profile, .timeout = TIMEOUT)
 {
