@@ -3,7 +3,8 @@
 from tests.fault.download_points import GATEWAY, SLOW
 from tests.fault.strike import Strike
 
-VALIDITY_S, EXPIRES_S, AUDIT_S = 120, 15, 6
+VALIDITY_S, EXPIRES_S = 120, 15
+AUDIT_S = VALIDITY_S  # it ends when its card is switched on
 SUCCESS = "EXECUTED_SUCCESS||"
 COUNTERS = {"creates": "CreateISDP", "keysets": "the key establishment", "installs": "the package"}
 STATES = {"Created": 0, "Disabled": 1, "Enabled": 2}
@@ -85,14 +86,16 @@ class DownloadStrike(Strike):
         wanted = "Enabled" if self.way(work) == "enable" and work.outcome == SUCCESS else "Disabled"
         if card != [(wanted, self.case.digest(iccid))] or eis != [STATES[wanted]]:
             yield "half", "installed, the card has %s, the EIS %s" % (card, eis)
-        if now["stock"] != [iccid, INSTALLED, True]:
+        if now["stock"] != [iccid, INSTALLED, True, work.card.eid]:
             yield "half", "installed, the stock has %s" % now["stock"]
 
     def judge_cleaned(self, work, now, iccid):
         card, eis = self.of_card(now, iccid)
         if card or eis or len(now["card"]["profiles"]) != 2:
             yield "half", "cleaned up, the card has %s, the EIS %s" % (now["card"]["profiles"], eis)
-        if now["stock"] not in ([iccid, AVAILABLE, False], [iccid, QUARANTINED, True]):
+        # One that is free again another cell may have got meanwhile.
+        state, sent, owner = now["stock"][1:]
+        if owner in (None, work.card.eid) and (state, sent) not in ((AVAILABLE, False), (QUARANTINED, True)):
             yield "half", "cleaned up, the stock has %s" % now["stock"]
         memory = now["card"]["remaining_memory"], self.case.eis_memory(work.card.eid)
         if memory != (work.card.before["remaining_memory"],) * 2:

@@ -74,6 +74,8 @@ class Strike:
     # The course of things.
     def run(self):
         began = time.monotonic()
+        for work in self.work:
+            self.prepare(work)  # a cell that is held may stop the simulator for all that come behind it
         for rank in sorted({w.cell.point.rank for w in self.work}):
             self.hold([w for w in self.work if w.cell.point.rank == rank])
         held = time.monotonic()
@@ -89,7 +91,6 @@ class Strike:
     def hold(self, works):
         for work in works:
             self.arm(work, "pause")
-            self.prepare(work)
             work.order = Background(self.place, work)
         until = time.monotonic() + self.held_s
         while not self.held(works) and time.monotonic() < until:

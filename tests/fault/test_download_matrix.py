@@ -29,7 +29,7 @@ LEFT_OUT = {
     r"sm-sr\.card\.(notified|confirmed)\..*": "of a switch of profiles: the other matrix",
 }
 LOOK_DP = """select json_build_object('eid', d.eid, 'iccid', d.iccid, 'state', d.state, 'step', d.step, 'ended', d.ended_at is not null, 'told', d.told,
- 'message', d.message, 'stock', json_build_array(s.iccid, s.state, s.sent), 'outbox', (select count(*) from outbox x where x.eid = d.eid))
+ 'message', d.message, 'stock', json_build_array(s.iccid, s.state, s.sent, s.eid), 'outbox', (select count(*) from outbox x where x.eid = d.eid))
  from download d join stock s on s.iccid = d.iccid where d.eid in (%s) order by d.started_at"""
 LOOK_GATEWAY = """select json_build_object('eid', eid, 'id', id, 'state', state, 'attempt', attempt, 'outcome', concat_ws('|', status, subject, reason))
  from operation where eid in (%s)"""
@@ -76,8 +76,8 @@ class DownloadMatrixCase(MatrixCase, StockCase):
             seen[row.pop("eid")]["orders"].append(row)
         for row in self.rows("sm_dp", LOOK_DP % quoted):
             now = seen[row.pop("eid")]
-            iccid, state, sent = row.pop("stock")
-            now.update(stock=[iccid, STOCK_STATES[state], sent], sm_dp_outbox=row.pop("outbox"))
+            iccid, state, sent, eid = row.pop("stock")
+            now.update(stock=[iccid, STOCK_STATES[state], sent, eid], sm_dp_outbox=row.pop("outbox"))
             now["downloads"].append(row)
         return seen
 
@@ -86,8 +86,10 @@ class DownloadMatrixCase(MatrixCase, StockCase):
 
     # Strikes.
     def run_cells(self, victim, chosen, cards=()):
-        super().run_cells(victim, chosen, cards)
-        self.balance()
+        try:
+            super().run_cells(victim, chosen, cards)
+        finally:
+            self.balance()
 
     def count(self, work):
         row = self.found.setdefault(work.cell.victim, [0] * 5)
