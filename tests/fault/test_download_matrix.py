@@ -102,7 +102,7 @@ class DownloadMatrixCase(MatrixCase, StockCase):
     def balance(self):
         """Every ICCID is free, installed on the one card that the stock says, or quarantined."""
         stock = {iccid: (STOCK_STATES[int(state)], eid) for iccid, state, eid in (
-            row.split("|") for row in self.psql("sm_dp", "select iccid, state, coalesce(eid, '') from stock").split("\n"))}
+            row.split("|") for row in self.psql("sm_dp", "select iccid, state, coalesce(eid, '') from stock").split())}
         self.assertEqual(set(stock), set(self.iccids))
         counts = collections.Counter(state for state, _ in stock.values())
         print("      stock: %d, of which %s" % (len(stock), ", ".join("%s %d" % item for item in sorted(counts.items()))), flush=True)
