@@ -157,8 +157,10 @@ class DownloadMatrix(DownloadMatrixCase):
 
 
 class DownloadSample(DownloadMatrixCase):
-    """A few of the cells, others each time: RSP_SEED repeats a choice. One victim: its strikes take the time."""
+    """A few of the cells, others each time: RSP_SEED repeats a choice. One victim: its strikes take the time. A staging of its own and a
+    restart take too long for the quick run; `./rsp test -k DownloadSample` is the quick look at a change."""
 
+    @full
     def test_sample(self):
         seed = int(os.environ.get("RSP_SEED") or random.SystemRandom().randrange(1 << 32))
         print("      RSP_SEED=%d" % seed, flush=True)
