@@ -138,14 +138,13 @@ static result confirm_run(struct db *db, struct arena *a, const char *id, const 
 	DB_QUEUE(db, SMDP_EXPORT_CONFIRM, p_text(id), p_text(by));
 	DB_QUEUE(db, SMDP_EXPORT_WIPE, p_text(id), p_int(a, TYPE_KEYS_HAND_OVER));
 	TRY(db_sync(db, a, rows, LEN(rows), NULL));
-	db_commit(db);
-	TRY(db_sync(db, a, NULL, 0, NULL));
 	*out_known = rows_count(rows[1]) > 0;
-	if (*out_known)
+	if (*out_known) /* before the commit: rows last until the next round trip */
 		*out = (struct keyset_confirmed){ .repeated = rows_affected(rows[0]) == 0,
 						  .keysets = row_int(rows[1], 0, 0),
 						  .wiped = row_int(rows[1], 0, 1) };
-	return OK;
+	db_commit(db);
+	return db_sync(db, a, NULL, 0, NULL);
 }
 
 result keyset_confirm(struct db *db, struct arena *a, const char *id, const char *by, bool *out_known, struct keyset_confirmed *out)
