@@ -10,14 +10,7 @@ static const char *const heads[] = { "EID", "PHASE", "ENABLED", "POWER", "SESSIO
 
 int cmd_card_list(struct ctl *c)
 {
-	CLEANUP(buf_free) struct buf path = { 0 };
-	CLEANUP(json_freep) json_t *cards = NULL;
-	int code;
-
-	buf_str(&path, "/admin/cards");
-	ctl_query(&path, "limit", c->option[OPT_LIMIT]);
-	code = admin_json(c, "GET", path.data, NULL, &cards);
-	return code == EXIT_OK ? ctl_print_list(c, cards, names, heads, LEN(names)) : code;
+	return ctl_list_by(c, "/admin/cards", OPT(LIMIT), names, heads, LEN(names));
 }
 
 static void print_profiles(struct ctl *c, json_t *profiles)

@@ -13,6 +13,11 @@ static const struct {
 #undef OPTION
 };
 
+const char *option_word(enum option o)
+{
+	return options[o].name + 2;
+}
+
 static int find_option(const char *name, size_t n)
 {
 	for (int i = 0; i < OPT_COUNT; i++)

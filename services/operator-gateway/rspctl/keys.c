@@ -13,17 +13,8 @@ int cmd_keys_list(struct ctl *c)
 {
 	static const char *const names[] = { "eid", "isdp", "iccid", "mno", "type", "kvn", "keys", "export", "created_at" };
 	static const char *const heads[] = { "EID", "ISD-P", "ICCID", "OPERATOR", "TYPE", "KVN", "KEYS", "EXPORT", "CREATED" };
-	CLEANUP(buf_free) struct buf path = { 0 };
-	int code = ctl_limit(c);
 
-	if (code != EXIT_OK)
-		return code;
-	buf_str(&path, "/admin/keys");
-	ctl_query(&path, "mno", c->option[OPT_MNO]);
-	ctl_query(&path, "type", c->option[OPT_TYPE]);
-	ctl_query(&path, "eid", c->option[OPT_EID]);
-	ctl_query(&path, "limit", c->option[OPT_LIMIT]);
-	return ctl_list(c, path.data, names, heads, LEN(names));
+	return ctl_list_by(c, "/admin/keys", OPT(MNO) | OPT(TYPE) | OPT(EID) | OPT(LIMIT), names, heads, LEN(names));
 }
 
 int cmd_keys_exports(struct ctl *c)
@@ -31,14 +22,8 @@ int cmd_keys_exports(struct ctl *c)
 	static const char *const names[] = { "export",  "mno",          "type",         "keysets", "made_at",
 					     "made_by", "confirmed_at", "confirmed_by", "wiped" };
 	static const char *const heads[] = { "EXPORT", "OPERATOR", "TYPE", "KEYSETS", "MADE", "BY", "CONFIRMED", "BY", "WIPED" };
-	CLEANUP(buf_free) struct buf path = { 0 };
-	int code = ctl_limit(c);
 
-	if (code != EXIT_OK)
-		return code;
-	buf_str(&path, "/admin/keys/exports");
-	ctl_query(&path, "limit", c->option[OPT_LIMIT]);
-	return ctl_list(c, path.data, names, heads, LEN(names));
+	return ctl_list_by(c, "/admin/keys/exports", OPT(LIMIT), names, heads, LEN(names));
 }
 
 const char *ctl_user(struct ctl *c)

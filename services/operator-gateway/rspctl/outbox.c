@@ -29,12 +29,8 @@ static int peer_check(struct ctl *c)
 
 static int list_check(struct ctl *c)
 {
-	const char *limit = c->option[OPT_LIMIT];
 	struct eid eid;
-	unsigned n;
 
-	if (limit && (!number_parse(limit, &n) || !n))
-		return ctl_fail(c, EXIT_USAGE, "--limit %s: should be a number from 1 to 999999", limit);
 	if (c->option[OPT_EID] && !eid_parse(c->option[OPT_EID], &eid))
 		return ctl_fail(c, EXIT_USAGE, "--eid %s: should be 32 digits whose check digits hold", c->option[OPT_EID]);
 	return peer_check(c);
@@ -44,19 +40,11 @@ int cmd_outbox_list(struct ctl *c)
 {
 	static const char *const names[] = { "id", "lane", "kind", "eid", "attempts", "created_at", "next_at", "dead_at", "error" };
 	static const char *const heads[] = { "ID", "LANE", "KIND", "EID", "ATTEMPTS", "CREATED", "NEXT", "DEAD", "ERROR" };
-	CLEANUP(buf_free) struct buf path = { 0 };
-	CLEANUP(json_freep) json_t *list = NULL;
 	int code = list_check(c);
 
 	if (code != EXIT_OK)
 		return code;
-	buf_str(&path, "/admin/outbox");
-	ctl_query(&path, "dead", c->option[OPT_DEAD]);
-	ctl_query(&path, "eid", c->option[OPT_EID]);
-	ctl_query(&path, "peer", c->option[OPT_PEER]);
-	ctl_query(&path, "limit", c->option[OPT_LIMIT]);
-	code = admin_json(c, "GET", path.data, NULL, &list);
-	return code == EXIT_OK ? ctl_print_list(c, list, names, heads, LEN(names)) : code;
+	return ctl_list_by(c, "/admin/outbox", OPT(DEAD) | OPT(EID) | OPT(PEER) | OPT(LIMIT), names, heads, LEN(names));
 }
 
 int cmd_outbox_show(struct ctl *c)

@@ -35,7 +35,7 @@ int ctl_list(struct ctl *c, const char *path, const char *const *names, const ch
 	return code == EXIT_OK ? ctl_print_list(c, list, names, heads, columns) : code;
 }
 
-int ctl_limit(struct ctl *c)
+static int limit_check(struct ctl *c)
 {
 	const char *limit = c->option[OPT_LIMIT];
 	unsigned n = 1;
@@ -51,6 +51,20 @@ void ctl_query(struct buf *path, const char *name, const char *value)
 		return;
 	buf_printf(path, "%c%s=", strchr(path->data, '?') ? '&' : '?', name);
 	url_escape(path, value);
+}
+
+int ctl_list_by(struct ctl *c, const char *path, uint64_t by, const char *const *names, const char *const *heads, unsigned columns)
+{
+	CLEANUP(buf_free) struct buf whole = { 0 };
+	int code = by & OPT(LIMIT) ? limit_check(c) : EXIT_OK;
+
+	if (code != EXIT_OK)
+		return code;
+	buf_str(&whole, path);
+	for (int i = 0; i < OPT_COUNT; i++)
+		if (by & UINT64_C(1) << i)
+			ctl_query(&whole, option_word((enum option)i), c->option[i]);
+	return ctl_list(c, whole.data, names, heads, columns);
 }
 
 /* Requests have no HTTP status. */
@@ -92,7 +106,7 @@ int cmd_messages(struct ctl *c)
 	CLEANUP(buf_free) struct buf path = { 0 };
 	CLEANUP(json_freep) json_t *list = NULL;
 	struct eid eid;
-	int code = ctl_limit(c);
+	int code = limit_check(c);
 
 	if (code != EXIT_OK)
 		return code;

@@ -38,6 +38,8 @@ struct command {
 };
 #define OPT(id) (UINT64_C(1) << OPT_##id)
 
+/* "eid" of --eid. */
+const char *option_word(enum option o);
 /* Fills *out_command and c from the command line; the environment fills options that are not given. EXIT_OK, or EXIT_USAGE when
  * error (256 bytes) says what to mend. *out_help: asked for. Pure. */
 int command_parse(const struct command *commands, unsigned argc, const char *const *argv, const char *const *env, struct ctl *c,
@@ -82,8 +84,8 @@ int gateway_json(struct ctl *c, const char *method, const char *path, const json
 int ctl_print_list(struct ctl *c, json_t *list, const char *const *names, const char *const *heads, unsigned columns);
 /* GETs such a list from the admin socket and prints it. */
 int ctl_list(struct ctl *c, const char *path, const char *const *names, const char *const *heads, unsigned columns);
-/* --limit, when it is given: EXIT_OK, or said what it should be. */
-int ctl_limit(struct ctl *c);
+/* The same with those options (OPT bits) that are given as the path's query, each under its own name; --limit among them is looked at. */
+int ctl_list_by(struct ctl *c, const char *path, uint64_t by, const char *const *names, const char *const *heads, unsigned columns);
 /* Who runs this, for records: keys.c. */
 const char *ctl_user(struct ctl *c);
 /* Adds a query parameter; value NULL: nothing. */

@@ -11,18 +11,9 @@ int cmd_download_list(struct ctl *c)
 					     "since", "step", "tries", "outcome", "code" };
 	static const char *const heads[] = { "DOWNLOAD", "EID",  "ICCID", "OPERATOR", "TYPE", "STATE",
 					     "SINCE",    "STEP", "TRIES", "OUTCOME",  "CODE" };
-	CLEANUP(buf_free) struct buf path = { 0 };
-	int code = ctl_limit(c);
 
-	if (code != EXIT_OK)
-		return code;
-	buf_str(&path, "/admin/downloads");
-	ctl_query(&path, "state", c->option[OPT_STATE]);
-	ctl_query(&path, "eid", c->option[OPT_EID]);
-	ctl_query(&path, "iccid", c->option[OPT_ICCID]);
-	ctl_query(&path, "mno", c->option[OPT_MNO]);
-	ctl_query(&path, "limit", c->option[OPT_LIMIT]);
-	return ctl_list(c, path.data, names, heads, LEN(names));
+	return ctl_list_by(c, "/admin/downloads", OPT(STATE) | OPT(EID) | OPT(ICCID) | OPT(MNO) | OPT(LIMIT), names, heads,
+			   LEN(names));
 }
 
 static void head_print(const struct ctl *c, const json_t *download)
@@ -71,15 +62,8 @@ int cmd_connectivity_list(struct ctl *c)
 {
 	static const char *const names[] = { "id", "eid", "iccid", "smsr", "state", "made_at", "made_by", "ended_at", "answer" };
 	static const char *const heads[] = { "ORDER", "EID", "ICCID", "SM-SR", "STATE", "MADE", "BY", "ENDED", "ANSWER" };
-	CLEANUP(buf_free) struct buf path = { 0 };
-	int code = ctl_limit(c);
 
-	if (code != EXIT_OK)
-		return code;
-	buf_str(&path, "/admin/connectivity");
-	ctl_query(&path, "eid", c->option[OPT_EID]);
-	ctl_query(&path, "limit", c->option[OPT_LIMIT]);
-	return ctl_list(c, path.data, names, heads, LEN(names));
+	return ctl_list_by(c, "/admin/connectivity", OPT(EID) | OPT(LIMIT), names, heads, LEN(names));
 }
 
 enum { HEX_FILE_MAX = 4096 };

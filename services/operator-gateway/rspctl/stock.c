@@ -219,19 +219,9 @@ int cmd_stock_list(struct ctl *c)
 	};
 	static const char *const heads[] = { "ICCID",  "OPERATOR", "TYPE", "BATCH", "IMSI",
 					     "MSISDN", "STATE",    "SENT", "EID",   "CHANGED" };
-	CLEANUP(buf_free) struct buf path = { 0 };
-	int code = ctl_limit(c);
 
-	if (code != EXIT_OK)
-		return code;
-	buf_str(&path, "/admin/stock");
-	ctl_query(&path, "mno", c->option[OPT_MNO]);
-	ctl_query(&path, "type", c->option[OPT_TYPE]);
-	ctl_query(&path, "batch", c->option[OPT_BATCH]);
-	ctl_query(&path, "state", c->option[OPT_STATE]);
-	ctl_query(&path, "eid", c->option[OPT_EID]);
-	ctl_query(&path, "limit", c->option[OPT_LIMIT]);
-	return ctl_list(c, path.data, names, heads, LEN(names));
+	return ctl_list_by(c, "/admin/stock", OPT(MNO) | OPT(TYPE) | OPT(BATCH) | OPT(STATE) | OPT(EID) | OPT(LIMIT), names, heads,
+			   LEN(names));
 }
 
 int cmd_stock_count(struct ctl *c)
@@ -246,14 +236,8 @@ int cmd_stock_batches(struct ctl *c)
 {
 	static const char *const names[] = { "mno", "batch", "type", "wrap", "iccids", "imported_at" };
 	static const char *const heads[] = { "OPERATOR", "BATCH", "TYPE", "WRAP", "ICCIDS", "IMPORTED" };
-	CLEANUP(buf_free) struct buf path = { 0 };
-	int code = ctl_limit(c);
 
-	if (code != EXIT_OK)
-		return code;
-	buf_str(&path, "/admin/stock/batches");
-	ctl_query(&path, "limit", c->option[OPT_LIMIT]);
-	return ctl_list(c, path.data, names, heads, LEN(names));
+	return ctl_list_by(c, "/admin/stock/batches", OPT(LIMIT), names, heads, LEN(names));
 }
 
 /* What a person decides about an ICCID; says: what --yes says. */
