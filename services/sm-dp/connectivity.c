@@ -100,20 +100,6 @@ static result call(const struct smdp *smdp, struct db *db, struct arena *a, cons
 
 /* Orders ------------------------------------------------------------------------------------------------------------------------ */
 
-static bool bytes_take(struct bytes b, size_t n, uint8_t *out)
-{
-	if (b.len != n)
-		return false;
-	memcpy(out, b.data, n);
-	return true;
-}
-
-static bool aid_take(struct bytes b, struct aid *out)
-{
-	*out = (struct aid){ .len = (uint8_t)(b.len <= AID_MAX ? b.len : 0) };
-	return out->len && bytes_take(b, out->len, out->data);
-}
-
 /* The next session under these keys: the row of the key set is locked from here on. */
 static result keys_take(struct db *db, struct arena *a, const struct connectivity_order *o, struct connectivity *c,
 			enum connectivity_end *out_end)
@@ -130,7 +116,7 @@ static result keys_take(struct db *db, struct arena *a, const struct connectivit
 	c->kvn = (unsigned)row_int(rows[1], 0, 1);
 	c->sequence = (uint32_t)row_int(rows[1], 0, 2);
 	c->keys = row_bytes_dup(a, rows[1], 0, 3);
-	if (!aid_take(row_bytes(rows[1], 0, 0), &c->isdp))
+	if (!keyset_isdp(row_bytes(rows[1], 0, 0), &c->isdp))
 		return internal(a, "the key set of ICCID %s cannot be read", o->iccid.text);
 	*out_end = oid_parse(row_text(rows[1], 0, 4), &c->smsr) ? CONNECTIVITY_ORDERED : CONNECTIVITY_NO_SMSR;
 	return OK;
@@ -180,6 +166,14 @@ result connectivity_order(struct smdp *smdp, struct db *db, struct arena *a, con
 
 /* Answers ----------------------------------------------------------------------------------------------------------------------- */
 
+static bool challenge_take(struct bytes b, uint8_t out[SCP03_CHALLENGE])
+{
+	if (b.len != SCP03_CHALLENGE)
+		return false;
+	memcpy(out, b.data, b.len);
+	return true;
+}
+
 /* Columns of SMDP_CONNECTIVITY_LOCK; *out NULL: no row. */
 static result row_read(struct arena *a, const struct rows *r, struct connectivity **out)
 {
@@ -199,8 +193,8 @@ static result row_read(struct arena *a, const struct rows *r, struct connectivit
 				    .keys = row_bytes_dup(a, r, 0, 12) };
 	(void)snprintf(c->id, sizeof(c->id), "%s", row_text(r, 0, 0));
 	if (!eid_parse(row_text(r, 0, 1), &c->eid) || !oid_parse(row_text(r, 0, 2), &c->smsr) ||
-	    !iccid_parse(row_text(r, 0, 3), &c->iccid) || !aid_take(row_bytes(r, 0, 4), &c->isdp) ||
-	    !bytes_take(row_bytes(r, 0, 7), sizeof(c->challenge), c->challenge) || state < 0 || state >= CONNECTIVITY_STATES)
+	    !iccid_parse(row_text(r, 0, 3), &c->iccid) || !keyset_isdp(row_bytes(r, 0, 4), &c->isdp) ||
+	    !challenge_take(row_bytes(r, 0, 7), c->challenge) || state < 0 || state >= CONNECTIVITY_STATES)
 		return internal(a, "connectivity %s: its row cannot be read", c->id);
 	*out = c;
 	return OK;

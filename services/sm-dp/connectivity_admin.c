@@ -110,13 +110,8 @@ void connectivity_order_route(struct app *app, struct http_call *call)
 		return;
 	}
 	r = connectivity_order(app->rpc.role_state, app_db(call), app_arena(call), &order, &end, id);
-	if (r == OK) {
+	if (r == OK)
 		ordered_reply(call, &order, end, id);
-		return;
-	}
-	log_msg(LOG_WARN, "connectivity_failed", "%s", r->cause ? r->cause : status_code(r->code)->text);
-	if (r->code == CODE_BUSY)
-		admin_no_database(call);
 	else
-		app_error(call, 500, "internal", "the keys cannot be read; nothing was sent; the log says more");
+		admin_no_keys(call, "connectivity_failed", r);
 }

@@ -51,9 +51,7 @@ static void imported_reply(struct http_call *call, const struct oid *mno, const 
 		app_error(call, 404, "not_found", "operator %s has no profile type %s: type add makes it", mno->text, type);
 		return;
 	case IMPORT_NO_KEY:
-		app_error(call, 409, "no_transport_key",
-			  "no transport key of %s: put <its OID>_<our OID>.key into RSP_SMDP_TRANSPORT_KEYS and start again",
-			  mno->text);
+		admin_no_transport_key(call, mno);
 		return;
 	case IMPORT_BAD:
 		app_error(call, 400, "bad_file", "%s", done->fault.text);

@@ -18,12 +18,12 @@ const char *keyset_aad(struct arena *a, const char *eid, const struct aid *isdp,
 	return arena_printf(a, "%s|%s|%02X", eid, aid, kvn);
 }
 
-static bool aid_take(struct bytes b, struct aid *out)
+bool keyset_isdp(struct bytes column, struct aid *out)
 {
-	if (b.len == 0 || b.len > AID_MAX)
+	if (column.len == 0 || column.len > AID_MAX)
 		return false;
-	*out = (struct aid){ .len = (uint8_t)b.len };
-	memcpy(out->data, b.data, b.len);
+	*out = (struct aid){ .len = (uint8_t)column.len };
+	memcpy(out->data, column.data, column.len);
 	return true;
 }
 
@@ -50,7 +50,7 @@ static result line_put(const struct smdp *smdp, struct arena *page, const struct
 	char aid[2 * AID_MAX + 1];
 	struct aid isdp;
 
-	if (!aid_take(row_bytes(r, i, ISDP_), &isdp) ||
+	if (!keyset_isdp(row_bytes(r, i, ISDP_), &isdp) ||
 	    !kek_unwrap(&smdp->kek, keyset_aad(page, eid, &isdp, kvn), row_bytes(r, i, WRAPPED_), &keys) || keys.len != KEYSET_KEYS)
 		return internal(page, "the keys of ICCID %s on %s cannot be read with this KEK", row_text(r, i, ICCID_), eid);
 	aid_format(&isdp, aid);

@@ -13,6 +13,9 @@ enum { KEYSET_KEYS = 3 * AES_KEY, KEYSET_EXPORT_MAX = 100000, KEYSET_BY_MAX = 64
 /* What binds wrapped keys to their place: they are ENC | MAC | DEK, KEYSET_KEYS bytes. */
 const char *keyset_aad(struct arena *a, const char *eid, const struct aid *isdp, unsigned kvn);
 
+/* The AID of an ISD-P, from a column of a row. False: it is none. */
+bool keyset_isdp(struct bytes column, struct aid *out);
+
 struct keyset_order {
 	struct oid mno;
 	const char *type; /* NULL: all */

@@ -81,15 +81,6 @@ static const char *export_take(const json_t *body, struct keyset_order *out)
 	return out->by ? NULL : "by: should be who asks for it, 1 to 64 characters";
 }
 
-static void trouble_reply(struct http_call *call, result r)
-{
-	log_msg(LOG_WARN, "keys_failed", "%s", r->cause ? r->cause : status_code(r->code)->text);
-	if (r->code == CODE_BUSY)
-		admin_no_database(call);
-	else
-		app_error(call, 500, "internal", "the keys cannot be read; nothing has changed; the log says more");
-}
-
 static void exported_reply(struct http_call *call, const struct keyset_order *o, const struct keyset_exported *done,
 			   const struct buf *csv)
 {
@@ -97,8 +88,7 @@ static void exported_reply(struct http_call *call, const struct keyset_order *o,
 
 	switch (done->end) {
 	case KEYSET_NO_KEY:
-		app_error(call, 409, "no_transport_key",
-			  "there is no transport key of %s: put it into TRANSPORT_KEYS and start again", o->mno.text);
+		admin_no_transport_key(call, &o->mno);
 		return;
 	case KEYSET_NONE:
 		app_error(call, 404, "not_found", "operator %s has no keys%s%s%s", o->mno.text, o->type ? " of profile type " : "",
@@ -140,7 +130,7 @@ void keyset_export_route(struct app *app, struct http_call *call)
 	if (r == OK)
 		exported_reply(call, &order, &done, &csv);
 	else
-		trouble_reply(call, r);
+		admin_no_keys(call, "keys_failed", r);
 }
 
 void keyset_confirm_route(struct app *app, struct http_call *call)
@@ -160,7 +150,7 @@ void keyset_confirm_route(struct app *app, struct http_call *call)
 	}
 	r = keyset_confirm(app_db(call), app_arena(call), id, by, &known, &done);
 	if (r != OK) {
-		trouble_reply(call, r);
+		admin_no_keys(call, "keys_failed", r);
 	} else if (!known) {
 		app_error(call, 404, "not_found", "there is no export %s", id);
 	} else {

@@ -41,6 +41,9 @@ extern const struct route smdp_admin[]; /* smdp_admin.c */
 
 /* For admin routes: 503; a time as a member, null when it is; ?limit=, 100 when absent or none. */
 void admin_no_database(struct http_call *call);
+void admin_no_transport_key(struct http_call *call, const struct oid *mno);
+/* The answer, and a log line, when r is why keys could not be used: 503 for the database, else 500. */
+void admin_no_keys(struct http_call *call, const char *event, result r);
 void admin_time(struct buf *b, const char *name, const struct rows *r, size_t row, unsigned col);
 int64_t admin_limit(const struct http_call *call);
 /* Answers with the rows of the one statement that is queued on the call's connection, each as an object whose members write adds. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/rpc/json_out.h"
 #include "services/sm-dp/connectivity.h"
 #include "services/sm-dp/keyset.h"
@@ -12,6 +13,21 @@ enum { ROWS = 100, ROWS_MAX = 100000, LIMIT_DIGITS = 6 };
 void admin_no_database(struct http_call *call)
 {
 	app_error(call, 503, "database", "the database does not answer");
+}
+
+void admin_no_transport_key(struct http_call *call, const struct oid *mno)
+{
+	app_error(call, 409, "no_transport_key",
+		  "no transport key of %s: put <its OID>_<our OID>.key into RSP_SMDP_TRANSPORT_KEYS and start again", mno->text);
+}
+
+void admin_no_keys(struct http_call *call, const char *event, result r)
+{
+	log_msg(LOG_WARN, event, "%s", r->cause ? r->cause : status_code(r->code)->text);
+	if (r->code == CODE_BUSY)
+		admin_no_database(call);
+	else
+		app_error(call, 500, "internal", "the keys cannot be read; nothing has changed; the log says more");
 }
 
 void admin_time(struct buf *b, const char *name, const struct rows *r, size_t row, unsigned col)
@@ -63,7 +79,7 @@ const struct route smdp_admin[] = {
 	{ "GET", "/admin/stock", stock_list }, /* ?mno=&type=&state=&batch=&eid=&limit= */
 	{ "GET", "/admin/stock/count", stock_count },
 	{ "GET", "/admin/stock/batches", stock_batches },
-	{ "GET", "/admin/stock/digest", stock_digest }, /* ?iccid= */
+	{ "GET", "/admin/stock/digest", stock_digest },        /* ?iccid= */
 	{ "POST", "/admin/stock/import", stock_import_route }, /* ?mno=&type=&batch=&wrap= */
 	{ "POST", "/admin/stock/make", stock_make_route },
 	{ "GET", "/admin/stock/export", stock_export_route }, /* ?mno=&batch= */
