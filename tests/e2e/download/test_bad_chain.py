@@ -5,6 +5,7 @@ import json
 import os
 
 from tests.e2e import eum
+from tests.e2e.base import full
 from tests.e2e.download import gp
 from tests.e2e.download.download_case import DownloadCase
 from tests.e2e.pki import Pki
@@ -50,6 +51,7 @@ class Chain(Pki, DownloadCase):
         self.assertEqual((self.card_.now["commands"], self.card_.scripts()), (self.commands, []))
         self.nothing_left(self.card_, self.row_, self.memory_, ("available", False))
 
+    @full
     def test_who_signed_the_eis(self):
         for name, options, oid, code in (("dl-foreign", ("--foreign-ca",), EUM_OID, "8.6/6.1"), ("dl-expired", ("--expired",), EUM_OID, "8.6/6.3"),
                                          ("dl-other", (), "1.3.6.1.4.1.99999.88", "8.6/6.1")):
@@ -63,6 +65,7 @@ class Chain(Pki, DownloadCase):
         self.store(self.info, eum.signed_anew(self, self.info, "eum/eum"))
         self.installed(self.card_, self.row_)
 
+    @full
     def test_whom_the_eum_certified(self):
         own, key = bytes.fromhex(self.ecasd(self.info)), self.pki("eum", "eum.key")
         other = bytes.fromhex(self.ecasd(self.eis(self.card())[0]))
@@ -95,6 +98,7 @@ class Chain(Pki, DownloadCase):
 
 
 class OtherCi(Pki, DownloadCase):
+    @full
     def test_a_card_that_trusts_another_ci(self):
         """It refuses CERT.DP.ECDSA by a word of its own."""
         batch, (eid,) = self.batch_of(self.order_of("other-ci", 1))

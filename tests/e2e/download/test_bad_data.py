@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the SM-DP and the card say to each other is altered, cut off or out of order: whoever gets it notices (procedures.md 3.3 B and C, 3.4),
 the half-made ISD-P goes again, and an ICCID whose secrets were on their way is nobody's until a person decides (decisions.md D6)."""
+from tests.e2e.base import full
 from tests.e2e.download import gp
 from tests.e2e.download.download_case import SMDP, DownloadCase
 from tests.e2e.download.package import tlv, tlvs
@@ -75,6 +76,7 @@ class OnTheWay(BadData):
             return script_of(commands)
         return changed
 
+    @full
     def test_an_altered_and_a_truncated_stream(self):
         def middle(tag, value):
             return [(tag, value[:20] + gp.altered(value[20:21]) + value[21:])]
@@ -83,6 +85,7 @@ class OnTheWay(BadData):
 
 
 class CardsWord(BadData):
+    @full
     def test_an_answer_that_the_card_did_not_prove(self):
         """It executed what it was sent: whether somebody else answered the SM-DP cannot tell."""
         card = self.card()
