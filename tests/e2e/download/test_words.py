@@ -5,6 +5,7 @@ import os
 import stat
 
 from rsp.ctl import CtlError
+from tests.e2e.base import full
 from tests.e2e.cards.card_case import SUCCESS
 from tests.e2e.download.download_case import GATEWAY, SMDP, DownloadCase
 from tests.e2e.es3.es3_case import Es3Case
@@ -260,6 +261,7 @@ class Connectivity(WordsCase):
         """What may have an APN's password stands in the database under the KEK alone."""
         self.assertNotIn(text.lower(), self.psql("sm_dp", "select * from connectivity"))
 
+    @full
     def test_a_card_that_does_not_come(self):
         card, row = self.card(), self.row()
         installed = super().ended(self.order_download(card, iccid=row.values["ICCID"]))
