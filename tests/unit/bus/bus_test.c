@@ -148,20 +148,31 @@ Test(bus_open, needs_no_server)
 	struct nats_server s = nats_server_new();
 	struct bus_spec spec = nats_server_spec(&s, 0, "sm-sr", "sm-sr", "r1");
 	int silent = nats_server_silent(&s); /* takes connections and never answers */
-	int64_t began = clock_ms();
-	struct bus *b = opened(&spec);
+	int64_t began, took;
+	struct bus *b = NULL;
 
-	cr_assert(!publish(b, "early") && !bus_connected(b));
-	bus_wake(b, "r1", "nobody hears");
-	cr_assert(clock_ms() - began < NO_WAIT_MS, "nothing waits for the bus");
+	/* A machine that is busy may be slow once; what waits is slow each time. */
+	for (int tries = 0; tries == 0 || (took >= NO_WAIT_MS && tries < 3); tries++) {
+		bus_close(b);
+		began = clock_ms();
+		b = opened(&spec);
+		cr_assert(!publish(b, "early") && !bus_connected(b));
+		bus_wake(b, "r1", "nobody hears");
+		took = clock_ms() - began;
+	}
+	cr_assert(took < NO_WAIT_MS, "nothing waits for the bus");
 	close(silent);
 	refused_then_accepted(&s, b);
 	cr_assert(publish(b, "late"));
 	nats_server_stop(&s);
 	cr_assert(becomes(b, false, SOON_MS));
-	began = clock_ms();
-	cr_assert(!publish(b, "gone"));
-	cr_assert(clock_ms() - began < NO_WAIT_MS);
+	took = NO_WAIT_MS;
+	for (int tries = 0; took >= NO_WAIT_MS && tries < 3; tries++) {
+		began = clock_ms();
+		cr_assert(!publish(b, "gone"));
+		took = clock_ms() - began;
+	}
+	cr_assert(took < NO_WAIT_MS, "nor for one that was there");
 	nats_server_start(&s, "sm-sr");
 	cr_assert(becomes(b, true, SOON_MS));
 	cr_assert(publish(b, "gone"));
