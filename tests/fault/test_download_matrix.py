@@ -94,8 +94,8 @@ class DownloadMatrixCase(MatrixCase, StockCase):
     def count(self, work):
         row = self.found.setdefault(work.cell.victim, [0] * 5)
         kinds = {kind for kind, _ in work.wrong}
-        executed = getattr(work, "outcome", "").startswith("EXECUTED")
-        for i, counts in enumerate((work.reached, not kinds and executed, not kinds and not executed, "half" in kinds, "twice" in kinds)):
+        well, executed = work.reached and not kinds, getattr(work, "outcome", "").startswith("EXECUTED")
+        for i, counts in enumerate((work.reached, well and executed, well and not executed, "half" in kinds, "twice" in kinds)):
             row[i] += counts
         return "%s (%s): %s" % (work.name, work.card.eid, "; ".join(what for _, what in work.wrong)) if work.wrong else ""
 
