@@ -59,6 +59,7 @@ class Crash(CrashCase):
             with self.subTest(point=point):
                 self.ends_well("sm-sr", "sm-sr.ES1-RegisterEIS." + point, WHOLE if point == "committed" else NOTHING)
 
+    @full
     def test_sm_sr_in_its_outbox(self):
         for point in ("taken", "delivered"):
             with self.subTest(point=point):

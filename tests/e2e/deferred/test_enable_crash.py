@@ -42,6 +42,7 @@ class EnableCrash(DeferredCase):
             with self.subTest(point=point):
                 self.ends_well("sm-sr.card." + point, 1, when_switched=True)
 
+    @full
     def test_the_answer_leaves(self):
         for point in ("taken", "delivered"):
             with self.subTest(point=point):

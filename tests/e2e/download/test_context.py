@@ -2,6 +2,7 @@
 """The ContextID that an operator gives a call is that of all that is said because of it, in all hops (binding.md a11)."""
 import re
 
+from tests.e2e.base import full
 from tests.e2e.cards.card_case import SUCCESS
 from tests.e2e.download.download_case import GATEWAY, SMDP, DownloadCase
 
@@ -51,6 +52,7 @@ class Context(DownloadCase):
             self.assertEqual(self.outcome(found), SUCCESS, found)
         return ordered
 
+    @full
     def test_in_all_hops(self):
         cards, rows = [self.card(), self.card()], [self.row(), self.row()]
         for card in cards:

@@ -122,6 +122,7 @@ class Failures(DownloadCase):
         self.installed(card, row)
         self.whole(card, row)
 
+    @full
     def test_a_card_that_does_not_come(self):
         card, row = self.card(), self.row()
         memory = self.memory(card)

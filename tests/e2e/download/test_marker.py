@@ -4,6 +4,7 @@ import base64
 import json
 import os
 
+from tests.e2e.base import full
 from tests.e2e.download import seeker
 from tests.e2e.download.download_case import LARGE, SMDP, DownloadCase
 from tests.e2e.download.package import imsi_file
@@ -107,6 +108,7 @@ class Marked(DownloadCase):
                                    ("octets", seeker.unhexed(b"\\x" + around.hex().encode()))):
                     self.assertIn("%s as %s in it" % (name, form), seeker.seek({name: secret}, {"it": text}))
 
+    @full
     def test_the_sm_sr_carries_it_blindly(self):
         card, row = self.card(), self.row(TYPE)
         to_smsr, to_smdp = self.between()

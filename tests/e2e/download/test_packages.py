@@ -8,6 +8,7 @@ import re
 
 from rsp import profiles
 from rsp.ctl import CtlError
+from tests.e2e.base import full
 from tests.e2e.cards.card_case import SUCCESS
 from tests.e2e.download.download_case import HEADS, SMDP, DownloadCase
 from tests.e2e.download.package import personalised, put, tlv, tlvs
@@ -99,6 +100,7 @@ class Published(PackageCase):
         if not profiles.published():
             self.skipTest(profiles.skipped())
 
+    @full
     def test_they_become_types_and_go_to_cards(self):
         for i, (name, path) in enumerate(profiles.published().items()):
             with self.subTest(package=name):

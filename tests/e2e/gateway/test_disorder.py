@@ -41,6 +41,7 @@ class Attempts(OrderCase):
         self.assertEqual((self.ended(operation)["status"], self.operation(operation)["attempt"]), ("EXECUTED_SUCCESS", 2))
         self.assertEqual(self.fcis(operation), [operation + ".1"] * 3 + [operation + ".2"] * 2)
 
+    @full
     def test_an_old_busy_neither_ends_nor_repeats_the_new_one(self):
         operation, first, second = self.second_attempt()
         for relates_to, transaction in ((True, None), (False, first.transaction)):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who signed the card (SGP.02 5.2; procedures.md 5.4, decisions D3 and D4): the EUM's chain, its eUICC certificates, its canonical forms."""
+from tests.e2e.base import full
 from tests.e2e import eum
 from tests.e2e.pki import Pki
 from tests.e2e.register_eis.test_register_eis import RegisterCase
@@ -49,6 +50,7 @@ class Chain(SignersCase):
         """Its key is genuine, its CA is another one."""
         self.refused(self.card("--eum", "eum/tls-client", "--ecasd", "eum/eum"), "8.6/6.1", "EumSignature")
 
+    @full
     def test_a_revoked_certificate_is_accepted_and_flagged(self):
         name = self.signer("eum-revoked")
         before = self.card("--eum", name)

@@ -146,6 +146,7 @@ class SmppNpm(Work):
         self.assertEqual(sorted(found), list(range(1, total + 1)))
         return b"".join(found[n] for n in sorted(found))
 
+    @full
     def test_parts_and_receipts_however_they_spell_the_id(self):
         with self.lane(TRIGGER_FORM="full", CARDS_HOST="cards.example", CARDS_URI=LONG_URI) as smsc:
             for form in ("dec", "hex", "early"):

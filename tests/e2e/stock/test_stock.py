@@ -44,6 +44,7 @@ class Import(StockCase):
         self.assertTrue(self.take("again", quoted)["repeated"])
         self.assertEqual(self.everything(), before)
 
+    @full
     def test_a_batch_with_other_content_is_refused_where_it_differs(self):
         rows, others = self.rows(3), self.rows(3)
         self.take("differs", self.csv(rows))
