@@ -87,6 +87,8 @@ static result enter(struct download_case *c, bool *out_called, enum download_eve
 	c->d->tries = 0;
 	c->d->busy_at = 0;
 	TRY(download_call(c, false, out_called));
+	if (!*out_called)
+		c->d->wait = DOWNLOAD_BACKOFF; /* nothing is under way */
 	*out_event = c->d->state == DOWNLOAD_DELETE_EXPIRED || c->d->state == DOWNLOAD_KEEP_EXPIRED ? DLEV_GIVEN_UP : DLEV_DEADLINE;
 	return OK;
 }
@@ -107,6 +109,16 @@ static bool goes_on(enum download_state from, enum download_event event)
 static bool waits(enum download_state from, enum download_state to, enum download_event event)
 {
 	return event == DLEV_WAIT || (event == DLEV_SILENT && from == to);
+}
+
+/* When the time that a caller had is over amid a call or a pause: the call keeps its time, a pause its length. */
+static int64_t next_look(const struct download_case *c)
+{
+	const struct download *d = c->d;
+
+	if (d->wait == DOWNLOAD_BACKOFF)
+		return d->now + backoff_us(c);
+	return d->call_until + GRACE_US > d->now ? d->call_until + GRACE_US : d->now + REPEAT_US;
 }
 
 /* One event by the table; *out_more: a further one follows from it at once, in *event. */
@@ -131,7 +143,7 @@ static result move(struct download_case *c, enum download_event *event, result *
 		return OK;
 	}
 	if (goes_on(from, *event)) {
-		d->due_at = download_due(c, d->call_until + GRACE_US > d->now ? d->call_until + GRACE_US : d->now + REPEAT_US);
+		d->due_at = download_due(c, next_look(c));
 		return OK;
 	}
 	TRY(enter(c, &called, event));

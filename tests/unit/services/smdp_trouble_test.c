@@ -387,10 +387,11 @@ Test(download_trouble, a_deletion_that_fails_in_the_sm_sr_is_asked_again, .timeo
 		cr_assert_eq(shop_now(s)->state, in_time ? DOWNLOAD_FAILED : DOWNLOAD_DELETE);
 	}
 	cr_assert_eq(shop_stock(s, &s->iccid[0])->state, STOCK_QUARANTINED);
-	/* Behind the deadline as well. */
+	/* Behind the deadline as well: the pause goes on, and no longer. */
 	spoil(s, test_refusal(s, STATUS_FAILED, "1.2", "4.2"));
 	shop_time(s, T_DEADLINE);
 	shop_told_is(s, "EXPIRED", "1.6", "5.4");
+	cr_assert_lt(shop_now(s)->due_at - shop_now(s)->now, (int64_t)60 * 1000000);
 	for (int i = 0; i < 3; i++) {
 		cr_assert_eq(shop_now(s)->state, DOWNLOAD_DELETE_EXPIRED);
 		shop_time(s, T_DUE);
@@ -467,8 +468,16 @@ Test(download_trouble, faults_and_silence, .timeout = TIMEOUT)
 	shop_sync(s, NULL, 0);
 	cr_assert(shop_now(s)->state == DOWNLOAD_GET_EIS && shop_now(s)->wait == DOWNLOAD_BACKOFF);
 	/* 202 changes nothing, and an answer of another entity is none. */
-	fault = (struct outbox_answer){ .accepted = true, .fn = call.fn, .to = s->smsr, .ref = call.ref };
-	cr_assert(smdp_answered(&s->smdp, s->db, s->a, &fault));
+	call = reach(s, DOWNLOAD_CREATE_ISDP);
+	fault = (struct outbox_answer){
+		.accepted = true, .fn = call.fn, .to = s->smsr, .ref = call.ref, .eid = s->made.eid.text
+	};
+	outbox_says(s, &fault);
+	fault.accepted = false;
+	fault.to = oid_of("1.2.3");
+	fault.fault.code = "Sender";
+	outbox_says(s, &fault);
+	cr_assert_eq(shop_now(s)->state, DOWNLOAD_CREATE_ISDP);
 	shop_close(s);
 }
 
