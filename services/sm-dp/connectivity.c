@@ -213,7 +213,9 @@ static result again(struct smdp *smdp, struct db *db, struct arena *a, struct co
 {
 	int64_t validity = download_validity_s(function_by_id(FN_ES3_UpdateConnectivityParameters), c->rest_us);
 
-	DB_QUEUE(db, SMDP_KEYSET_COUNT, p_text(c->eid.text), p_bytes(c->isdp.data, c->isdp.len), p_int(a, (int64_t)counted + 1));
+	if (counted < SCP03_SEQUENCE_MAX)
+		DB_QUEUE(db, SMDP_KEYSET_COUNT, p_text(c->eid.text), p_bytes(c->isdp.data, c->isdp.len),
+			 p_int(a, (int64_t)counted + 1));
 	*out_called = c->step < STEPS_MAX && validity > 0 && counted < SCP03_SEQUENCE_MAX;
 	if (!*out_called)
 		return OK;

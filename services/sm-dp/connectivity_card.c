@@ -43,13 +43,15 @@ static void command_add(struct buf *out, struct buf *apdu)
 /* s: as it is behind the last command. */
 static bool build(struct buf *out, const struct connectivity_session *in, struct scp03_session *s)
 {
-	uint8_t dgi[DGI_HEAD + CONNECTIVITY_MAX] = { 0x3A, 0x07, (uint8_t)in->parameters.len };
-	const struct apdu store = { CLA_GP, INS_STORE_DATA, P1_LAST_TLV, 0, { dgi, DGI_HEAD + in->parameters.len }, false };
+	const uint8_t head[DGI_HEAD] = { 0x3A, 0x07, (uint8_t)in->parameters.len };
+	CLEANUP(secret_free) struct secret dgi = secret_new(DGI_HEAD + in->parameters.len); /* an APN may have a password */
+	const struct apdu store = { CLA_GP, INS_STORE_DATA, P1_LAST_TLV, 0, { dgi.data, dgi.len }, false };
 	CLEANUP(buf_free) struct buf apdu = { 0 };
 
 	if (in->parameters.len > CONNECTIVITY_MAX || !scp03_begin(s, &in->keys, &in->isdp, in->sequence, in->challenge))
 		return false;
-	memcpy(dgi + DGI_HEAD, in->parameters.data, in->parameters.len);
+	memcpy(dgi.data, head, DGI_HEAD);
+	memcpy(dgi.data + DGI_HEAD, in->parameters.data, in->parameters.len);
 	scp03_initialize_build(&apdu, s);
 	command_add(out, &apdu);
 	if (!scp03_authenticate_build(s, SCP03_LEVEL_FULL, &apdu))
@@ -77,6 +79,15 @@ static result unverified(struct arena *a, const char *what, const char *why)
 	return failed(a, CODE_ISDP_KEY_INVALID, NULL, "%s: %s", what, why);
 }
 
+/* A card that has the keys, too, says what it counted: the cryptogram is over it. */
+static bool counted_by_card(const struct connectivity_session *in, const struct scp03_initialized *initialized)
+{
+	CLEANUP(scp03_wipe) struct scp03_session s = { 0 };
+
+	return scp03_begin(&s, &in->keys, &in->isdp, initialized->sequence, in->challenge) &&
+	       scp03_initialized_check(&s, initialized) == SCP03_GOOD;
+}
+
 result connectivity_read(struct arena *a, const struct connectivity_session *in, struct bytes data, uint32_t *out_sequence)
 {
 	CLEANUP(scp03_wipe) struct scp03_session s = { 0 };
@@ -92,7 +103,7 @@ result connectivity_read(struct arena *a, const struct connectivity_session *in,
 	if (!scp03_initialized_parse(answer, &initialized))
 		return unverified(a, "INITIALIZE UPDATE", scp03_verdict_text(SCP03_MALFORMED));
 	verdict = scp03_initialized_check(&s, &initialized);
-	if (verdict == SCP03_OTHER_SEQUENCE)
+	if (verdict == SCP03_OTHER_SEQUENCE && counted_by_card(in, &initialized))
 		*out_sequence = initialized.sequence;
 	if (verdict != SCP03_GOOD)
 		return unverified(a, "INITIALIZE UPDATE", scp03_verdict_text(verdict));

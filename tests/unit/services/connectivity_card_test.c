@@ -195,7 +195,11 @@ Test(connectivity_card, a_card_that_counted_otherwise_says_so)
 	cr_assert(r && r->code == CODE_ISDP_KEY_INVALID);
 	cr_expect_eq(sequence, 10);
 	cr_expect_eq(card.n_stored, 0, "nothing was stored");
-	in.sequence = sequence + 1;
+	answers.data[2 + 21] ^= 1; /* of its cryptogram: anybody may have said it */
+	r = connectivity_read(a, &in, view(&answers), &sequence);
+	cr_assert(r && r->code == CODE_ISDP_KEY_INVALID);
+	cr_expect_eq(sequence, 0);
+	in.sequence = card.counted + 1;
 	cr_expect_eq(run(a, &in, &card, &answers, &sequence), OK);
 	cr_expect_eq(card.n_stored, 5);
 }
