@@ -223,6 +223,8 @@ static result installed_said(struct download_case *c, struct bytes data, enum do
 
 	TRY(download_install(c, &package, &in));
 	r = card_install_read(c->a, &in, (size_t)d->first, (size_t)d->past, data);
+	if (r != OK && r->code == CODE_INTERNAL) /* ours, not the card's */
+		return r;
 	if (r != OK)
 		return say(DLEV_BROKEN, with_data(c->a, r, data), event, told);
 	if ((size_t)d->past == card_segments(package.len))

@@ -69,6 +69,10 @@ static void imported_reply(struct http_call *call, const struct oid *mno, const 
 
 static void trouble_reply(struct http_call *call, const char *name, result r)
 {
+	if (r->code != CODE_BUSY) {
+		admin_no_keys(call, "import_failed", r);
+		return;
+	}
 	log_msg(LOG_WARN, "import_failed", "batch %s: %s", name, r->cause ? r->cause : status_code(r->code)->text);
 	app_error(call, 503, "database", "another import runs, or the database does not answer; nothing has changed, try again");
 }
