@@ -3,14 +3,13 @@
 #include <string.h>
 
 #include "common/base/fault.h"
+#include "common/sgp02/relay_state.h"
 #include "services/sm-dp/download.h"
 
 enum {
 	S_US = 1000000,
-	SPARE_S = 2, /* of a call's time, at least: for what follows it (A6) */
-	SPARE_PERCENT = 5,
+	MS_US = 1000,
 	GRACE_S = 1, /* so long behind its time an answer may be on its way */
-	LEAST_S = 3, /* a call that has less is not made */
 };
 
 const struct function *download_function(enum download_state state)
@@ -35,12 +34,9 @@ const struct function *download_function(enum download_state state)
 
 int64_t download_validity_s(const struct function *fn, int64_t rest_us)
 {
-	int64_t spare = rest_us * SPARE_PERCENT / 100, s;
+	int64_t s = relay_nested_s(rest_us / MS_US);
 
-	if (spare < (int64_t)SPARE_S * S_US)
-		spare = (int64_t)SPARE_S * S_US;
-	s = (rest_us - spare) / S_US;
-	if (s < LEAST_S || s < fn->validity.min_s)
+	if (s < fn->validity.min_s)
 		return 0;
 	return s < fn->validity.max_s ? s : fn->validity.max_s;
 }

@@ -97,15 +97,6 @@ static result template_open(struct arena *a, const struct profile_type *type, st
 	return profile_package_parse(a, type->package, out, &fault) ? OK : no_template(a, type, &fault);
 }
 
-result profile_variables_load(struct db *db, struct arena *a, const struct secret *kek, const struct stock_item *item,
-			      const struct profile_type *type, struct stock_variables **out)
-{
-	struct profile_package p;
-
-	TRY(template_open(a, type, &p));
-	return variables_of(db, a, kek, item, type, &p, out);
-}
-
 result profile_make(struct db *db, struct arena *a, const struct secret *kek, const struct stock_item *item,
 		    const struct profile_type *type, struct secret *out_package, uint8_t out_digest[SHA256_LEN])
 {
