@@ -157,6 +157,15 @@ static void ring_lane(const struct card_case *c)
 		bus_wake(c->rpc->bus, c->lane_replica, "sms");
 }
 
+/* A card that is kept for more waits at the replica that its session reached (C2). */
+static void ring_session(const struct card_case *c)
+{
+	if (!c->session_replica || !strcmp(c->session_replica, c->rpc->replica))
+		card_waits_ring(c->smsr->waits);
+	else if (c->rpc->bus)
+		bus_wake(c->rpc->bus, c->session_replica, "cards");
+}
+
 void case_committed(struct card_case *c)
 {
 	if (c->ended)
@@ -166,7 +175,7 @@ void case_committed(struct card_case *c)
 	if (c->lane)
 		ring_lane(c);
 	if (c->queued)
-		card_waits_ring(c->smsr->waits);
+		ring_session(c);
 }
 
 struct profile_info *case_enabled(const struct card_case *c)

@@ -55,8 +55,11 @@ void card_waits_free(struct card_waits *w)
 
 void card_waits_ring(struct card_waits *w)
 {
-	if (w)
-		worker_ring(w->worker);
+	if (!w)
+		return;
+	mutex_lock(w->lock); /* the worker may be ending */
+	worker_ring(w->worker);
+	mutex_unlock(w->lock);
 }
 
 /* Lock held. NULL: it is gone. */
@@ -103,17 +106,19 @@ void card_wait(struct card_waits *w, struct http_call *call, struct card_peer *p
 {
 	static const struct http_parked_hooks hooks = { expired, gone };
 	struct waiter *one = calloc(1, sizeof(*one));
+	int64_t until_ms = clock_ms() + ms;
 
 	if (!one)
 		abort();
 	(void)FAULT("sm-sr.card.kept", peer->eid.text);
-	*one = (struct waiter){ .waits = w, .call = call, .peer = peer, .eid = peer->eid, .until_ms = clock_ms() + ms };
+	*one = (struct waiter){ .waits = w, .call = call, .peer = peer, .eid = peer->eid, .until_ms = until_ms };
 	mutex_lock(w->lock);
 	one->id = ++w->ids;
 	one->next = w->waiters;
 	w->waiters = one;
 	mutex_unlock(w->lock);
-	http_park(call, one->until_ms + SPARE_MS, &hooks, one);
+	/* The worker may have ended it before it is parked: then `one` is no more, and the call does not keep it. */
+	http_park(call, until_ms + SPARE_MS, &hooks, one);
 	card_waits_ring(w);
 }
 
@@ -200,18 +205,24 @@ void card_waits_start(struct app *app)
 	w->app = app;
 	w->db = db_open(app->rpc.store);
 	w->a = arena_new();
+	mutex_lock(w->lock); /* its first pass may ring already */
 	w->worker = worker_start(LOOK_MS, pass, w);
+	mutex_unlock(w->lock);
 }
 
 void card_waits_stop(struct app *app)
 {
 	struct smsr *smsr = app->rpc.role_state;
 	struct card_waits *w = smsr->waits;
+	struct worker *worker;
 
-	if (!w->worker)
-		return;
-	worker_stop(w->worker);
+	mutex_lock(w->lock);
+	worker = w->worker;
 	w->worker = NULL;
+	mutex_unlock(w->lock);
+	if (!worker)
+		return;
+	worker_stop(worker);
 	db_close(w->db);
 	arena_free(w->a);
 }
