@@ -167,7 +167,9 @@ static void journal_post(const struct app *app, struct card_thread *t, const str
 	} else if (post->bad) {
 		words = post->bad;
 	}
-	journal(app, t, peer, JOURNAL_CARD_IN, functions[post->kind], 0, words, post->body);
+	/* What a card answers to an SM-DP is no more for a journal than what it was sent. */
+	journal(app, t, peer, JOURNAL_CARD_IN, functions[post->kind], 0, words,
+		post->kind == POST_ANSWER && !peer->ours ? (struct bytes){ 0 } : post->body);
 }
 
 static void log_visit(const struct card_peer *peer, const struct card_post *post, const struct card_answer *answer, int64_t us)

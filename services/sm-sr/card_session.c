@@ -42,6 +42,7 @@ static void send_script(struct visit *v, const struct card_command *m)
 	v->answer.ticket = m->ticket;
 	v->answer.target = m->target;
 	v->answer.kind = m->kind;
+	v->peer.ours = !command_is_sent(m);
 }
 
 static bool establishes(enum command_kind kind)

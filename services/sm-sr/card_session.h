@@ -11,6 +11,7 @@ struct card_peer {
 	struct eid eid;
 	char session[UUID_TEXT]; /* "": none is open */
 	unsigned posts;          /* of this session */
+	bool ours;               /* the script it was given last is ours, not an SM-DP's: its answer may be shown */
 	bool asked_status;       /* GET STATUS went out in this session: it is not asked again and again */
 };
 
