@@ -117,6 +117,7 @@ static void shards_release(struct outbox_worker *w)
 		return;
 	DB_QUEUE(w->db, RPC_OUTBOX_RELEASE, p_int(w->arena, LOCK_SPACE + w->bus), p_text(idle), p_int(w->arena, w->session));
 	if (db_sync(w->db, w->arena, NULL, 0, NULL) != OK) {
+		w->looked = false;
 		forget(w);
 		return;
 	}
@@ -196,8 +197,10 @@ static size_t shards_work(struct outbox_worker *w, const char *skip)
 	outbox_flying_ids(w, &flying);
 	DB_QUEUE(w->db, RPC_OUTBOX_DUE, p_text(held), p_bool(w->bus), p_text(skip), p_int(w->arena, BATCH_MAX), p_text(flying.data),
 		 p_int(w->arena, w->session));
-	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK)
+	if (db_sync(w->db, w->arena, &rows, 1, NULL) != OK) {
+		w->looked = false; /* what the look before said is not known to be all */
 		return 0;
+	}
 	n = rows_admit(w, rows, batch);
 	if (!n)
 		return 0;

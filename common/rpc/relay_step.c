@@ -9,7 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 
-enum { NET_MS = 1000, RETRY_MS = 1000 };
+enum { NET_MS = 1000, RETRY_MS = 1000, LOCKED_MS = 100 /* somebody else is at it */ };
 
 /* What a step works on. */
 struct step {
@@ -244,15 +244,16 @@ const struct awaited *relay_awaited(const struct rpc *rpc, const struct function
 
 /* The deadline ------------------------------------------------------------------------------------------------------------- */
 
-static result due(struct step *s, bool *out_found)
+/* *out_id: of the relay that is due; NULL: none is. */
+static result due(struct step *s, const char **out_id)
 {
 	const struct rows *rows;
 
 	db_begin(s->db);
 	DB_QUEUE0(s->db, RPC_RELAY_DUE);
 	TRY(db_sync(s->db, s->a, &rows, 1, NULL));
-	*out_found = rows_count(rows) > 0;
-	if (*out_found) {
+	*out_id = rows_count(rows) ? row_text_dup(s->a, rows, 0, 0) : NULL;
+	if (*out_id) {
 		TRY(relay_row(s->a, rows, 0, &s->r));
 		TRY(expired(s, REV_EXPIRED));
 	}
@@ -269,24 +270,33 @@ static unsigned until_next(struct db *db, struct arena *a)
 	if (db_sync(db, a, &rows, 1, NULL) != OK || row_null(rows, 0, 0))
 		return NET_MS;
 	ms = row_int(rows, 0, 0);
-	return ms <= 0 ? 1 : ms >= NET_MS ? NET_MS : (unsigned)ms + 1;
+	return ms <= 0 ? LOCKED_MS : ms >= NET_MS ? NET_MS : (unsigned)ms + 1;
+}
+
+/* One that cannot be read would be all that is ever found due. */
+static void put_aside(struct step *s, const char *id)
+{
+	DB_QUEUE(s->db, RPC_RELAY_ASIDE, p_text(id));
+	(void)db_sync(s->db, s->a, NULL, 0, NULL);
 }
 
 bool relays_due(struct rpc *rpc, struct db *db, struct arena *a, unsigned *out_ms)
 {
 	struct step s = { .rpc = rpc, .db = db, .a = a };
-	bool found = false;
-	result failure = due(&s, &found);
+	const char *id = NULL;
+	result failure = due(&s, &id);
 
 	*out_ms = RETRY_MS;
 	if (failure != OK) {
 		db_rollback(db);
 		log_msg(LOG_WARN, "relay.due", "%s", failure->cause ? failure->cause : status_code(failure->code)->text);
+		if (id && failure->code != CODE_BUSY)
+			put_aside(&s, id);
 		return false;
 	}
 	if (s.replicas)
 		relay_ring(rpc, s.r.eid, s.replicas);
-	if (!found)
+	if (!id)
 		*out_ms = until_next(db, a);
-	return found;
+	return id != NULL;
 }
