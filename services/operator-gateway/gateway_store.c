@@ -118,6 +118,8 @@ result euicc_set(struct db *db, struct arena *a, const struct eid *eid, const st
 	return failure;
 }
 
+_Static_assert(ROLE_SM_DP == 8, "a number in GW_ENTITY_NAMED");
+
 result entity_named(struct db *db, struct arena *a, const char *name, struct oid out[2], size_t *out_n)
 {
 	const struct rows *rows;
