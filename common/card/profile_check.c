@@ -271,7 +271,7 @@ static bool files_ok(struct check *c, size_t i)
 	}
 	if (e->kind == PE_GENERIC_FILE_MANAGEMENT)
 		return true;
-	return template_ok(c, i) && (e->kind != PE_MF || iccid_ok(c, i));
+	return template_ok(c, i) && ((e->kind != PE_MF && e->kind != PE_IOT) || iccid_ok(c, i));
 }
 
 static bool keys_ok(struct check *c, size_t i)

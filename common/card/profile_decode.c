@@ -2,6 +2,7 @@
 /* Single elements as structs. The walk over their description has judged them before, so the tables here only say where things go. */
 #include <string.h>
 
+#include "common/base/hex.h"
 #include "common/card/profile_internal.h"
 
 enum { ATTRIBUTES_DEFAULT = 7, PIN_TRIES_DEFAULT = 0x33, PUK_TRIES_DEFAULT = 0xAA, MAC_LENGTH_DEFAULT = 8 };
@@ -165,16 +166,18 @@ static bool is_kind(const struct profile_element *e, enum pe_kind kind, struct p
 	       pe_refuse(out_fault, e, NULL, "not the kind of element that is read here", PE_STATUS_INVALID_PARAMETER);
 }
 
+/* A service that has no bit of its own shares the last one, which nobody supports. */
+enum { SERVICE_LAST = 63 };
+
 static uint64_t service_bits(struct bytes list)
 {
 	uint64_t bits = 0;
 	struct tlv t;
 
 	while (tlv_next(&list, &t)) {
-		uint32_t number = t.tag > 0xFF ? t.tag & 0x7F : t.tag & 0x1F;
+		uint32_t number = t.tag <= 0xFF ? t.tag & 0x1F : t.tag <= 0xFFFF ? t.tag & 0x7F : SERVICE_LAST;
 
-		if (number < 64)
-			bits |= UINT64_C(1) << number;
+		bits |= UINT64_C(1) << (number < SERVICE_LAST ? number : SERVICE_LAST);
 	}
 	return bits;
 }
@@ -200,15 +203,10 @@ bool profile_header_decode(struct arena *a, const struct profile_element *e, str
 bool profile_header_iccid(const struct profile_header *h, struct iccid *out)
 {
 	char text[2 * 10 + 1];
-	static const char digits[] = "0123456789ABCDEF";
 
 	if (h->iccid.len != 10)
 		return false;
-	for (size_t i = 0; i < h->iccid.len; i++) {
-		text[2 * i] = digits[h->iccid.data[i] >> 4];
-		text[2 * i + 1] = digits[h->iccid.data[i] & 0xF];
-	}
-	text[2 * 10] = '\0';
+	hex_encode(h->iccid.data, h->iccid.len, text);
 	return iccid_parse(text, out);
 }
 

@@ -63,7 +63,7 @@ struct profile_header {
 	struct bytes profile_type; /* UTF-8, not terminated; data NULL: absent */
 	struct bytes iccid;        /* 10 bytes, digits in order, F behind them */
 	struct bytes pol;          /* POL1; data NULL: absent, that is no rule */
-	uint64_t services;         /* 1 << enum pe_service; later ones up to 63 are kept */
+	uint64_t services;         /* 1 << enum pe_service; 63: that one, or any later */
 	struct bytes *templates;   /* eUICC-Mandatory-GFSTEList: contents octets of OIDs */
 	size_t n_templates;
 	struct bytes connectivity;         /* connectivityParameters; data NULL: absent */

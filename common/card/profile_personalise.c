@@ -6,9 +6,10 @@
 
 #include "common/card/profile_file.h"
 #include "common/card/profile_internal.h"
+#include "common/crypto/keys.h"
 
 enum { ICCID_BYTES = 10, IMSI_BYTES = 9, KEY_16 = 16, KEY_24 = 24, KEY_32 = 32, PSK_MAX = 64, KEY_ANY_MAX = 255, CODE_LEN = 8 };
-enum { KEY_TYPE_AES = 0x88, KEY_TYPE_DES = 0x80, KEY_TYPE_PSK = 0x85 };
+enum { KEY_TYPE_DES = 0x80 }; /* the others: crypto/keys.h */
 /* Bounds what one element can grow by besides its values: length bytes on every level. */
 enum { GROWTH = 128 };
 
@@ -224,7 +225,7 @@ static bool key_length_ok(uint8_t type, size_t n)
 		return n == KEY_16 || n == KEY_24 || n == KEY_32;
 	case KEY_TYPE_DES:
 		return n == KEY_16 || n == KEY_24;
-	case KEY_TYPE_PSK:
+	case KEY_TYPE_PSK_TLS:
 		return n >= KEY_16 && n <= PSK_MAX;
 	default:
 		return n >= 1 && n <= KEY_ANY_MAX;
@@ -378,7 +379,7 @@ static size_t room(const struct profile_package *p, const struct profile_variabl
 	size_t n = p->whole.len + v->connectivity.len + p->n * (GROWTH + v->ki.len + v->opc.len);
 
 	for (size_t i = 0; i < v->n_sd_keys; i++)
-		n += p->n * (v->sd_keys[i].value.len + GROWTH);
+		n += v->sd_keys[i].value.len + GROWTH;
 	return n;
 }
 

@@ -168,7 +168,7 @@ static bool take_element(struct card *c, struct card_channel *ch, const struct p
 		return refuse(fault, NULL, "mandated, and not known", PE_STATUS_NOT_SUPPORTED);
 	if (e->kind == PE_HEADER && !take_header(c, in, e, fault))
 		return false;
-	if (e->kind == PE_USIM)
+	if (e->kind == PE_USIM || e->kind == PE_IOT)
 		take_imsi(in, e);
 	if (e->kind == PE_OPT_USIM)
 		take_msisdn(in, e);
