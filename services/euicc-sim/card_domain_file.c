@@ -55,8 +55,10 @@ static bool path_of(const char *folder, const struct card *c, size_t place, uint
 {
 	int n = snprintf(out, PATH_LEN, "%s/%s-%zu-%u", folder, c->eid.text, place, version);
 
+	if (n > 0 && n < PATH_LEN)
+		return true;
 	errno = ENAMETOOLONG;
-	return n > 0 && n < PATH_LEN;
+	return false;
 }
 
 static void file_close(const int *fd)
@@ -101,25 +103,23 @@ static void image_forget(struct image *im)
 	secret_wipe(im, sizeof(*im));
 }
 
-static struct image image_of(const struct card *c, size_t place)
+static void image_fill(struct image *im, const struct card *c, size_t place)
 {
 	const struct card_domain *d = c->profiles[place].domain;
-	struct image im;
 
-	memset(&im, 0, sizeof(im)); /* gaps too: they come to the file */
-	memcpy(im.magic, magic, sizeof(magic));
-	im.format = FORMAT;
-	im.place = (uint32_t)place;
-	memcpy(im.eid, c->eid.text, EID_DIGITS);
-	im.keys = d->keys;
-	im.begun = d->begun;
-	im.n_connectivity = d->n_connectivity;
-	memcpy(im.connectivity, d->connectivity, sizeof(im.connectivity));
-	memcpy(im.digest, d->digest, sizeof(im.digest));
-	im.sequence = d->sequence;
-	im.n_elements = d->n_elements;
-	im.bytes = d->bytes;
-	return im;
+	memset(im, 0, sizeof(*im)); /* gaps too: they come to the file */
+	memcpy(im->magic, magic, sizeof(magic));
+	im->format = FORMAT;
+	im->place = (uint32_t)place;
+	memcpy(im->eid, c->eid.text, EID_DIGITS);
+	im->keys = d->keys;
+	im->begun = d->begun;
+	im->n_connectivity = d->n_connectivity;
+	memcpy(im->connectivity, d->connectivity, sizeof(im->connectivity));
+	memcpy(im->digest, d->digest, sizeof(im->digest));
+	im->sequence = d->sequence;
+	im->n_elements = d->n_elements;
+	im->bytes = d->bytes;
 }
 
 /* The elements are in memory until they were written once, then only in the file before. */
@@ -135,22 +135,24 @@ static bool elements_of(const char *folder, const struct card *c, size_t place, 
 		return true;
 	}
 	memset(&im, 0, sizeof(im));
-	errno = EIO;
-	if (!image_read(folder, c, place, &im, out))
-		return false;
-	return im.bytes == d->bytes;
+	errno = 0;
+	if (image_read(folder, c, place, &im, out) && im.bytes == d->bytes)
+		return true;
+	errno = errno ? errno : EIO; /* it is there, and damaged */
+	return false;
 }
 
 /* A version that no record names yet: whatever a kill has left of it goes. */
 static bool image_write(const char *folder, const struct card *c, size_t place)
 {
-	CLEANUP(image_forget) struct image im = image_of(c, place);
+	CLEANUP(image_forget) struct image im;
 	CLEANUP(secret_free) struct secret elements = { 0 }, all = { 0 };
 	size_t at = sizeof(im) + c->profiles[place].domain->bytes;
 	char path[PATH_LEN];
 	int fd;
 	bool ok;
 
+	image_fill(&im, c, place);
 	if (!elements_of(folder, c, place, &elements) || !path_of(folder, c, place, c->domain_versions[place] + 1, path))
 		return false;
 	all = secret_new(at + SHA256_LEN);

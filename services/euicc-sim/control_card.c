@@ -258,8 +258,11 @@ void control_number(struct control_job *job)
 		return;
 	}
 	(void)snprintf(p->msisdn, sizeof(p->msisdn), "%s", msisdn);
-	if (!life_save(h))
+	if (!life_save(h)) {
 		life_dead(h);
+		control_fail(job, 500, "not_saved", "the card's state cannot be written");
+		return;
+	}
 	buf_str(&job->out, "{}");
 }
 
