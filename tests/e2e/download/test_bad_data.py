@@ -100,6 +100,7 @@ class CardsWord(BadData):
                 self.assertIn("EuiccResponseData", found["message"])
         self.assertEqual(self.psql("sm_dp", "select count(*) from isdp_keyset where eid = '%s'" % card.eid), "0")
 
+    @full
     def test_a_refusal_names_the_element(self):
         """Of the whole answer the operator learns what it needs to mend its package."""
         card, row = self.card(), self.row()

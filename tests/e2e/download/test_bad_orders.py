@@ -80,6 +80,7 @@ class Orders(BadOrder):
                 text = envelope(self.oid(client), self.oid(SMDP), "http://gsma.com/ES3/PlatformManagement/ES3-HandleProfileEnabledNotification", told)
                 answer = Answer(self.soap_call(SMDP, client, "/es3", text))
                 self.assertEqual((answer.http, answer.fault[0]), (400, "Sender"), answer.raw)
+        self.assertEqual(self.psql("sm_dp", "select count(*) from outbox where eid = '%s'" % EID), "0")
         self.assertEqual(self.psql("operator_a", "select count(*) from notification where eid = '%s'" % EID), "0")
         asked = ("<rps:ES3-GetEISRequest><rps:FunctionCallIdentifier>%s</rps:FunctionCallIdentifier><rps:Eid>%s</rps:Eid></rps:ES3-GetEISRequest>"
                  % (new_id(), EID))

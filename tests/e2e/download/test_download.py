@@ -3,13 +3,11 @@
 from tests.e2e.base import full
 from tests.e2e.cards.card_case import SUCCESS
 from tests.e2e.download.download_case import GATEWAY, LARGE, SMDP, DownloadCase
-from tests.e2e.helpers import Background
 from tests.e2e.soap import envelope
 from tests.e2e.stock.stock_case import MEMORY
 
 ENABLED, DISABLED, CREATED = "2", "1", "0"
 INSTALL = "sm-dp.download.install.called"
-BUSY = ("FAILED", "1.2/4.4")
 
 
 class Download(DownloadCase):
@@ -51,18 +49,6 @@ class Download(DownloadCase):
             found = self.rspctl.operation(self.staging.gateway_words("operator-b"), operation, 30)
             self.assertEqual(self.outcome(found), ("FAILED", code), found)
         self.assertEqual((card.now["commands"], self.stock_of(row)), (commands, ("available", False, None)))
-
-    def test_nobody_comes_between(self):
-        card, row = self.card(), self.row()
-        with self.held(SMDP, INSTALL, card) as standing:
-            call = Background(self.download, card, row)
-            standing()
-            self.expect(self.enable(card), BUSY)
-            self.assertEqual(card.enabled(), card.a)
-        self.assertEqual(self.outcome(call.value(90)), SUCCESS)
-        self.whole(card, row)
-        self.await_true(card.idle, "the session does not end")
-        self.succeeds(card)
 
 
 class Relayed(DownloadCase):

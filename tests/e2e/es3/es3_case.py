@@ -47,6 +47,16 @@ class Es3Case(CardCase):
         more = ("<rps:Iccid>%s</rps:Iccid>" % iccid if iccid else "") + more
         return Answer(self.soap_call("sm-sr", SMDP, "/es3", self.text(function, card.eid, more, validity, **rest), timeout=validity + 30))
 
+    def send(self, card, sd, data, **more):
+        return self.ask("SendData", card, more="<rps:Sd-aid>%s</rps:Sd-aid><rps:Data>%s</rps:Data>" % (sd, data), **more)
+
+    def aid(self, card, iccid):
+        return card.sql("select upper(encode(isdp_aid, 'hex')) from profile where iccid = '{iccid}'", iccid=iccid)
+
+    def of_the_sm_dp(self, card, state=1):
+        """operator-b's profile is one that the SM-DP made."""
+        card.sql("update profile set smdp = '{smdp}', state = {state} where iccid = '{iccid}'", smdp=self.oid(SMDP), state=state, iccid=card.b)
+
     def told(self, card):
         """What the SM-DP was told of a card: (message, ICCID, operator)."""
         with self.partner.lock:

@@ -9,26 +9,10 @@ SEGMENT = "861892D41D5EE541E3283FEA1C37BDC091D4411FED39E079B9D6"
 CREATED = 0x100
 
 
-def luhn(digits):
-    """The ICCID: the digits and their check digit."""
-    doubled = [int(d) * (2 if i % 2 == 0 else 1) for i, d in enumerate(reversed(digits))]
-    return digits + str(-sum(d // 10 + d % 10 for d in doubled) % 10)
-
-
 class Download(Es3Case):
     def create(self, card, iccid, memory=1000, validity=60):
         more = "<rps:Mno-id>%s</rps:Mno-id><rps:RequiredMemory>%d</rps:RequiredMemory>" % (self.oid("operator-b"), memory)
         return self.ask("CreateISDP", card, iccid, more, validity)
-
-    def send(self, card, sd, data, **more):
-        return self.ask("SendData", card, more="<rps:Sd-aid>%s</rps:Sd-aid><rps:Data>%s</rps:Data>" % (sd, data), **more)
-
-    def aid(self, card, iccid):
-        return card.sql("select upper(encode(isdp_aid, 'hex')) from profile where iccid = '{iccid}'", iccid=iccid)
-
-    def of_the_sm_dp(self, card, state=1):
-        """operator-b's profile is one that the SM-DP made."""
-        card.sql("update profile set smdp = '{smdp}', state = {state} where iccid = '{iccid}'", smdp=self.oid(SMDP), state=state, iccid=card.b)
 
     def untouched(self, card, commands):
         self.assertEqual((card.scripts(), card.now["commands"]), ([], commands))

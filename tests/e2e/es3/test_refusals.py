@@ -76,15 +76,6 @@ class Refusals(Es3Case):
         self.attach(self.one)
         self.a, self.b = (self.aid(self.one, iccid) for iccid in (self.one.a, self.one.b))
 
-    def of_the_sm_dp(self, card):
-        card.sql("update profile set smdp = '{smdp}', state = 1 where iccid = '{iccid}'", smdp=self.oid(SMDP), iccid=card.b)
-
-    def aid(self, card, iccid):
-        return card.sql("select upper(encode(isdp_aid, 'hex')) from profile where iccid = '{iccid}'", iccid=iccid)
-
-    def send(self, card, sd, data, **more):
-        return self.ask("SendData", card, more="<rps:Sd-aid>%s</rps:Sd-aid><rps:Data>%s</rps:Data>" % (sd, data), **more)
-
     def traces(self, card):
         """All that would show that something went towards the card."""
         now = card.now

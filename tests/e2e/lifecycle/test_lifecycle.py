@@ -4,11 +4,9 @@ database that is restarted under load."""
 import json
 import os
 import re
-import subprocess
 import threading
 import time
 
-from rsp import roles
 from tests.e2e.base import full
 from tests.e2e.helpers import Background, Work
 from tests.e2e.soap import Answer, eid_of, get_eis, register_requests

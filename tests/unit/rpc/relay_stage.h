@@ -65,7 +65,6 @@ const char *eis_response(struct stage *s, const char *name, const char *eid, con
 const char *es2_request(struct stage *s, const char *name, const char *fci, unsigned validity_s, const char *smsr,
 			const char *iccid, const char *extra);
 unsigned es2_ask(struct stage *s, const char *message_id, const char *reply_to, const char *body, const char **out_text);
-/* What a relay's row says: "state|ended|". "" when there is none. */
 void has(const char *text, const char *part);
 void has_not(const char *text, const char *part);
 /* Until the outbox is empty. */

@@ -166,16 +166,19 @@ Test(rpc_relay, the_target_is_an_sm_sr_that_we_know)
 
 	HOP(s, { 200, "" });
 	for (unsigned i = 0; i < LEN(strangers); i++) {
-		cr_expect_eq(es2_ask(s, "m1", NULL, es2_request(s, "EnableProfile", "f1", 100, strangers[i], ICCID, ""), &text),
-			     200);
-		if (i == 0)
-			has(text, "<rps:Subject>8.7</rps:Subject><rps:Reason>3.9</rps:Reason>");
-		has(text, i == 0 ? strangers[i] : "FunctionCallIdentifier"); /* a refusal is remembered */
+		const char *fci = arena_printf(s->p.arena, "f1-%u", i);
+
+		cr_expect_eq(es2_ask(s, "m1", NULL, es2_request(s, "EnableProfile", fci, 100, strangers[i], ICCID, ""), &text), 200);
+		has(text, "<rps:Subject>8.7</rps:Subject><rps:Reason>3.9</rps:Reason>");
+		has(text, strangers[i]);
 	}
+	/* A refusal is remembered. */
+	cr_expect_eq(es2_ask(s, "m1", NULL, es2_request(s, "EnableProfile", "f1-0", 100, OTHER_MNO, ICCID, ""), &text), 200);
+	has(text, "FunctionCallIdentifier");
 	cr_expect_eq(es2_ask(s, "m2", NULL, es2_request(s, "GetEIS", "f2", 30, OTHER_MNO, NULL, ""), &text), 200);
 	has(text, "<rps:Subject>8.7</rps:Subject><rps:Reason>3.9</rps:Reason>");
 	cr_expect_eq(partner_counts(&s->p).outbox, 0);
-	cr_expect_eq(partner_counts(&s->p).calls, 1);
+	cr_expect_eq(partner_counts(&s->p).calls, 3);
 	stage_close(s);
 }
 

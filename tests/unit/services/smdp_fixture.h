@@ -57,7 +57,7 @@ struct shop {
 	struct fixture f;
 	struct arena *a; /* the fixture's */
 	struct statement statements[T_END];
-	struct migration migrations[12];
+	struct migration migrations[16];
 	struct store *store;
 	struct db *db;
 	struct smdp_config config;
@@ -75,7 +75,6 @@ struct shop {
 	unsigned orders;
 	/* What the SM-SR was asked, "GetEIS CreateISDP+ SendData+ ..."; + : MoreToDo. */
 	struct buf asked;
-	const char *last_ref;
 	struct es3_profile_download_completed_rq completed;
 };
 
