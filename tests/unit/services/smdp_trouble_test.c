@@ -443,29 +443,17 @@ Test(download_trouble, faults_and_silence, .timeout = TIMEOUT)
 				       .eid = s->made.eid.text,
 				       .fault = { .code = "Sender", .reason = "who are you?" } };
 
-	db_begin(s->db);
-	cr_assert(smdp_answered(&s->smdp, s->db, s->a, &fault));
-	db_commit(s->db);
-	shop_sync(s, NULL, 0);
+	outbox_says(s, &fault);
 	cr_assert_eq(shop_now(s)->state, DOWNLOAD_DELETE);
 	cr_assert(shop_step(s));
 	shop_told_is(s, "FAILED", "1.2", "4.2");
 	cr_assert(strstr(shop_told(s), "who are you?"));
 	call = reach(s, DOWNLOAD_INSTALL);
-	fault = (struct outbox_answer){ .fn = call.fn, .to = s->smsr, .ref = call.ref, .eid = s->made.eid.text, .given_up = true };
-	db_begin(s->db);
-	cr_assert(smdp_answered(&s->smdp, s->db, s->a, &fault));
-	db_commit(s->db);
-	shop_sync(s, NULL, 0);
+	give_up(s, &call);
 	cr_assert_eq(shop_now(s)->state, DOWNLOAD_DELETE_EXPIRED);
 	/* GetEIS is asked again instead. */
 	call = reach(s, DOWNLOAD_GET_EIS);
-	fault.fn = call.fn;
-	fault.ref = call.ref;
-	db_begin(s->db);
-	cr_assert(smdp_answered(&s->smdp, s->db, s->a, &fault));
-	db_commit(s->db);
-	shop_sync(s, NULL, 0);
+	give_up(s, &call);
 	cr_assert(shop_now(s)->state == DOWNLOAD_GET_EIS && shop_now(s)->wait == DOWNLOAD_BACKOFF);
 	/* 202 changes nothing, and an answer of another entity is none. */
 	call = reach(s, DOWNLOAD_CREATE_ISDP);
