@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """ES3, what a download is made of (SGP.02 3.1, 5.4): what is refused, and never reaches the card."""
 from tests.e2e.cards.card_case import FIRST_ATTACH, SUCCESS
-from tests.e2e.es3.es3_case import SMDP, Es3Case
+from tests.e2e.es3.es3_case import Es3Case
 from tests.e2e.helpers import Background
+from tests.e2e.stock.stock_case import luhn
 
 ISDR = "A0000005591010FFFFFFFF8900000100"
 SEGMENT = "861892D41D5EE541E3283FEA1C37BDC091D4411FED39E079B9D6"
