@@ -2,6 +2,7 @@
 """Every call of rspctl, the operator's command line, in one place."""
 import json
 import os
+import re
 
 from .paths import RspError
 from .proc import run
@@ -10,12 +11,23 @@ from .proc import run
 class Ctl:
     """rspctl of one build, always with --json. Each method returns the decoded answer; a refusal is a CtlError."""
 
+    looked = set()  # commands that were searched for leaks: that takes as long as all the rest of a short process, and finds the same again
+
     def __init__(self, program, env):
         self.program, self.env = program, env
 
+    def _env(self, words):
+        """With the search for leaks once per command, by its words that are no options and no values of any."""
+        command = tuple(word for word in words if re.fullmatch("[a-z]+", word))
+        options = self.env.get("ASAN_OPTIONS", "")
+        if command not in Ctl.looked or "detect_leaks=1" not in options:
+            Ctl.looked.add(command)
+            return self.env
+        return dict(self.env, ASAN_OPTIONS=options.replace("detect_leaks=1", "detect_leaks=0"))
+
     def call(self, *words, timeout_s=60):
         """(exit code, output) of any command line."""
-        return run([self.program, "--json", *words], check=False, env=self.env, timeout_s=timeout_s, cwd="/")
+        return run([self.program, "--json", *words], check=False, env=self._env(words), timeout_s=timeout_s, cwd="/")
 
     def _answer(self, *words, timeout_s=60):
         code, output = self.call(*words, timeout_s=timeout_s)
@@ -28,7 +40,7 @@ class Ctl:
 
     def text(self, *words):
         """What a person would see."""
-        code, output = run([self.program, *words], check=False, env=self.env, timeout_s=60, cwd="/")
+        code, output = run([self.program, *words], check=False, env=self._env(words), timeout_s=60, cwd="/")
         if code != 0:
             raise CtlError(words, code, output)
         return output
