@@ -14,7 +14,7 @@
 extern const struct migration common_migrations[];
 extern const size_t common_migrations_count;
 
-enum { T_ENTITY = RPC_STATEMENTS, T_ADDRESS, T_OTHER, T_CERT, T_COUNTS, T_OUTBOX, T_REPLY, T_FILL, T_AGE, T_END };
+enum { T_ENTITY = RPC_STATEMENTS, T_ADDRESS, T_OTHER, T_CERT, T_COUNTS, T_OUTBOX, T_REPLY, T_FILL, T_AGE, T_SPOIL, T_END };
 static const struct statement own[] = {
 	{ "t_entity", "insert into entity (oid, name, roles) values ($1, 'Partner', 2)" },
 	{ "t_address", "insert into entity_address (oid, iface, ord, url) values ($1, $2, 0, $3)" },
@@ -31,6 +31,7 @@ static const struct statement own[] = {
 	{ "t_fill", "insert into reply (id, caller, function, fci, mode, message_id, address, until) select gen_random_uuid(), $1,"
 		    " 'ES4-EnableProfile', n, 'poll', n, 'x', now() + interval '1 hour' from generate_series(1, $2::int) n" },
 	{ "t_age", "update reply set until = now() - interval '1 second'" },
+	{ "t_spoil", "update relay set peer = 'nobody' where fci = $1" },
 };
 
 static bool peer_accept(void *ctx, const struct http_peer *http_peer, void **out_peer)
@@ -238,6 +239,12 @@ void partner_fill_mailbox(struct partner *p, unsigned n)
 void partner_age_replies(struct partner *p)
 {
 	DB_QUEUE0(p->db, T_AGE);
+	sync_here(p, NULL);
+}
+
+void partner_spoil_relay(struct partner *p, const char *fci)
+{
+	DB_QUEUE(p->db, T_SPOIL, p_text(fci));
 	sync_here(p, NULL);
 }
 

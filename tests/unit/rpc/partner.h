@@ -58,6 +58,8 @@ void partner_entity(struct partner *p, const char *oid, unsigned roles, const ch
 /* n answers that wait for the partner in a mailbox, and whose time is over. */
 void partner_fill_mailbox(struct partner *p, unsigned n);
 void partner_age_replies(struct partner *p);
+/* This relay's row cannot be read any more. */
+void partner_spoil_relay(struct partner *p, const char *fci);
 /* Until that many are parked. */
 void partner_wait_parked(struct partner *p, unsigned n);
 /* Ends the call EnableProfile with this outcome and commits. The replicas to be rung, in the arena. */

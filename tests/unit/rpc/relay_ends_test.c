@@ -164,6 +164,24 @@ Test(rpc_relay_ends, expired_at_the_deadline_and_nothing_changes_that)
 	stage_close(s);
 }
 
+Test(rpc_relay_ends, one_that_cannot_be_read_keeps_no_other_from_its_end)
+{
+	struct stage *s = stage_open();
+	const char *text;
+
+	HOP(s, { 202, NULL }, { 202, NULL });
+	cr_expect_eq(es2_ask(s, "m1", REGISTERED, es2_request(s, "DeleteProfile", "f1", 6, SMSR, ICCID, ""), &text), 202);
+	cr_expect_eq(es2_ask(s, "m2", REGISTERED, es2_request(s, "EnableProfile", "f2", 6, SMSR, ICCID, ""), &text), 202);
+	hop_wait(s, "<rps:ValidityPeriod>4</rps:ValidityPeriod>", 2);
+	partner_spoil_relay(&s->p, "f1");
+	run_due(s);
+	text = answer_row(s);
+	has(text, "ES2-EnableProfileResponse");
+	has(text, "<rps:Status>EXPIRED</rps:Status>");
+	cr_expect_eq(s->ended, 1);
+	stage_close(s);
+}
+
 Test(rpc_relay_ends, no_time_for_the_next_hop)
 {
 	struct stage *s = stage_open();
