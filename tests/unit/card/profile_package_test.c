@@ -202,10 +202,10 @@ Test(profile_package, single_bytes_changed_never_read_beyond)
 	uint8_t *copy = arena_memdup(a, in.data, in.len);
 	size_t refused = 0;
 
-	for (size_t i = 0; i < in.len; i += 23) {
+	for (size_t i = 0; i < in.len; i += 5) {
 		copy[i] = nasty[i % sizeof(nasty)];
 		refused += !parse_exactly(parse_and_check, (struct bytes){ copy, in.len });
 		copy[i] = in.data[i];
 	}
-	cr_assert_gt(refused, 100);
+	cr_assert_gt(refused, 500);
 }

@@ -122,7 +122,7 @@ Test(smpp, messages_arrive_intact_both_ways)
 Test(smpp, window_holds_back_and_answers_come_in_any_order)
 {
 	struct owner esme = { 0 }, smsc = { 0 };
-	uint8_t data[20];
+	uint8_t data[20] = { 0 };
 	struct smpp_message m = command_sms(data, sizeof(data));
 
 	fill(data, sizeof(data));
@@ -229,7 +229,7 @@ Test(smpp, ids_are_equal_in_decimal_and_hexadecimal)
 Test(smpp, owner_may_close_in_any_callback)
 {
 	struct owner esme = { 0 }, smsc = { .closes = true };
-	uint8_t data[20];
+	uint8_t data[20] = { 0 };
 	struct smpp_message m = command_sms(data, sizeof(data));
 
 	fill(data, sizeof(data));
