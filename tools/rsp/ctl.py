@@ -11,17 +11,19 @@ from .proc import run
 class Ctl:
     """rspctl of one build, always with --json. Each method returns the decoded answer; a refusal is a CtlError."""
 
-    looked = set()  # commands that were searched for leaks: that takes as long as all the rest of a short process, and finds the same again
+    # The search for leaks takes as long as all the rest of a short process, and finds the same again: once for each form of a command.
+    searched = set()
+    search_all = False  # ./rsp test full
 
     def __init__(self, program, env):
         self.program, self.env = program, env
 
     def _env(self, words):
-        """With the search for leaks once per command, by its words that are no options and no values of any."""
-        command = tuple(word for word in words if re.fullmatch("[a-z]+", word))
+        """A form: the command's words and the names of its options, without values."""
+        form = tuple(word for word in words if re.fullmatch("[a-z]+|--?[a-z-]+", word))
         options = self.env.get("ASAN_OPTIONS", "")
-        if command not in Ctl.looked or "detect_leaks=1" not in options:
-            Ctl.looked.add(command)
+        if Ctl.search_all or form not in Ctl.searched:
+            Ctl.searched.add(form)
             return self.env
         return dict(self.env, ASAN_OPTIONS=options.replace("detect_leaks=1", "detect_leaks=0"))
 

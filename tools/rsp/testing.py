@@ -12,7 +12,7 @@ import traceback
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-from . import lanes, postgres
+from . import ctl, lanes, postgres
 from .build import build, environment
 from .paths import ROOT, state_dir, state_folder
 from .proc import run
@@ -52,8 +52,8 @@ def meson_tests(folder, findings, counts, templates=None):
     env = dict(environment(), **sanitizer_env(findings))
     if templates:
         # It is copied for each test: small files of the write-ahead log make it a third smaller.
-        env["RSP_CLUSTER_TEMPLATE"] = made_once(templates, "unit-cluster",
-                                                lambda path: postgres.initdb(path, env, "-U", "rsp", "-A", "trust", "--wal-segsize=1"))
+        options = ("-U", "rsp", "-A", "trust", "--wal-segsize=1")
+        env["RSP_CLUSTER_TEMPLATE"] = made_once(templates, "unit-cluster", lambda path: postgres.initdb(path, env, *options))
     # Failing is the exit code of meson as well; the logs say it by test.
     _, output = run(["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", "3"], check=False, env=env)
     try:
@@ -234,6 +234,7 @@ def run_tests(full, pattern):
     os.makedirs(findings)
     state_folder("templates")
     folder = build("check")
+    ctl.Ctl.search_all = full
     if pattern is None:
         meson_tests(folder, findings, counts, templates)
     tests = python_tests("tests/e2e", 2, pattern, counts) + python_tests("tests/fault", 2, pattern, counts)

@@ -40,6 +40,13 @@ class Laws(unittest.TestCase):
             self.assertEqual([line.split(": ")[0] for line in lines], ["common/base/a.c:2", "common/crypto/c.c:1", "common/soap/b.c:3",
                                                                        "services/eum/d.c:1", "services/eum/e.c:1"])
 
+    def test_names_find_what_nothing_defines(self):
+        with tempfile.TemporaryDirectory() as root:
+            write(root, "tests/a.py", "import os\n\n\ndef f():\n    return os.getpid() + luhn(1)\n")
+            code, lines = check("check-names.py", root)
+            self.assertEqual((code, len(lines)), (1, 1))
+            self.assertRegex(lines[0], "^tests/a.py:5:.*luhn")
+
     def test_a_new_layer_needs_a_row(self):
         with tempfile.TemporaryDirectory() as root:
             write(root, "common/misc/a.c", "int a;\n")
