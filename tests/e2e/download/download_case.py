@@ -83,8 +83,9 @@ class DownloadCase(CardCase, StockCase):
         self.assertEqual((found["status"], found["iccid"]), ("EXECUTED_SUCCESS", row.values["ICCID"]), found)
         self.number(card, row)
 
-    def ended(self, operation, wait_s=90):
-        found = self.rspctl.operation(self.words, operation, wait_s)
+    def ended(self, operation, wait_s=90, words=None):
+        """words: of another gateway than the usual one."""
+        found = self.rspctl.operation(words or self.words, operation, wait_s)
         self.assertEqual(found["state"], "ended", found)
         return found
 

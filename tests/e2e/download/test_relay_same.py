@@ -115,15 +115,10 @@ class Owners(DownloadCase):
     """Relayed is what an operator orders for its own profile: by the SM-DP's stock, else by a fresh EIS."""
     ORDERS = (("profile_enable",), ("profile_disable",), ("profile_delete",), ("profile_policy", ("DISABLE:Not-Allowed",)), ("profile_address",))
 
-    def order(self, operator, card, iccid, function, *more):
+    def relayed(self, operator, card, iccid, function, *more):
         words = self.staging.gateway_words(operator)
         rest = {"msisdn": "881700000000043"} if function == "profile_address" else {}
         return self.ended(getattr(self.rspctl, function)(words, card.eid, iccid, *more, validity_s=30, via=self.via, **rest)["operation"], words=words)
-
-    def ended(self, operation, wait_s=90, words=None):
-        found = self.rspctl.operation(words or self.words, operation, wait_s)
-        self.assertEqual(found["state"], "ended", found)
-        return found
 
     def traces(self, card):
         return (card.now["commands"], card.now["profiles"], card.scripts(), card.trail(),
@@ -134,7 +129,7 @@ class Owners(DownloadCase):
         before = self.traces(card)
         for function, *more in self.ORDERS:
             with self.subTest(operator=operator, function=function):
-                found = self.order(operator, card, iccid, function, *more)
+                found = self.relayed(operator, card, iccid, function, *more)
                 self.assertEqual(self.outcome(found), ("FAILED", code), found)
         self.assertEqual(self.traces(card), before)
 
@@ -161,9 +156,9 @@ class Owners(DownloadCase):
         # Its owner now: nothing is remembered.
         move = "update profile set mno = '{mno}' where eid = '{eid}' and iccid = '{iccid}'"
         card.sql(move, mno=self.oid("operator-b"), iccid=card.a)
-        found = self.order("operator-b", card, card.a, "profile_policy")
+        found = self.relayed("operator-b", card, card.a, "profile_policy")
         self.assertEqual(self.outcome(found), SUCCESS, found)
         self.refused("operator-a", card, card.a, "8.2.1/1.2")
         card.sql(move, mno=self.oid("operator-a"), iccid=card.a)
-        found = self.order("operator-a", card, card.a, "profile_policy")
+        found = self.relayed("operator-a", card, card.a, "profile_policy")
         self.assertEqual(self.outcome(found), SUCCESS, found)
