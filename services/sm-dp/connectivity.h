@@ -29,8 +29,8 @@ struct connectivity_session {
 void connectivity_session_wipe(struct connectivity_session *in);
 /* INITIALIZE UPDATE, EXTERNAL AUTHENTICATE (level 33), STORE DATA 3A07, each in 22. False: the library failed. */
 bool connectivity_build(struct buf *out, const struct connectivity_session *in);
-/* Their answer, R-MAC verified: OK. *out_sequence: 0, or what the card, by its own cryptogram, had counted when that is not in->sequence, and nothing was stored. 8.4/4.2
- * with command and status word; 8.3/6.1 for what does not verify. */
+/* Their answer, R-MAC verified: OK. *out_sequence: 0, or what the card, by its own cryptogram, had counted when that is not
+ * in->sequence, and nothing was stored. 8.4/4.2 with command and status word; 8.3/6.1 for what does not verify. */
 result connectivity_read(struct arena *a, const struct connectivity_session *in, struct bytes data, uint32_t *out_sequence);
 
 struct connectivity_order {

@@ -20,11 +20,12 @@ struct stock_variables {
 struct stock_variables *stock_variables_new(void);
 void stock_variables_freep(struct stock_variables **v); /* for CLEANUP; *v NULL is allowed */
 
-/* The package of an ICCID: its type's template with its variables, DER, and the SHA-256 of it. The same item and type give the same bytes, so that
- * a download that was cut off can be made again: its secrets were drawn, or came with its batch, when it was imported. The caller frees
- * *out_package (secret_free). One round trip.
- * BUSY: the database; INTERNAL: a secret that does not open with this KEK, a row of a newer program, and when the template does not take them (its cause names element and field, never a
- * value): type add and stock import have checked that. Outputs are untouched then. */
+/* The package of an ICCID: its type's template with its variables, DER, and the SHA-256 of it. The same item and type give the same
+ * bytes, so that a download that was cut off can be made again: its secrets were drawn, or came with its batch, when it was imported.
+ * The caller frees *out_package (secret_free). One round trip.
+ * BUSY: the database; INTERNAL: a secret that does not open with this KEK, a row of a newer program, and when the template does not
+ * take them (its cause names element and field, never a value): type add and stock import have checked that. Outputs are untouched
+ * then. */
 result profile_make(struct db *db, struct arena *a, const struct secret *kek, const struct stock_item *item,
 		    const struct profile_type *type, struct secret *out_package, uint8_t out_digest[SHA256_LEN]);
 
