@@ -80,7 +80,8 @@ void cluster_start(struct cluster *c)
 {
 	char data[80];
 	const char *const args[] = { "-D", data, "-k", c->dir, "-c", "listen_addresses=", "-c", "fsync=off",
-				     "-c", "deadlock_timeout=100ms", "-c", "max_connections=20", NULL };
+				     "-c", "deadlock_timeout=100ms", "-c", "max_connections=20", "-c", "shared_buffers=8MB",
+				     NULL };
 
 	snprintf(data, sizeof(data), "%s/data", c->dir);
 	c->pid = spawn(c, "postgres", args);
@@ -134,6 +135,8 @@ void cluster_free(struct cluster *c)
 {
 	pid_t pid;
 
+	if (c->pid)
+		kill(c->pid, SIGQUIT); /* nobody will read it again: no checkpoint */
 	cluster_stop(c);
 	pid = fork();
 	if (pid == 0) {
