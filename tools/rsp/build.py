@@ -10,9 +10,10 @@ from .proc import run
 
 OPTIONS = {
     "release": ["-Dbuildtype=debugoptimized", "-Db_pie=true", "-Dfaults=false", "-Dtests=false"],
+    # gold, of the same package as ld, links a hundred tests in less than half the time.
     # -O1: gcc 12 warns wrongly at -O2 under sanitizers. No recovery: a finding ends the process, so no test can pass over it.
     "check": ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dfaults=true",
-              "-Dtests=true", "-Dc_args=-fno-sanitize-recover=undefined"],
+              "-Dtests=true", "-Dc_args=-fno-sanitize-recover=undefined", "-Dc_link_args=-fuse-ld=gold"],
 }
 
 

@@ -43,7 +43,7 @@ def say(verdict, name, seconds=None, text=""):
         print("      " + text.rstrip().replace("\n", "\n      "), flush=True)
 
 
-def meson_tests(folder, findings, counts, templates=None):
+def meson_tests(folder, findings, counts, templates=None, full=False):
     """Runs the suite; counts each TAP subtest once, and a test that died without telling which one as one failure."""
     logs = os.path.join(folder, "meson-logs")
     for name in ("testlog.junit.xml", "testlog.json"):
@@ -54,6 +54,8 @@ def meson_tests(folder, findings, counts, templates=None):
         # It is copied for each test: small files of the write-ahead log make it a third smaller.
         options = ("-U", "rsp", "-A", "trust", "--wal-segsize=1")
         env["RSP_CLUSTER_TEMPLATE"] = made_once(templates, "unit-cluster", lambda path: postgres.initdb(path, env, *options))
+    if full:
+        env["RSP_DEEP"] = "1"  # all mutations (tests/unit/card/known.h)
     # Failing is the exit code of meson as well; the logs say it by test.
     _, output = run(["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", "3"], check=False, env=env)
     try:
@@ -236,7 +238,7 @@ def run_tests(full, pattern):
     folder = build("check")
     ctl.Ctl.search_all = full
     if pattern is None:
-        meson_tests(folder, findings, counts, templates)
+        meson_tests(folder, findings, counts, templates, full)
     tests = python_tests("tests/e2e", 2, pattern, counts) + python_tests("tests/fault", 2, pattern, counts)
     if full:
         build("release")  # what is counted and measured there

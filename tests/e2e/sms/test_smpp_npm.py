@@ -213,6 +213,7 @@ class SmppNpm(Work):
             smsc.await_of("submit", to=self.number(eid))
             self.await_true(lambda: self.sms(eid, "state") == str(DONE), "it waits for a PoR that was not asked for")
 
+    @full
     def test_reconnects(self):
         with self.lane(SMPP_ENQUIRE_MS="200") as smsc:
             smsc.await_of("enquire")

@@ -144,6 +144,7 @@ class Lane(Cards):
     def holder(self):
         return self.psql("sm_sr", "select replica from sms_lane")
 
+    @full
     def test_moves_when_its_holder_dies(self):
         eid = self.card("lane-moves")
         name = {"1": "sm-sr", "2": "sm-sr-2"}

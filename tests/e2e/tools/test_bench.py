@@ -20,6 +20,7 @@ def said(rows):
 class Bench(Case):
     needs = bench.NEEDS
 
+    @full
     def test_rows_name_value_unit_limit_ratio_and_floor(self):
         rows = said(bench.measure(self.staging, bench.QUICK))
         for row in rows.values():

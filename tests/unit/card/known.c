@@ -95,6 +95,11 @@ static size_t mutate_once(uint8_t *data, size_t n, uint64_t *state)
 	}
 }
 
+unsigned depth_divisor(void)
+{
+	return getenv("RSP_DEEP") ? 1 : 4;
+}
+
 size_t mutate(parser parse, struct bytes in, unsigned n)
 {
 	uint64_t state = UINT64_C(0x9E3779B97F4A7C15);

@@ -34,6 +34,8 @@ typedef bool (*parser)(struct bytes in);
 bool parse_exactly(parser parse, struct bytes in);
 /* How many of the beginnings of in (0 to len - 1 bytes) the parser takes. */
 size_t beginnings_taken(parser parse, struct bytes in);
+/* What `./rsp test` divides the mutations by that take long; 1 in `./rsp test full`, which sets RSP_DEEP. */
+unsigned depth_divisor(void);
 /* Runs n mutations of in (fixed seed) through parse; how many it took. */
 size_t mutate(parser parse, struct bytes in, unsigned n);
 /* What was built, as hex text in a. */
