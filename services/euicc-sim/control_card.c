@@ -77,6 +77,21 @@ static void profile_out(struct buf *b, const struct card *c, const struct card_p
 	buf_char(b, '}');
 }
 
+/* Of SCP80, by key set: the highest that was taken. */
+static void counters_out(struct buf *b, const struct card *c)
+{
+	bool first = true;
+
+	buf_str(b, ",\"counters\":{");
+	for (size_t i = 0; i < CARD_COUNTERS; i++) {
+		if (!c->counters[i].version)
+			continue;
+		buf_printf(b, "%s\"%u\":%llu", first ? "" : ",", c->counters[i].version, (unsigned long long)c->counters[i].last);
+		first = false;
+	}
+	buf_char(b, '}');
+}
+
 static void card_out(struct buf *b, const struct holder *h)
 {
 	const struct card *c = h->card;
@@ -95,6 +110,7 @@ static void card_out(struct buf *b, const struct holder *h)
 	buf_printf(b, ",\"creates\":%llu,\"keysets\":%llu,\"installs\":%llu,\"memory\":%lld,\"remaining_memory\":%lld",
 		   (unsigned long long)c->creates, (unsigned long long)c->keysets, (unsigned long long)c->installs,
 		   (long long)c->memory, (long long)c->remaining_memory);
+	counters_out(b, c);
 	buf_printf(b, ",\"deletes\":%llu,\"confirmations\":%llu,\"waiting_sms\":%u,\"profiles\":[", (unsigned long long)c->deletes,
 		   (unsigned long long)c->confirmations, h->n_waiting);
 	for (unsigned i = 0; i < CARD_PROFILES; i++) {
@@ -296,6 +312,11 @@ void control_hook_arm(struct control_job *job)
 	if ((times && !json_is_integer(times)) || n < 0 || n > CARDS_MAX || (argument && !json_is_string(argument))) {
 		control_fail(job, 400, "bad_body", "times should be a number from 0 (until it is cleared) to %d, argument a text",
 			     CARDS_MAX);
+		return;
+	}
+	if ((kind == HOOK_LOSE_SMS || kind == HOOK_REPEAT_SMS || kind == HOOK_REORDER_SMS) &&
+	    !hook_chance_good(argument ? json_string_value(argument) : "")) {
+		control_fail(job, 400, "bad_body", "argument should be PERCENT or PERCENT:SEED");
 		return;
 	}
 	hook_arm(job->sim->hooks, kind, h ? &h->card->eid : NULL, (unsigned)n, argument ? json_string_value(argument) : "");

@@ -13,6 +13,8 @@ struct hook {
 	struct eid eid;
 	unsigned times; /* 0: until cleared */
 	char *argument;
+	unsigned percent; /* by chance (hook_chance) */
+	uint64_t drawn;
 };
 
 struct hooks {
@@ -27,6 +29,10 @@ static const char *const names[HOOK_COUNT] = {
 	[HOOK_DELAY_SMS] = "delay-sms",
 	[HOOK_DROP_POR] = "drop-por",
 	[HOOK_DROP_RECEIPT] = "drop-receipt",
+	[HOOK_LOSE_SMS] = "lose-sms",
+	[HOOK_REPEAT_SMS] = "repeat-sms",
+	[HOOK_REORDER_SMS] = "reorder-sms",
+	[HOOK_NO_SESSIONS] = "no-sessions",
 	[HOOK_DROP_NOTIFICATION] = "drop-notification",
 	[HOOK_DELAY_NOTIFICATION] = "delay-notification",
 	[HOOK_DUPLICATE_NOTIFICATION] = "duplicate-notification",
@@ -101,6 +107,35 @@ static bool armed_for(const struct hook *row, enum hook_kind k, const struct eid
 	return row->kind == k && row->every == !eid && (!eid || eid_equal(&row->eid, eid));
 }
 
+bool hook_chance_good(const char *argument)
+{
+	size_t percent = strspn(argument, "0123456789"), seed = 0;
+
+	if (argument[percent] == ':')
+		seed = strspn(argument + percent + 1, "0123456789");
+	return percent > 0 && percent <= 3 && strtoul(argument, NULL, 10) <= 100 && seed <= 9 &&
+	       (argument[percent] == '\0' || (argument[percent] == ':' && seed > 0 && argument[percent + 1 + seed] == '\0'));
+}
+
+/* Good ones only. */
+static void chance_read(const char *argument, unsigned *out_percent, uint64_t *out_seed)
+{
+	const char *colon = strchr(argument, ':');
+
+	*out_percent = (unsigned)strtoul(argument, NULL, 10);
+	*out_seed = colon ? strtoull(colon + 1, NULL, 10) : 0;
+}
+
+/* splitmix64: a few bits of it are all that is asked for. */
+static uint64_t draw(uint64_t *state)
+{
+	uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+	z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+	return z ^ z >> 31;
+}
+
 void hook_arm(struct hooks *h, enum hook_kind k, const struct eid *eid, unsigned times, const char *argument)
 {
 	struct hook **at = &h->first, *row;
@@ -117,6 +152,8 @@ void hook_arm(struct hooks *h, enum hook_kind k, const struct eid *eid, unsigned
 		row->eid = *eid;
 	row->times = times;
 	row->argument = must(strdup(argument));
+	if (hook_chance_good(argument))
+		chance_read(argument, &row->percent, &row->drawn);
 	*at = row;
 }
 
@@ -172,6 +209,13 @@ bool hook_strikes(struct hooks *h, enum hook_kind k, const struct eid *eid, cons
 bool hook_strikes_at(struct hooks *h, enum hook_kind k, const struct eid *eid, const char *argument)
 {
 	return strike(h, find(h, k, eid, argument));
+}
+
+bool hook_chance(struct hooks *h, enum hook_kind k, const struct eid *eid)
+{
+	struct hook **at = find(h, k, eid, NULL);
+
+	return at && draw(&(*at)->drawn) % 100 < (*at)->percent && strike(h, at);
 }
 
 static void text_free(char **text)

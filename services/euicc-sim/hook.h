@@ -15,6 +15,10 @@ enum hook_kind {
 	HOOK_DELAY_SMS,         /* argument: ms, the next n */
 	HOOK_DROP_POR,          /* the next n PoRs are lost */
 	HOOK_DROP_RECEIPT,
+	HOOK_LOSE_SMS,          /* argument: PERCENT or PERCENT:SEED, also of the next two: each SMS to and from the card may be lost */
+	HOOK_REPEAT_SMS,        /* ... may come twice */
+	HOOK_REORDER_SMS,       /* ... may come late, behind those that were sent after it */
+	HOOK_NO_SESSIONS,       /* it opens no HTTPS session, until that is cleared: triggers are taken, notifications go by SMS */
 	HOOK_DROP_NOTIFICATION, /* the next n sessions for a notification do not come about */
 	HOOK_DELAY_NOTIFICATION, /* argument: ms before the notification is sent */
 	HOOK_DUPLICATE_NOTIFICATION, /* it is sent again after it was confirmed */
@@ -48,6 +52,10 @@ void hook_clear(struct hooks *h, enum hook_kind k, const struct eid *eid);
 bool hook_strikes(struct hooks *h, enum hook_kind k, const struct eid *eid, const char **out_argument);
 /* The same, for those only whose argument is this one or empty: a place (power-cut), a profile (refuse-attach). */
 bool hook_strikes_at(struct hooks *h, enum hook_kind k, const struct eid *eid, const char *argument);
+/* The same by chance: each time a number is drawn from the row's own seed, so that a run can be repeated. */
+bool hook_chance(struct hooks *h, enum hook_kind k, const struct eid *eid);
+/* Is PERCENT or PERCENT:SEED what it says? */
+bool hook_chance_good(const char *argument);
 /* A JSON array of what is armed. */
 void hooks_json(const struct hooks *h, struct buf *out);
 

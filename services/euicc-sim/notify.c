@@ -112,7 +112,7 @@ void notify_send(struct holder *h)
 	log_note(h, "card_notification", NULL);
 	if (hook_now(h, HOOK_DROP_NOTIFICATION, NULL) || !note_build(h, &note))
 		life_pause(h, h->sim->config->retry_ms);
-	else if (h->card->http)
+	else if (h->card->http && !hook_now(h, HOOK_NO_SESSIONS, NULL))
 		send_http(h, &note);
 	else
 		send_sms(h, &note);

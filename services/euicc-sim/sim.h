@@ -32,6 +32,7 @@ struct control;
 struct session;
 struct sms;
 struct sms_parts;
+struct late;
 
 /* Shown by GET /admin/stats. */
 struct sim_stats {
@@ -76,6 +77,7 @@ struct holder {
 	unsigned n_waiting;
 	struct sms *waiting;                       /* SMS on their way to it, oldest first */
 	struct sms_parts *parts;                   /* of SMS that have not come whole */
+	struct late *late;                         /* SMS of it that the network has not brought to the SMSC yet (air.c) */
 	struct session *session;                   /* the one that is open */
 	struct goal *goal;                         /* a session is wanted, once there is none open */
 };
@@ -163,6 +165,13 @@ void sms_flush(struct holder *h);
 void sms_free(struct holder *h);
 /* Cuts a packet into SMS of the card and queues them. */
 void sms_from_card(struct holder *h, bool por, struct bytes packet);
+
+/* air.c: what the network does to SMS between card and SMSC. */
+/* One to the card: lost (no other output is set then), twice, and how many ms late. */
+bool air_takes(struct holder *h, bool *out_twice, int64_t *out_late_ms);
+/* One from the card: to the SMSC, if and when it gets there. */
+void air_send(struct holder *h, const struct smpp_message *m);
+void air_free(struct holder *h);
 
 /* smsc.c. */
 struct smsc *smsc_open(struct sim *sim, char error[SIM_ERROR]);

@@ -143,7 +143,7 @@ static void take_command(struct holder *h, const struct scp80_command *command, 
 	}
 	log_sms(h, "trigger", NULL);
 	answer(h, por);
-	if (!hook_now(h, HOOK_IGNORE_SMS, NULL))
+	if (!hook_now(h, HOOK_IGNORE_SMS, NULL) && !hook_now(h, HOOK_NO_SESSIONS, NULL))
 		life_triggered(h, &trigger);
 }
 
@@ -235,8 +235,10 @@ void sms_arrive(struct holder *h, const struct smpp_message *m, uint32_t id)
 {
 	struct sms **end = &h->waiting, *s;
 	const char *ms = NULL;
+	int64_t late_ms = 0;
+	bool twice = false;
 
-	if (hook_now(h, HOOK_DROP_SMS, NULL)) {
+	if (hook_now(h, HOOK_DROP_SMS, NULL) || !air_takes(h, &twice, &late_ms)) {
 		log_sms(h, "dropped", NULL);
 		return;
 	}
@@ -253,12 +255,12 @@ void sms_arrive(struct holder *h, const struct smpp_message *m, uint32_t id)
 	(void)snprintf(s->destination, sizeof(s->destination), "%s", m->destination);
 	if (m->data.len)
 		memcpy(s->data, m->data.data, m->data.len);
-	s->twice = hook_now(h, HOOK_DUPLICATE_SMS, NULL);
+	s->twice = hook_now(h, HOOK_DUPLICATE_SMS, NULL) || twice;
 	while (*end)
 		end = &(*end)->next;
 	*end = s;
 	h->n_waiting++;
-	loop_timer(h->sim->loop, &s->timer, hook_now(h, HOOK_DELAY_SMS, &ms) && ms ? atoi(ms) : 0);
+	loop_timer(h->sim->loop, &s->timer, hook_now(h, HOOK_DELAY_SMS, &ms) && ms ? atoi(ms) : late_ms);
 }
 
 void sms_free(struct holder *h)
@@ -267,6 +269,7 @@ void sms_free(struct holder *h)
 		sms_drop(h->waiting);
 	while (h->parts)
 		parts_drop(&h->parts);
+	air_free(h);
 }
 
 void sms_from_card(struct holder *h, bool por, struct bytes packet)
@@ -287,6 +290,6 @@ void sms_from_card(struct holder *h, bool por, struct bytes packet)
 	n = sms_split(a, por ? SMS_ANSWER : SMS_COMMAND, packet, h->ref++, &parts);
 	for (size_t i = 0; i < n; i++) {
 		m.data = parts[i];
-		smsc_queue(h->sim->smsc, &m);
+		air_send(h, &m);
 	}
 }

@@ -107,7 +107,8 @@ static void commands_take(struct card_case *c, const struct rows *rows)
 							.target = aid_of(rows, i, 5),
 							.script = row_bytes_dup(c->a, rows, i, 6),
 							.kept = row_bytes_dup(c->a, rows, i, 7),
-							.ticket = row_text_dup(c->a, rows, i, 8) };
+							.ticket = row_text_dup(c->a, rows, i, 8),
+							.by_sms = row_bool(rows, i, 9) };
 }
 
 /* An OID that cannot be one is nobody's. */
@@ -143,6 +144,7 @@ result case_take(struct card_case *c, const struct rows *const rows[CASE_RESULTS
 	if (rows_count(rows[AT_SESSION])) {
 		c->session = row_text_dup(c->a, rows[AT_SESSION], 0, 0);
 		c->session_replica = row_text_dup(c->a, rows[AT_SESSION], 0, 1);
+		c->session_gone = row_bool(rows[AT_SESSION], 0, 2);
 	}
 	routes_take(c, rows[AT_ROUTES]);
 	return OK;

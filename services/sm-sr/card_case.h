@@ -27,6 +27,7 @@ struct card_command {
 	enum command_kind kind;
 	enum command_state state;
 	const char *session;     /* uuid of the session that fetched it; NULL */
+	bool by_sms;             /* fetched: that is no session, but a chain of packets (sms_command.c) */
 	const char *ticket;      /* which its answer names; NULL: none was given */
 	struct aid target;
 	struct bytes script;
@@ -90,6 +91,7 @@ struct card_case {
 	struct card_command *commands; /* queued and fetched, by seq */
 	size_t n_commands;
 	const char *session, *session_replica; /* uuid; NULL: no session */
+	bool session_gone;       /* its connection broke */
 	const char *parked_replicas; /* where callers of the running procedure are parked, blank between two; "" */
 	struct told_by *routes; /* of what was loaded */
 	size_t n_routes;

@@ -73,8 +73,8 @@ struct card_command *case_command_now(struct card_case *c, const struct procedur
 	m->state = COMMAND_FETCHED;
 	m->session = session;
 	m->ticket = ticket_new(c);
-	DB_QUEUE(c->db, SMSR_COMMAND_NOW, p_text(c->eid.text), p_text_or_null(m->procedure), p_int(c->a, kind), p_aid(c, &m->target),
-		 p_bytes(m->script.data, m->script.len), p_text(session), p_text(m->ticket));
+	DB_QUEUE(c->db, SMSR_COMMAND_NOW, p_text(c->eid.text), p_text_or_null(m->procedure), p_int(c->a, kind),
+		 p_aid(c, &m->target), p_bytes(m->script.data, m->script.len), p_text(session), p_text(m->ticket));
 	return m;
 }
 
@@ -82,6 +82,7 @@ void case_command_fetched(struct card_case *c, struct card_command *m, const cha
 {
 	m->state = COMMAND_FETCHED;
 	m->session = session;
+	m->by_sms = false;
 	m->ticket = ticket_new(c);
 	DB_QUEUE(c->db, SMSR_COMMAND_FETCHED, p_text(c->eid.text), p_int(c->a, m->seq), p_int(c->a, m->kind), p_text(session),
 		 p_text(m->ticket));
@@ -96,6 +97,7 @@ void case_command_answered(struct card_case *c, struct card_command *m)
 void case_command_resumed(struct card_case *c, struct card_command *m, const char *session)
 {
 	m->session = session;
+	m->by_sms = false;
 	DB_QUEUE(c->db, SMSR_COMMAND_SESSION, p_text(c->eid.text), p_int(c->a, m->seq), p_text_or_null(session));
 }
 

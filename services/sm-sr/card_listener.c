@@ -10,6 +10,7 @@
 #include "common/base/metrics.h"
 #include "common/crypto/keys.h"
 #include "services/sm-sr/card_session.h"
+#include "services/sm-sr/card_turn.h"
 #include "services/sm-sr/card_wait.h"
 #include "services/sm-sr/cards.h"
 #include "services/sm-sr/isdr_keys.h"
@@ -77,13 +78,14 @@ static size_t find_psk(void *ctx, void *thread, const char *identity, uint8_t *k
 		refused("", "the PSK identity is not one of SGP.02");
 		return 0;
 	}
-	DB_QUEUE(t->db, SMSR_PSK_FIND, p_text(id.eid.text), p_int(t->a, id.kvn), p_int(t->a, id.key_id), p_int(t->a, KEY_TYPE_PSK_TLS),
-		 p_bytes(id.aid.data, id.aid.len));
+	DB_QUEUE(t->db, SMSR_PSK_FIND, p_text(id.eid.text), p_int(t->a, id.kvn), p_int(t->a, id.key_id),
+		 p_int(t->a, KEY_TYPE_PSK_TLS), p_bytes(id.aid.data, id.aid.len));
 	if (db_sync(t->db, t->a, &rows, 1, NULL) != OK)
 		refused(id.eid.text, "the database does not answer");
 	else if (rows_count(rows) == 0)
 		refused(id.eid.text, "no such card, key or ISD-R");
-	else if (!isdr_key_open(app->rpc.role_state, &id.eid, id.kvn, id.key_id, row_bytes(rows, 0, 0), &opened) || opened.len > max)
+	else if (!isdr_key_open(app->rpc.role_state, &id.eid, id.kvn, id.key_id, row_bytes(rows, 0, 0), &opened) ||
+		 opened.len > max)
 		refused(id.eid.text, "its key cannot be opened with this KEK");
 	else
 		n = opened.len;
@@ -120,22 +122,16 @@ static void peer_free(void *ctx, void *peer)
 	free(conn);
 }
 
-static const char *const kind_words[] = { [COMMAND_ENABLE] = "EnableProfile",
-					  [COMMAND_STATUS] = "GetStatus",
-					  [COMMAND_DISABLE] = "DisableProfile",
-					  [COMMAND_DELETE] = "DeleteProfile",
-					  [COMMAND_CREATE] = "CreateISDP",
-					  [COMMAND_SEND] = "SendData",
-					  [COMMAND_CERTIFICATE] = "EstablishISDPKeySet1",
-					  [COMMAND_AGREEMENT] = "EstablishISDPKeySet2",
-					  [COMMAND_CONFIRM] = "HandleNotificationConfirmation" };
-
-static void journal(const struct app *app, struct card_thread *t, const struct card_peer *peer, enum journal_kind kind, const char *function,
-		    unsigned status, const char *words, struct bytes body)
+static void journal(const struct app *app, struct card_thread *t, const struct card_peer *peer, enum journal_kind kind,
+		    const char *function, unsigned status, const char *words, struct bytes body)
 {
-	struct journal_entry e = {
-		.at = clock_wall_us(), .kind = kind, .peer = "card", .eid = peer->eid.text, .function = function, .message_id = peer->session, .status = status
-	};
+	struct journal_entry e = { .at = clock_wall_us(),
+				   .kind = kind,
+				   .peer = "card",
+				   .eid = peer->eid.text,
+				   .function = function,
+				   .message_id = peer->session,
+				   .status = status };
 
 	buf_clear(&t->text);
 	buf_str(&t->text, words);
@@ -150,12 +146,9 @@ static void journal(const struct app *app, struct card_thread *t, const struct c
 
 static void journal_post(const struct app *app, struct card_thread *t, const struct card_peer *peer, const struct card_post *post)
 {
-	static const char *const functions[] = { [POST_FIRST] = "ES5 session",
-						 [POST_ANSWER] = "ES5 answer",
-						 [POST_UNABLE] = "ES5 answer",
-						 [POST_NOTIFICATION] = "ES5 notification",
-						 [POST_BAD] = "ES5 ?",
-						 [POST_FORBIDDEN] = "ES5 ?" };
+	static const char *const functions[] = { [POST_FIRST] = "ES5 session", [POST_ANSWER] = "ES5 answer",
+						 [POST_UNABLE] = "ES5 answer", [POST_NOTIFICATION] = "ES5 notification",
+						 [POST_BAD] = "ES5 ?",         [POST_FORBIDDEN] = "ES5 ?" };
 	char aid[2 * AID_MAX + 1];
 	const char *words = post->resume ? "resume" : "";
 
@@ -174,12 +167,9 @@ static void journal_post(const struct app *app, struct card_thread *t, const str
 
 static void log_visit(const struct card_peer *peer, const struct card_post *post, const struct card_answer *answer, int64_t us)
 {
-	static const char *const events[] = { [POST_FIRST] = "card_session",
-					      [POST_ANSWER] = "card_answer",
-					      [POST_UNABLE] = "card_answer",
-					      [POST_NOTIFICATION] = "card_notification",
-					      [POST_BAD] = "card_refused",
-					      [POST_FORBIDDEN] = "card_refused" };
+	static const char *const events[] = { [POST_FIRST] = "card_session", [POST_ANSWER] = "card_answer",
+					      [POST_UNABLE] = "card_answer", [POST_NOTIFICATION] = "card_notification",
+					      [POST_BAD] = "card_refused",   [POST_FORBIDDEN] = "card_refused" };
 	char labels[64];
 	struct log_line l;
 
@@ -191,12 +181,12 @@ static void log_visit(const struct card_peer *peer, const struct card_post *post
 	}
 	log_int(&l, "http", answer->status);
 	if (answer->script.len)
-		log_str(&l, "script", kind_words[answer->kind]);
+		log_str(&l, "script", command_kind_name(answer->kind));
 	log_int(&l, "us", us);
 	log_end(&l);
 	if (!answer->script.len)
 		return;
-	(void)snprintf(labels, sizeof(labels), "kind=\"%s\"", kind_words[answer->kind]);
+	(void)snprintf(labels, sizeof(labels), "kind=\"%s\"", command_kind_name(answer->kind));
 	metric_add("rsp_card_scripts_total", labels, 1);
 }
 
@@ -232,7 +222,7 @@ static void journal_answer(const struct app *app, struct card_thread *t, const s
 		journal(app, t, peer, JOURNAL_CARD_OUT, "ES5 end", answer->status, "", (struct bytes){ 0 });
 	else
 		journal(app, t, peer, JOURNAL_CARD_OUT, answer->confirms ? "ES5 confirmation" : "ES5 script", answer->status,
-			kind_words[answer->kind], relayed(answer->kind) ? (struct bytes){ 0 } : answer->script);
+			command_kind_name(answer->kind), relayed(answer->kind) ? (struct bytes){ 0 } : answer->script);
 }
 
 static void answer_card(const struct app *app, struct card_thread *t, struct http_call *call, const struct card_peer *peer,

@@ -7,6 +7,7 @@
 
 #include "common/base/fault.h"
 #include "common/base/log.h"
+#include "services/sm-sr/card_turn.h"
 #include "services/sm-sr/procedures.h"
 
 enum { ATTEMPTS = 4, STATUS_OK = 200, STATUS_END = 204, STATUS_LATER = 503 };
@@ -14,20 +15,12 @@ enum { ATTEMPTS = 4, STATUS_OK = 200, STATUS_END = 204, STATUS_LATER = 503 };
 /* One attempt at it. */
 struct visit {
 	struct card_case c;
-	struct card_peer peer;   /* copied back when the transaction is committed */
+	struct card_peer peer; /* copied back when the transaction is committed */
 	const struct card_post *post;
 	struct card_answer answer;
 	bool fetches, answers, confirmed; /* what the POST does, for placed faults */
 	enum command_kind fetched, answered;
 };
-
-static struct card_command *fetched_by(const struct card_case *c, const char *session)
-{
-	for (size_t i = 0; i < c->n_commands; i++)
-		if (c->commands[i].state == COMMAND_FETCHED && c->commands[i].session && !strcmp(c->commands[i].session, session))
-			return &c->commands[i];
-	return NULL;
-}
 
 static void end_with(struct visit *v, unsigned status)
 {
@@ -91,21 +84,12 @@ static bool join(struct visit *v)
 
 static void settle_answer(struct visit *v, struct card_command *m)
 {
-	struct script_answer *answer = ARENA_NEW(v->c.a, struct script_answer);
-	const char *why = "the answer is too long";
-
 	v->answers = true;
 	v->answered = m->kind;
 	v->confirmed = m->kind == COMMAND_CONFIRM;
-	case_command_answered(&v->c, m);
 	if (command_is_sent(m))
 		v->peer.posts = 0; /* a download is as long as it is */
-	if (command_is_sent(m) && v->post->body.len <= CARD_ANSWER_MAX)
-		procedure_relayed(&v->c, m, v->post->body);
-	else if (v->post->body.len > CARD_ANSWER_MAX || !script_answer_parse(v->post->body, answer, &why))
-		procedure_unanswerable(&v->c, m, why);
-	else
-		procedure_answered(&v->c, m, answer);
+	card_turn_answered(&v->c, m, v->post->body);
 }
 
 static void settle_unable(struct visit *v, struct card_command *m)
@@ -147,59 +131,16 @@ static void inherit(struct visit *v)
 	}
 }
 
-/* A card that notifies does not answer any more what it had fetched, whatever it says of resuming: the next answer is the
- * confirmation's. */
-static void abandon(struct visit *v, size_t confirmation)
-{
-	for (size_t i = 0; i < v->c.n_commands; i++) {
-		struct card_command *m = &v->c.commands[i];
-
-		if (i == confirmation || m->state != COMMAND_FETCHED || !m->session)
-			continue;
-		case_command_lost(&v->c, m);
-		procedure_lost(&v->c, m);
-	}
-}
-
 /* A notification goes before all else: it may be the answer to what an earlier session fetched. True: confirm it. */
 static bool settle_notification(struct visit *v)
 {
-	size_t confirmation = SIZE_MAX;
-	bool confirm = false;
+	const struct card_command *confirmation = card_turn_notified(&v->c, &v->post->note);
 
-	procedure_notified(&v->c, &v->post->note, &confirm);
-	if (confirm) {
-		confirmation = v->c.n_commands - 1;
-		send_script(v, &v->c.commands[confirmation]);
-		v->answer.confirms = true;
-	}
-	abandon(v, confirmation);
-	return confirm;
-}
-
-/* To the card now; one that belongs to the running procedure moves it. */
-static void fetch(struct visit *v, struct card_command *m)
-{
-	struct card_case *c = &v->c;
-
-	v->fetches = true;
-	v->fetched = m->kind;
-	case_command_fetched(c, m, c->session);
-	if (c->running && m->procedure && !strcmp(m->procedure, c->running->id))
-		(void)procedure_step(c, PEV_FETCHED);
-	send_script(v, m);
-}
-
-/* The first script of an uncertain card (C3); once per session: a card that cannot tell its state gets no command either. */
-static void choose_status(struct visit *v)
-{
-	v->peer.asked_status = true;
-	for (size_t i = 0; i < v->c.n_commands; i++)
-		if (v->c.commands[i].state == COMMAND_QUEUED && v->c.commands[i].kind == COMMAND_STATUS) {
-			fetch(v, &v->c.commands[i]);
-			return;
-		}
-	send_script(v, procedure_audit_now(&v->c));
+	if (!confirmation)
+		return false;
+	send_script(v, confirmation);
+	v->answer.confirms = true;
+	return true;
 }
 
 static void leave(struct visit *v)
@@ -209,50 +150,29 @@ static void leave(struct visit *v)
 	end_with(v, STATUS_END);
 }
 
-/* NULL: nothing now. Of an uncertain card only its list is asked, and what may have happened on it is not judged before. */
-static struct card_command *sendable(const struct card_case *c)
+static void choose_next(struct visit *v)
 {
-	struct card_command *next = case_next(c);
+	struct card_case *c = &v->c;
+	struct card_turn turn = { .c = c, .asked_status = v->peer.asked_status };
+	const struct card_command *next = card_turn_next(&turn);
 
-	return next && (!c->uncertain || next->kind == COMMAND_STATUS) ? next : NULL;
-}
-
-static void send_next(struct visit *v)
-{
-	struct card_command *next = sendable(&v->c);
-
-	if (next && !procedure_may_send(&v->c, next))
-		next = sendable(&v->c);
+	v->peer.asked_status = turn.asked_status;
+	if (turn.fetches) {
+		v->fetches = true;
+		v->fetched = next->kind;
+	}
 	if (next)
-		fetch(v, next);
-	else if (v->c.lease && !v->c.lease->over && v->c.smsr->waits && !v->post->waited)
+		send_script(v, next);
+	else if (c->lease && !c->lease->over && c->smsr->waits && !v->post->waited)
 		v->answer.waits = true; /* its SM-DP has more to send */
 	else
 		leave(v);
 }
 
-static void choose_next(struct visit *v)
-{
-	struct card_case *c = &v->c;
-	struct card_command *going_on;
-
-	/* The sweeper has not come yet: nothing of it is sent any more. */
-	if (c->running && c->running->overdue)
-		procedure_expire(c);
-	procedure_follow_up(c);
-	going_on = fetched_by(c, v->peer.session);
-	if (going_on) /* it did not get it; the rest of a list; a confirmation once more */
-		send_script(v, going_on);
-	else if (c->uncertain && !v->peer.asked_status)
-		choose_status(v);
-	else
-		send_next(v);
-}
-
 /* What it fetched waits for another session. */
 static void cut_off(struct visit *v)
 {
-	struct card_command *m = fetched_by(&v->c, v->peer.session);
+	struct card_command *m = card_turn_fetched(&v->c, v->peer.session);
 
 	log_msg(LOG_WARN, "card_refused", "eid %s: its session has no end", v->c.eid.text);
 	leave(v);
@@ -281,9 +201,13 @@ static void decide(struct visit *v)
 			leave(v); /* not now: the card rolls back by itself, and what is queued waits for that (procedures.md 4.11) */
 		return;
 	}
+	if (card_turn_by_sms(&v->c)) {
+		leave(v); /* what it has in a packet it does first: never both at a time (C6) */
+		return;
+	}
 	inherit(v);
 	/* Looked up now: what was lost may have added commands, and the case keeps them in a new array then. */
-	m = fetched_by(&v->c, v->peer.session);
+	m = card_turn_fetched(&v->c, v->peer.session);
 	if (reports(v->post) && !(m && is_about(v->post, m)))
 		log_msg(LOG_INFO, "card_answer", "eid %s: nobody waits for it", v->c.eid.text);
 	else if (v->post->kind == POST_ANSWER)
@@ -314,13 +238,15 @@ static result attempt(struct visit *v, struct db_failure *failure)
 	return OK;
 }
 
-void card_visit(struct rpc *rpc, struct smsr *smsr, struct db *db, struct arena *a, struct card_peer *peer, const struct card_post *post,
-		struct card_answer *out)
+void card_visit(struct rpc *rpc, struct smsr *smsr, struct db *db, struct arena *a, struct card_peer *peer,
+		const struct card_post *post, struct card_answer *out)
 {
 	result r = OK;
 
 	for (unsigned i = 0; i < ATTEMPTS; i++) {
-		struct visit v = { .c = { .rpc = rpc, .smsr = smsr, .db = db, .a = a, .eid = peer->eid }, .peer = *peer, .post = post };
+		struct visit v = { .c = { .rpc = rpc, .smsr = smsr, .db = db, .a = a, .eid = peer->eid },
+				   .peer = *peer,
+				   .post = post };
 		struct db_failure failure = { 0 };
 
 		r = attempt(&v, &failure);

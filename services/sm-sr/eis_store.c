@@ -40,7 +40,8 @@ static bool pol2_from(struct arena *a, struct bytes b, struct pol2 *out)
 	for (size_t i = 0; i < out->n_rules; i++) {
 		const uint8_t *p = b.data + i * POL2_RULE_LEN;
 
-		out->rules[i] = (struct pol2_rule){ (enum pol2_subject)p[0], (enum pol2_action)p[1], (enum pol2_qualification)p[2] };
+		out->rules[i] =
+			(struct pol2_rule){ (enum pol2_subject)p[0], (enum pol2_action)p[1], (enum pol2_qualification)p[2] };
 		if (p[0] > POL2_PROFILE || p[1] > POL2_DELETE || p[2] > POL2_AUTO_DELETE)
 			return false;
 	}
@@ -69,6 +70,7 @@ static bool head_from(struct arena *a, const struct rows *rows, size_t i, struct
 	out->remaining_memory = row_int(rows, i, I1);
 	out->available_memory = row_int(rows, i, I2);
 	out->last_audit = optional_int(a, rows, i, I3);
+	out->info.capabilities.http_support = row_int(rows, i, I4) != 0; /* of the rest of what was signed nobody asks */
 	out->isdr.n_tars = tars.len / TAR_LEN;
 	out->isdr.tars = arena_array(a, out->isdr.n_tars, sizeof(*out->isdr.tars));
 	for (size_t k = 0; k < out->isdr.n_tars; k++)
@@ -90,7 +92,8 @@ static bool profile_from(struct arena *a, const struct rows *rows, size_t i, str
 	p->free_memory = optional_int(a, rows, i, I3);
 	p->fallback = row_int(rows, i, I4) != 0;
 	/* The encoder knows names of these values only. */
-	if (row_int(rows, i, I1) < 0 || row_int(rows, i, I1) > PROFILE_IN_CREATION || !pol2_from(a, row_bytes(rows, i, B2), &p->pol2))
+	if (row_int(rows, i, I1) < 0 || row_int(rows, i, I1) > PROFILE_IN_CREATION ||
+	    !pol2_from(a, row_bytes(rows, i, B2), &p->pol2))
 		return false;
 	if (!row_null(rows, i, T5)) {
 		p->smdp = ARENA_NEW(a, struct oid);
@@ -173,7 +176,8 @@ static bool row_from(struct arena *a, const struct rows *rows, size_t i, struct 
 	}
 }
 
-result eis_from_rows(struct arena *a, const struct eid *eid, const struct oid *smsr, const struct rows *rows, struct eis *out, bool *out_known)
+result eis_from_rows(struct arena *a, const struct eid *eid, const struct oid *smsr, const struct rows *rows, struct eis *out,
+		     bool *out_known)
 {
 	struct eis eis = { .smsr = *smsr };
 	size_t counts[TAGS] = { 0 };
@@ -304,8 +308,8 @@ void eis_save_properties(struct db *db, struct arena *a, const struct eid *eid, 
 	DB_QUEUE(db, SMSR_PROPERTIES_SAVE, p_text(eid->text), p_json(a, object));
 }
 
-void eis_insert(struct db *db, struct arena *a, const struct eis *eis, struct bytes signer, bool signer_revoked, const struct stored_key *keys,
-		size_t n_keys)
+void eis_insert(struct db *db, struct arena *a, const struct eis *eis, struct bytes signer, bool signer_revoked,
+		const struct stored_key *keys, size_t n_keys)
 {
 	const struct security_domain *isdr = &eis->isdr;
 	uint8_t *tars = arena_alloc(a, isdr->n_tars * TAR_LEN);
@@ -314,10 +318,11 @@ void eis_insert(struct db *db, struct arena *a, const struct eis *eis, struct by
 		memcpy(tars + i * TAR_LEN, isdr->tars[i].data, TAR_LEN);
 	DB_QUEUE(db, SMSR_EIS_INSERT, p_text(eis->info.eid.text), p_int(a, eis->remaining_memory),
 		 eis->last_audit ? p_time(a, *eis->last_audit) : p_null(), p_text(eis->info.eum.text),
-		 p_bytes(eis->info_octets.data, eis->info_octets.len), p_bytes(eis->signature_octets.data, eis->signature_octets.len),
-		 p_bytes(signer.data, signer.len), p_bool(signer_revoked), p_int(a, eis->available_memory),
-		 p_bytes(isdr->aid.data, isdr->aid.len), p_bytes(tars, isdr->n_tars * TAR_LEN), p_bytes(isdr->sin.data, isdr->sin.len),
-		 p_bytes(isdr->sdin.data, isdr->sdin.len));
+		 p_bytes(eis->info_octets.data, eis->info_octets.len),
+		 p_bytes(eis->signature_octets.data, eis->signature_octets.len), p_bytes(signer.data, signer.len),
+		 p_bool(signer_revoked), p_int(a, eis->available_memory), p_bytes(isdr->aid.data, isdr->aid.len),
+		 p_bytes(tars, isdr->n_tars * TAR_LEN), p_bytes(isdr->sin.data, isdr->sin.len),
+		 p_bytes(isdr->sdin.data, isdr->sdin.len), p_bool(eis->info.capabilities.http_support));
 	DB_QUEUE(db, SMSR_PROFILES_INSERT, p_text(eis->info.eid.text), profiles_param(a, eis));
 	DB_QUEUE(db, SMSR_KEYS_INSERT, p_text(eis->info.eid.text), keysets_param(a, eis), keys_param(a, keys, n_keys));
 	if (eis->properties)

@@ -12,6 +12,14 @@
 
 enum { TAR_FIRST = 0x10, TAR_LAST = 0xFFFF };
 
+/* What a download sends takes more than SMS carry: a card without sessions cannot have one. */
+static result needs_sessions(const struct rq *rq, const struct card_case *c)
+{
+	if (c->eis.info.capabilities.http_support)
+		return OK;
+	return failed(rq->arena, CODE_EUICC_UNSUPPORTED, c->eid.text, "the eUICC has no HTTPS (HttpSupport), which this needs");
+}
+
 /* ---- CreateISDP ---- */
 
 static void create_queue(struct rq *rq, const void *in)
@@ -54,6 +62,7 @@ result es3_create_isdp(struct rq *rq, const void *in, void *out)
 	struct profile_info made = { .iccid = request->iccid, .mno = request->mno, .allocated_memory = request->required_memory };
 
 	(void)out;
+	TRY(needs_sessions(rq, c));
 	TRY(procedure_may_start(rq, c, NULL));
 	if (c->iccid_taken)
 		return failed(rq->arena, CODE_ICCID_IN_USE, request->iccid.text, NULL);
@@ -135,6 +144,7 @@ result es3_send_data(struct rq *rq, const void *in, void *out)
 	if (kind == SEND_AGREEMENT && c->lease)
 		isdp = c->lease->isdp;
 	target = case_profile_of_aid(c, &isdp);
+	TRY(needs_sessions(rq, c));
 	TRY(procedure_may_start(rq, c, &isdp));
 	if (kind == SEND_REFUSED || !target)
 		return wrong_data(rq, why ? why : "no ISD-P is being set up");
@@ -180,6 +190,7 @@ result es3_update_connectivity_parameters(struct rq *rq, const void *in, void *o
 	struct aid isdp;
 
 	(void)out;
+	TRY(needs_sessions(rq, c));
 	TRY(procedure_may_start(rq, c, target ? &target->isdp_aid : NULL));
 	if (!target)
 		return failed(rq->arena, CODE_ICCID_UNKNOWN, request->iccid.text, NULL);

@@ -128,7 +128,8 @@ static void changed(struct card_case *c, const struct notification *n)
 	if (is_enabled(c, &n->aid))
 		return;
 	follow(c, &n->aid, true);
-	if (was && is_enabled(c, &n->aid) && !aid_equal(&was->isdp_aid, &n->aid)) /* what was asked for too long ago has come about */
+	if (was && is_enabled(c, &n->aid) &&
+	    !aid_equal(&was->isdp_aid, &n->aid)) /* what was asked for too long ago has come about */
 		auto_delete_due(c, was);
 	switch_failed(c, PEV_OTHER_PROFILE, "the eUICC enabled another profile instead");
 }
@@ -204,7 +205,8 @@ void confirm_answered(struct card_case *c, const struct card_command *m, const s
 	const char *why;
 	size_t n_deleted;
 
-	if (r->sw != SW_OK && !(r->sw == SW_NOT_FOUND && was_confirmed(c))) {
+	/* Of what was confirmed before it may know nothing any more: an SMS that came twice. */
+	if (r->sw != SW_OK && !(r->sw == SW_NOT_FOUND && (!m->kept.len || was_confirmed(c)))) {
 		/* The procedure goes on until the card notifies again, or expires. */
 		card_log(c, LOG_WARN, "confirmation_refused", "answered %04X: %s", r->sw, sw_text(r->sw));
 		card_uncertain(c, "a confirmation was refused");

@@ -8,11 +8,13 @@
 #include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/card/sms.h"
+#include "services/sm-sr/sms_command.h"
 #include "services/sm-sr/sms_internal.h"
 #include "services/sm-sr/sms_rules.h"
 #include "services/sm-sr/sms_trigger.h"
 
-enum { RESULTS_ANSWER = 1, RESULTS_RECEIPT = 1, RESULTS_ALONE = 1, RESULTS_PARTS = 3, AT_PARTS = 1, AT_CANDIDATES = 2 };
+enum { RESULTS_ANSWER = 1, RESULTS_RECEIPT = 1, RESULTS_ALONE = 2, RESULTS_PARTS = 4, AT_PARTS = 1, AT_WHOSE = 2 };
+enum { AT_CANDIDATES, AT_SENDERS }; /* of whose */
 enum { SOON_MS = 20 /* answers come in swarms */, SPI2_POR = 0x03 };
 
 /* ---- from the session ---- */
@@ -92,6 +94,13 @@ static bool from_card(const struct sms_event *e, struct sms_part *part)
 	       sms_part_parse(e->message.data, part);
 }
 
+/* Two results: packets in flight that a message from there may answer, keys by which it may be secured. */
+static void whose_queue(struct sms_lane *l, const char *number)
+{
+	sms_candidates_queue(l->db, number);
+	sms_senders_queue(l->db, l->a, number);
+}
+
 static size_t queue_message(struct sms_lane *l, const struct sms_event *e)
 {
 	const char *number = number_of(&e->message);
@@ -105,13 +114,13 @@ static size_t queue_message(struct sms_lane *l, const struct sms_event *e)
 	if (!from_card(e, &part))
 		return 0;
 	if (part.total == 1) {
-		sms_candidates_queue(l->db, number);
+		whose_queue(l, number);
 		return RESULTS_ALONE;
 	}
 	DB_QUEUE(l->db, SMSR_SMS_IN_ADD, p_text(number), p_int(l->a, part.ref), p_int(l->a, part.total), p_int(l->a, part.number),
 		 p_int(l->a, part.kind), p_bytes(part.data.data, part.data.len));
 	DB_QUEUE(l->db, SMSR_SMS_IN_PARTS, p_text(number), p_int(l->a, part.ref), p_int(l->a, part.total));
-	sms_candidates_queue(l->db, number);
+	whose_queue(l, number);
 	return RESULTS_PARTS;
 }
 
@@ -162,7 +171,7 @@ static void settle_answer(struct sms_lane *l, const struct sms_event *e, const s
 		return;
 	switch (sms_answer_of(e->status)) {
 	case SMS_ACCEPTED:
-		answered = !(row_int(rows, 0, 1) & SPI2_POR); /* no PoR was asked for */
+		answered = !(row_int(rows, 0, 1) & SPI2_POR); /* no PoR was asked for: of a trigger */
 		DB_QUEUE(l->db, SMSR_SMS_ACCEPTED, p_int(l->a, t->id), p_int(l->a, t->attempt),
 			 p_int(l->a, answered ? SMS_DONE : SMS_WAITING));
 		sms_metric("accepted");
@@ -228,48 +237,120 @@ static void log_por(struct sms_lane *l, const struct sms_event *e, const struct 
 		    (struct bytes){ 0 });
 }
 
-/* The packet in flight that this answers, if any does: nothing else changes anything. */
-static void settle_por(struct sms_lane *l, const struct sms_event *e, struct bytes packet, const struct rows *candidates)
+/* A card's turn, in a transaction of its own after this one (sms_command.c). */
+struct said {
+	struct said *next;
+	struct sms_event *e;
+	struct sms_said of;
+};
+
+/* What the messages of a round are about. */
+struct saids {
+	struct said *first, **last;
+};
+
+static void said_add(struct sms_lane *l, struct saids *all, struct sms_event *e, const struct sms_part *part,
+		     const struct sms_said *of)
+{
+	struct said *s = ARENA_NEW(l->a, struct said);
+
+	*s = (struct said){ .e = e, .of = *of };
+	if (part->total > 1) {
+		s->of.from = number_of(&e->message);
+		s->of.ref = part->ref;
+		s->of.total = part->total;
+	}
+	*all->last = s;
+	all->last = &s->next;
+}
+
+/* The packet in flight that this answers, if any does: nothing else changes anything. True: one does. */
+static bool settle_por(struct sms_lane *l, struct sms_event *e, const struct sms_part *part, struct bytes packet,
+		       const struct rows *candidates, struct saids *out)
 {
 	struct sms_row *all;
 	size_t n = sms_candidates_take(l->a, candidates, &all);
 
 	for (size_t i = 0; i < n; i++) {
+		const struct sms_row *r = &all[i];
 		struct scp80_por por;
 		enum sms_por_move move;
 
-		if (!sms_por_open(l->smsr, l->a, &all[i], packet, &por))
+		if (!sms_por_open(l->smsr, l->a, r, packet, &por))
 			continue;
-		move = sms_por_of(&all[i], &por);
+		move = sms_por_of(r, &por);
 		if (move == SMS_POR_NOTHING)
 			continue;
-		log_por(l, e, &all[i], &por, move);
-		if (move == SMS_POR_DONE)
-			sms_heard(l->db, l->a, &all[i], l->smsr->config->trigger_again_s);
-		else if (move == SMS_POR_FAILED)
-			sms_end(l->db, l->a, all[i].id, SMS_FAILED, por_status_text(por.status));
-		return;
+		log_por(l, e, r, &por, move);
+		if (move == SMS_POR_FAILED)
+			sms_end(l->db, l->a, r->id, SMS_FAILED, por_status_text(por.status));
+		else if (move == SMS_POR_DONE && r->kind == SMS_TRIGGER)
+			sms_heard(l->db, l->a, r, l->smsr->config->trigger_again_s);
+		else if (move == SMS_POR_DONE && r->session)
+			said_add(l, out, e, part,
+				 &(const struct sms_said){ .kind = SMS_SAID_ANSWER,
+							   .eid = r->eid,
+							   .path = { r->kvn, r->kic, r->kid, r->msisdn },
+							   .id = r->id,
+							   .session = r->session,
+							   .answer = por.data });
+		return true;
 	}
 	log_msg(LOG_INFO, "sms_por", "from %s: it answers nothing that is awaited", e->message.source);
 	sms_metric("por_unknown");
+	return false;
 }
 
-/* A packet is whole. */
-static void settle_packet(struct sms_lane *l, const struct sms_event *e, enum sms_kind kind, struct bytes packet,
-			  const struct rows *candidates)
+static void log_note(const struct sms_lane *l, const struct sms_event *e, const struct notification *n)
 {
-	if (kind == SMS_ANSWER) {
-		settle_por(l, e, packet, candidates);
-		return;
-	}
-	log_msg(LOG_INFO, "sms_ignored", "from %s: no answer to a packet of ours", e->message.source);
-	sms_metric("ignored");
+	char aid[2 * AID_MAX + 1];
+
+	aid_format(&n->aid, aid);
+	sms_metric("note");
+	sms_journal(l, JOURNAL_SMS_IN, number_of(&e->message), n->eid.text, "ES5 notification",
+		    arena_printf(l->a, "type %02X sequence %u ISD-P %s", n->type, n->seq, aid), (struct bytes){ 0 });
 }
 
-static void settle_parts(struct sms_lane *l, const struct sms_event *e, const struct sms_part *part, const struct rows *const *rows)
+/* The card's own word, secured by its keys: from whoever else it comes it is nobody's. True: it is that. */
+static bool settle_note(struct sms_lane *l, struct sms_event *e, const struct sms_part *part, struct bytes packet,
+			const struct rows *senders, struct saids *out)
+{
+	const char *number = arena_strdup(l->a, number_of(&e->message)), *why = NULL;
+	struct sms_sender *all;
+	size_t n = sms_senders_take(l->a, senders, number, &all);
+	struct sms_said said = { .kind = SMS_SAID_NOTE };
+
+	for (size_t i = 0; i < n && !why; i++) {
+		if (!sms_note_open(l->smsr, l->a, &all[i], packet, &said.note, &why))
+			continue;
+		said.eid = all[i].eid;
+		said.path = all[i].path;
+		log_note(l, e, &said.note);
+		said_add(l, out, e, part, &said);
+		return true;
+	}
+	log_msg(LOG_INFO, "sms_ignored", "from %s: %s", e->message.source,
+		why ? why : "neither an answer to a packet of ours nor a card's word");
+	sms_metric("ignored");
+	return false;
+}
+
+/* A packet is whole. whose: two results. True: it is a card's; what it came in has done its service. */
+static bool settle_packet(struct sms_lane *l, struct sms_event *e, const struct sms_part *part, enum sms_kind kind,
+			  struct bytes packet, const struct rows *const *whose, struct saids *out)
+{
+	if (kind == SMS_ANSWER)
+		return settle_por(l, e, part, packet, whose[AT_CANDIDATES], out);
+	return settle_note(l, e, part, packet, whose[AT_SENDERS], out);
+}
+
+/* What nobody can open stays: one part may be left from an older packet with this number, and the right one still to come. */
+static void settle_parts(struct sms_lane *l, struct sms_event *e, const struct sms_part *part, const struct rows *const *rows,
+			 struct saids *out)
 {
 	const struct rows *parts = rows[AT_PARTS];
 	CLEANUP(buf_free) struct buf packet = { 0 };
+	struct said **before = out->last;
 
 	if (rows_count(parts) < part->total)
 		return;
@@ -278,12 +359,13 @@ static void settle_parts(struct sms_lane *l, const struct sms_event *e, const st
 
 		buf_add(&packet, data.data, data.len);
 	}
-	settle_packet(l, e, (enum sms_kind)row_int(parts, 0, 1),
-		      (struct bytes){ arena_memdup(l->a, packet.data, packet.len), packet.len }, rows[AT_CANDIDATES]);
-	DB_QUEUE(l->db, SMSR_SMS_IN_DONE, p_text(number_of(&e->message)), p_int(l->a, part->ref), p_int(l->a, part->total));
+	if (settle_packet(l, e, part, (enum sms_kind)row_int(parts, 0, 1),
+			  (struct bytes){ arena_memdup(l->a, packet.data, packet.len), packet.len }, rows + AT_WHOSE, out) &&
+	    before == out->last) /* no turn follows, which does it */
+		DB_QUEUE(l->db, SMSR_SMS_IN_DONE, p_text(number_of(&e->message)), p_int(l->a, part->ref), p_int(l->a, part->total));
 }
 
-static void settle_event(struct sms_lane *l, const struct sms_event *e, const struct rows *const *rows)
+static void settle_event(struct sms_lane *l, struct sms_event *e, const struct rows *const *rows, struct saids *out)
 {
 	struct sms_part part;
 
@@ -295,9 +377,9 @@ static void settle_event(struct sms_lane *l, const struct sms_event *e, const st
 		log_msg(LOG_INFO, "sms_ignored", "from %s: neither a receipt nor a packet", e->message.source);
 		sms_metric("ignored");
 	} else if (part.total == 1) {
-		settle_packet(l, e, part.kind, part.data, rows[0]);
+		(void)settle_packet(l, e, &part, part.kind, part.data, rows, out);
 	} else {
-		settle_parts(l, e, &part, rows);
+		settle_parts(l, e, &part, rows, out);
 	}
 }
 
@@ -312,7 +394,14 @@ static size_t answered_cards(const struct sms_lane *l, const struct rows *const 
 	return n;
 }
 
-static bool settle(struct sms_lane *l)
+/* One that cannot be settled must not come again and again; what the database did not take does. */
+static void turns(struct sms_lane *l, const struct saids *all)
+{
+	for (const struct said *s = all->first; s; s = s->next)
+		s->e->failed = sms_turn(l, &s->of) == SMS_TURN_DATABASE;
+}
+
+static bool settle(struct sms_lane *l, struct saids *out)
 {
 	const struct rows **rows = arena_array(l->a, l->n_events * RESULTS_PARTS, sizeof(struct rows *));
 	const char **cards = arena_array(l->a, l->n_events, sizeof(*cards));
@@ -325,8 +414,8 @@ static bool settle(struct sms_lane *l)
 	}
 	if (db_sync(l->db, l->a, rows, n, NULL) != OK)
 		return false;
-	for (const struct sms_event *e = l->events; e; e = e->next)
-		settle_event(l, e, rows + e->first);
+	for (struct sms_event *e = l->events; e; e = e->next)
+		settle_event(l, e, rows + e->first, out);
 	n_cards = answered_cards(l, rows, cards);
 	db_commit(l->db);
 	if (db_sync(l->db, l->a, NULL, 0, NULL) != OK)
@@ -338,11 +427,14 @@ static bool settle(struct sms_lane *l)
 
 bool sms_events_settle(struct sms_lane *l)
 {
-	bool good = !l->events || settle(l);
+	struct saids said = { .first = NULL, .last = &said.first };
+	bool good = !l->events || settle(l, &said);
 
+	if (good)
+		turns(l, &said);
 	for (const struct sms_event *e = l->events; e; e = e->next)
 		if (!e->is_answer && l->session && !l->ended)
-			smpp_answer(l->session, e->sequence, good ? SMPP_OK : SMPP_SYSTEM_ERROR, "");
+			smpp_answer(l->session, e->sequence, good && !e->failed ? SMPP_OK : SMPP_SYSTEM_ERROR, "");
 	if (l->events && l->look_at > clock_ms() + SOON_MS)
 		l->look_at = clock_ms() + SOON_MS;
 	l->events = NULL;

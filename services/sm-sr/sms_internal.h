@@ -30,6 +30,7 @@ struct sms_event {
 	uint32_t sequence; /* of a message */
 	struct smpp_message message;
 	size_t first; /* of its results */
+	bool failed;  /* it is not in the tables: it is to come again */
 };
 
 struct sms_lane {

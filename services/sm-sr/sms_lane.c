@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
+#include "services/sm-sr/sms_command.h"
 #include "services/sm-sr/sms_internal.h"
 
 enum { BACK_OFF_MS = 200, BACK_OFF_MAX_MS = 30000, TROUBLE_MS = 1000, CLEAN_MS = 60000, PASSWORD_MAX = 64 };
@@ -205,8 +206,8 @@ static bool look(struct sms_lane *l)
 	sms_pump(l);
 	if (l->outgoing || smpp_room(l->session) == 0 || clock_ms() < l->look_at || clock_ms() < l->pause_until)
 		return true;
-	return sms_wake_due(l, &more_cards) && sms_send_due(l, &more_packets) && look_later(l, more_cards || more_packets) &&
-	       clean(l);
+	return sms_wake_due(l, &more_cards) && sms_send_due(l, &more_packets) && sms_lost_due(l) &&
+	       look_later(l, more_cards || more_packets) && clean(l);
 }
 
 static int64_t least(int64_t a, int64_t b)

@@ -4,10 +4,22 @@
 #include <string.h>
 
 #include "common/card/smpp.h"
+#include "services/sm-sr/card_turn.h"
 
 enum { SPI2_PROTECTED = 0x0C, DELIVERED_PART = 3 /* of the wait is left when the SMS arrived */ };
 
 static const uint8_t tar_isdr[SCP80_TAR] = { 0x00, 0x00, 0x01 };
+
+/* GET STATUS always fits: where the card is uncertain it goes first. */
+enum sms_bearer sms_bearer_of(const struct smsr *smsr, const struct sms_due *d)
+{
+	unsigned after = smsr->config->sms_after;
+	bool fits = d->uncertain || card_turn_fits_sms(smsr, (enum command_kind)d->kind, d->script_len);
+
+	if (!d->http)
+		return fits ? SMS_BEARER_SMS : SMS_BEARER_NONE;
+	return fits && after && d->unheard >= (int64_t)after && !d->in_session ? SMS_BEARER_SMS : SMS_BEARER_SESSION;
+}
 
 enum sms_move sms_due_move(const struct sms_row *r, unsigned tries, const char **out_why)
 {
@@ -64,7 +76,8 @@ int64_t sms_receipt_hint(const char *state, unsigned retry_ms)
 	return -1;
 }
 
-/* An unprotected PoR proves nothing where a protected one was asked for; where the plain one was, its success is what we have. */
+/* An unprotected PoR proves nothing where a protected one was asked for; where the plain one was, its success is what we have. A card may
+ * say "counter low" to the copy of a packet that it has executed: of a command that says nothing; nor does that an answer follows. */
 enum sms_por_move sms_por_of(const struct sms_row *r, const struct scp80_por *por)
 {
 	bool as_asked = por->is_protected || !(r->spi2 & SPI2_PROTECTED);
@@ -73,5 +86,7 @@ enum sms_por_move sms_por_of(const struct sms_row *r, const struct scp80_por *po
 		return SMS_POR_NOTHING;
 	if (por->status == POR_OK)
 		return as_asked ? SMS_POR_DONE : SMS_POR_NOTHING;
+	if (r->kind == SMS_SCRIPT && (por->status == POR_COUNTER_LOW || por->status > POR_LEVEL))
+		return SMS_POR_HINT;
 	return por->is_protected ? SMS_POR_FAILED : SMS_POR_HINT;
 }

@@ -5,6 +5,10 @@
 
 #include "services/sm-sr/sms_store.h"
 
+/* How a card gets what is due (C6; docs/operate.md): by its capability, by size, and by what it answers to. after: SMS_AFTER. */
+enum sms_bearer { SMS_BEARER_SESSION, SMS_BEARER_SMS, SMS_BEARER_NONE };
+enum sms_bearer sms_bearer_of(const struct smsr *smsr, const struct sms_due *d);
+
 /* What is due: send it (again), or end it; why: of a failure. */
 enum sms_move { SMS_MOVE_SEND, SMS_MOVE_DONE, SMS_MOVE_FAIL };
 enum sms_move sms_due_move(const struct sms_row *r, unsigned tries, const char **out_why);

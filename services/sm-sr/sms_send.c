@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 #include "common/card/sms.h"
+#include "services/sm-sr/sms_command.h"
 #include "services/sm-sr/sms_internal.h"
 #include "services/sm-sr/sms_rules.h"
 #include "services/sm-sr/sms_trigger.h"
@@ -65,8 +66,10 @@ static void unreachable(struct sms_lane *l, const struct sms_due *d, const char 
 	sms_unreachable(l->db, l->a, d, why, l->smsr->config->trigger_again_s);
 }
 
-static const char *obstacle(const struct sms_due *d)
+static const char *obstacle(const struct sms_due *d, enum sms_bearer bearer)
 {
+	if (bearer == SMS_BEARER_NONE)
+		return "it has no HTTPS, and this does not go by SMS";
 	if (!d->msisdn)
 		return "no enabled profile with a number";
 	if (!d->kvn || !d->kic.len || !d->kid.len)
@@ -121,17 +124,34 @@ static void given_up(const struct rows *rows)
 
 		log_begin(&line, LOG_WARN, "card_silent");
 		log_str(&line, "eid", row_text(rows, i, 0));
-		log_str(&line, "why", "it was woken to be audited as often as AUDIT_TRIES says; it is audited when it comes by itself");
+		log_str(&line, "why",
+			"it was woken to be audited as often as AUDIT_TRIES says; it is audited when it comes by itself");
 		log_end(&line);
 		sms_metric("silent");
 	}
 }
 
+/* Each in a transaction of its own: the engine chooses under the card's lock. */
+static bool command(struct sms_lane *l, const struct sms_due *due, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct sms_due *d = &due[i];
+		const struct sms_said said = { .kind = SMS_SAID_DUE, .eid = d->eid, .path = { d->kvn, d->kic, d->kid, d->msisdn } };
+
+		if (sms_turn(l, &said) == SMS_TURN_DONE)
+			continue;
+		unreachable(l, d, "it cannot be settled now");
+		if (db_sync(l->db, l->a, NULL, 0, NULL) != OK)
+			return false;
+	}
+	return true;
+}
+
 bool sms_wake_due(struct sms_lane *l, bool *out_full)
 {
 	const struct rows *rows[SMS_DUE_RESULTS];
-	struct sms_due *due;
-	size_t n, good = 0;
+	struct sms_due *due, *by_sms;
+	size_t n, good = 0, n_by_sms = 0;
 
 	sms_due_queue(l->db, l->a, l->smsr->config->audit_tries, SMS_BATCH);
 	if (db_sync(l->db, l->a, rows, LEN(rows), NULL) != OK)
@@ -139,17 +159,21 @@ bool sms_wake_due(struct sms_lane *l, bool *out_full)
 	given_up(rows[SMS_DUE_SILENT]);
 	n = sms_due_take(l->a, rows[SMS_DUE_FOUND], &due);
 	*out_full = n == SMS_BATCH;
+	by_sms = arena_array(l->a, n, sizeof(*by_sms));
 	for (size_t i = 0; i < n; i++) {
-		const char *why = obstacle(&due[i]);
+		enum sms_bearer bearer = sms_bearer_of(l->smsr, &due[i]);
+		const char *why = obstacle(&due[i], bearer);
 
 		if (why)
 			unreachable(l, &due[i], why);
+		else if (bearer == SMS_BEARER_SMS)
+			by_sms[n_by_sms++] = due[i];
 		else
 			due[good++] = due[i];
 	}
-	if (good < n && db_sync(l->db, l->a, NULL, 0, NULL) != OK)
+	if (good + n_by_sms < n && db_sync(l->db, l->a, NULL, 0, NULL) != OK)
 		return false;
-	return good == 0 || wake(l, due, good);
+	return (good == 0 || wake(l, due, good)) && command(l, by_sms, n_by_sms);
 }
 
 /* ---- attempts ---- */
@@ -195,7 +219,7 @@ static void sent(struct sms_lane *l, const struct sending *s)
 	log_int(&line, "attempt", r->attempts + 1);
 	log_end(&line);
 	sms_metric(r->attempts ? "sent_again" : "sent");
-	sms_journal(l, JOURNAL_SMS_OUT, r->msisdn, r->eid.text, "ES5 trigger",
+	sms_journal(l, JOURNAL_SMS_OUT, r->msisdn, r->eid.text, r->kind == SMS_SCRIPT ? "ES5 command" : "ES5 trigger",
 		    arena_printf(l->a, "counter %llu attempt %lld parts %zu", (unsigned long long)r->counter,
 				 (long long)r->attempts + 1, s->n),
 		    r->packet);

@@ -38,6 +38,12 @@ size_t sms_due_take(struct arena *a, const struct rows *rows, struct sms_due **o
 		d->until = row_int(rows, i, 6);
 		d->psk_kvn = (uint8_t)row_int(rows, i, 7);
 		d->psk_id = (uint8_t)row_int(rows, i, 8);
+		d->http = row_bool(rows, i, 9) && d->psk_kvn;
+		d->unheard = row_int(rows, i, 10);
+		d->uncertain = row_bool(rows, i, 11);
+		d->in_session = row_bool(rows, i, 12);
+		d->kind = (int)row_int(rows, i, 13);
+		d->script_len = (size_t)row_int(rows, i, 14);
 		good++;
 	}
 	*out = all;
@@ -60,8 +66,26 @@ bool sms_counter_taken(const struct rows *rows, uint64_t *out)
 void sms_add(struct db *db, struct arena *a, const struct sms_due *d, uint8_t spi2, struct bytes packet, unsigned again_s)
 {
 	DB_QUEUE(db, SMSR_SMS_ADD, p_text(d->eid.text), p_int(a, SMS_TRIGGER), p_int(a, d->kvn), p_int(a, (int64_t)d->counter),
-		 p_int(a, spi2), p_text(d->msisdn), p_bytes(packet.data, packet.len), p_time(a, d->until));
+		 p_int(a, spi2), p_text(d->msisdn), p_bytes(packet.data, packet.len), p_time(a, d->until), p_null());
 	DB_QUEUE(db, SMSR_SMS_TRIGGERED, p_text(d->eid.text), p_int(a, again_s));
+}
+
+void sms_script_add(struct db *db, struct arena *a, const struct eid *eid, const struct sms_path *path, uint64_t counter,
+		    struct bytes packet, int64_t until, const char *session)
+{
+	DB_QUEUE(db, SMSR_SMS_ADD, p_text(eid->text), p_int(a, SMS_SCRIPT), p_int(a, path->kvn), p_int(a, (int64_t)counter),
+		 p_int(a, SPI_POR_SECURED), p_text(path->msisdn), p_bytes(packet.data, packet.len), p_time(a, until),
+		 p_text(session));
+}
+
+void sms_pause(struct db *db, struct arena *a, const struct eid *eid, const char *why, unsigned again_s)
+{
+	DB_QUEUE(db, SMSR_SMS_PAUSE, p_text(eid->text), p_int(a, again_s), p_text(why));
+}
+
+void sms_unheard(struct db *db, struct arena *a, const struct eid *eid, uint8_t kvn)
+{
+	DB_QUEUE(db, SMSR_SMS_UNHEARD, p_text(eid->text), p_int(a, kvn));
 }
 
 void sms_unreachable(struct db *db, struct arena *a, const struct sms_due *d, const char *why, unsigned again_s)
@@ -75,8 +99,8 @@ void sms_sendable_queue(struct db *db, struct arena *a, size_t limit)
 }
 
 /* Packets, by whichever columns a statement has behind id and EID. */
-static size_t sms_rows_take(struct arena *a, const struct rows *rows, void (*rest)(struct arena *, const struct rows *, size_t, struct sms_row *),
-			    struct sms_row **out)
+static size_t sms_rows_take(struct arena *a, const struct rows *rows,
+			    void (*rest)(struct arena *, const struct rows *, size_t, struct sms_row *), struct sms_row **out)
 {
 	size_t n = rows_count(rows), good = 0;
 	struct sms_row *all = arena_array(a, n, sizeof(*all));
@@ -100,6 +124,7 @@ static void sendable_rest(struct arena *a, const struct rows *rows, size_t i, st
 	r->overdue = row_bool(rows, i, 6);
 	r->wanted = row_bool(rows, i, 7);
 	r->counter = (uint64_t)row_int(rows, i, 8);
+	r->kind = (enum sms_out_kind)row_int(rows, i, 9);
 }
 
 size_t sms_sendable_take(struct arena *a, const struct rows *rows, struct sms_row **out)
@@ -121,6 +146,7 @@ void sms_heard(struct db *db, struct arena *a, const struct sms_row *r, unsigned
 {
 	sms_end(db, a, r->id, SMS_DONE, "");
 	DB_QUEUE(db, SMSR_SMS_HEARD, p_text(r->eid.text), p_int(a, again_s), p_int(a, r->id));
+	sms_unheard(db, a, &r->eid, r->kvn);
 }
 
 void sms_candidates_queue(struct db *db, const char *msisdn)
@@ -135,11 +161,39 @@ static void candidate_rest(struct arena *a, const struct rows *rows, size_t i, s
 	r->spi2 = (uint8_t)row_int(rows, i, 4);
 	r->kic = row_bytes_dup(a, rows, i, 5);
 	r->kid = row_bytes_dup(a, rows, i, 6);
+	r->kind = (enum sms_out_kind)row_int(rows, i, 7);
+	r->session = row_text_dup(a, rows, i, 8);
+	r->msisdn = row_text_dup(a, rows, i, 9);
 }
 
 size_t sms_candidates_take(struct arena *a, const struct rows *rows, struct sms_row **out)
 {
 	return sms_rows_take(a, rows, candidate_rest, out);
+}
+
+void sms_senders_queue(struct db *db, struct arena *a, const char *msisdn)
+{
+	DB_QUEUE(db, SMSR_SMS_SENDERS, p_text(msisdn), p_int(a, KEY_TYPE_AES));
+}
+
+size_t sms_senders_take(struct arena *a, const struct rows *rows, const char *msisdn, struct sms_sender **out)
+{
+	size_t n = rows_count(rows), good = 0;
+	struct sms_sender *all = arena_array(a, n, sizeof(*all));
+
+	for (size_t i = 0; i < n; i++) {
+		struct sms_sender *s = &all[good];
+
+		if (!eid_parse(row_text(rows, i, 0), &s->eid))
+			continue;
+		s->path = (struct sms_path){ .kvn = (uint8_t)row_int(rows, i, 1),
+					     .kic = row_bytes_dup(a, rows, i, 2),
+					     .kid = row_bytes_dup(a, rows, i, 3),
+					     .msisdn = msisdn };
+		good++;
+	}
+	*out = all;
+	return good;
 }
 
 uint64_t sms_token_pack(const struct sms_token *t)

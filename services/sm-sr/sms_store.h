@@ -11,10 +11,17 @@
 /* From SMS_DONE on it is ended. SENT: not all of its parts are answered; WAITING: the SMSC has them all, the card has not
  * answered. */
 enum sms_state { SMS_QUEUED, SMS_SENT, SMS_WAITING, SMS_DONE, SMS_FAILED };
-enum sms_out_kind { SMS_TRIGGER };
+enum sms_out_kind { SMS_TRIGGER, SMS_SCRIPT };
 enum { KIC_INDEX = 1, KID_INDEX = 2, SMS_TOKEN_ATTEMPTS = 0xFFFF };
 
-/* A card that is to be woken. */
+/* How a card is reached. */
+struct sms_path {
+	uint8_t kvn;
+	struct bytes kic, kid; /* as they are stored */
+	const char *msisdn;
+};
+
+/* A card that is to be woken, or commanded. */
 struct sms_due {
 	struct eid eid;
 	uint8_t kvn;             /* 0: it has no SCP80 keys */
@@ -24,21 +31,29 @@ struct sms_due {
 	const char *msisdn;      /* NULL: no profile is enabled, or it has no number */
 	const char *told;        /* why it could not be woken the last time; "" */
 	int64_t until;           /* wall microseconds of the database's clock */
+	bool http;               /* it can open sessions: its EIS says so, and it has a key for them */
+	bool in_session;         /* one is open */
+	bool uncertain;          /* so its list is what comes first */
+	int64_t unheard;         /* triggers that it took, and opened no session for */
+	int kind;                /* enum command_kind of what comes next */
+	size_t script_len;       /* of that */
 };
 
 /* A packet that is in flight. */
 struct sms_row {
 	int64_t id;
 	struct eid eid;
+	enum sms_out_kind kind;
 	uint8_t kvn, spi2;
 	uint64_t counter;
 	const char *msisdn;
+	const char *session;   /* of the command that it carries (sms_command.h); NULL: a trigger */
 	struct bytes packet;
 	enum sms_state state;
 	int64_t attempts;      /* so far */
 	int64_t uncounted;     /* of them: throttled, or never answered */
 	bool overdue;          /* nobody needs it any more */
-	bool wanted;           /* the card has not fetched what it was sent for */
+	bool wanted;           /* the card has not fetched what it was sent for; its command's answer is awaited */
 	struct bytes kic, kid; /* only of sms_candidates_take */
 };
 
@@ -51,6 +66,11 @@ void sms_counter_queue(struct db *db, struct arena *a, const struct sms_due *d);
 bool sms_counter_taken(const struct rows *rows, uint64_t *out);
 /* The packet, and the commands that it wakes the card for. */
 void sms_add(struct db *db, struct arena *a, const struct sms_due *d, uint8_t spi2, struct bytes packet, unsigned again_s);
+/* A command's packet. until: as above. */
+void sms_script_add(struct db *db, struct arena *a, const struct eid *eid, const struct sms_path *path, uint64_t counter,
+		    struct bytes packet, int64_t until, const char *session);
+/* Nothing goes to the card for a while; why: for its rows. */
+void sms_pause(struct db *db, struct arena *a, const struct eid *eid, const char *why, unsigned again_s);
 /* The card cannot be woken now; tried again later. */
 void sms_unreachable(struct db *db, struct arena *a, const struct sms_due *d, const char *why, unsigned again_s);
 
@@ -62,9 +82,19 @@ void sms_sending(struct db *db, struct arena *a, const struct sms_row *r, size_t
 void sms_end(struct db *db, struct arena *a, int64_t id, enum sms_state state, const char *error);
 /* The card took the packet. */
 void sms_heard(struct db *db, struct arena *a, const struct sms_row *r, unsigned again_s);
+/* The card has been told to come, as far as we can know. */
+void sms_unheard(struct db *db, struct arena *a, const struct eid *eid, uint8_t kvn);
 /* The packets in flight of the card with this number, with their keys. */
 void sms_candidates_queue(struct db *db, const char *msisdn);
 size_t sms_candidates_take(struct arena *a, const struct rows *rows, struct sms_row **out);
+
+/* Who may have sent a packet from this number. */
+struct sms_sender {
+	struct eid eid;
+	struct sms_path path;
+};
+void sms_senders_queue(struct db *db, struct arena *a, const char *msisdn);
+size_t sms_senders_take(struct arena *a, const struct rows *rows, const char *msisdn, struct sms_sender **out);
 
 /* Which part of which attempt, as smpp_send carries it. */
 struct sms_token {

@@ -8,6 +8,7 @@
 #include "common/base/hex.h"
 #include "common/base/secret.h"
 #include "common/card/ram_http.h"
+#include "common/card/script.h"
 #include "services/sm-sr/isdr_keys.h"
 
 enum { SPI_DIGITS = 4, SPI1_KNOWN = 0x1F, SPI1_CC = 0x02, SPI1_INTEGRITY = 0x03 };
@@ -93,26 +94,74 @@ static bool keys_open(const struct smsr *smsr, const struct eid *eid, uint8_t kv
 	       isdr_key_open(smsr, eid, kvn, KID_INDEX, kid, &out->kid) && out->kic.len == AES_KEY && out->kid.len == AES_KEY;
 }
 
-bool sms_trigger_build(const struct smsr *smsr, const struct sms_due *d, uint16_t cards_port, struct buf *out, const char **out_why)
+/* command: SPI, counter, data. */
+static bool packet_build(const struct smsr *smsr, const struct eid *eid, const struct sms_path *path, struct scp80_command *command,
+			 struct buf *out, const char **out_why)
 {
 	CLEANUP(opened_free) struct opened keys = { 0 };
+
+	if (!keys_open(smsr, eid, path->kvn, path->kic, path->kid, &keys)) {
+		*out_why = "its SCP80 keys cannot be opened with this KEK, or are not AES-128";
+		return false;
+	}
+	memcpy(command->tar, tar_isdr, SCP80_TAR);
+	if (scp80_command_build(&(struct scp80_keys){ path->kvn, keys.kic.data, keys.kid.data }, command, out))
+		return true;
+	*out_why = "its packet cannot be built";
+	return false;
+}
+
+bool sms_trigger_build(const struct smsr *smsr, const struct sms_due *d, uint16_t cards_port, struct buf *out, const char **out_why)
+{
 	CLEANUP(buf_free) struct buf message = { 0 };
 	struct scp80_command command = { .counter = d->counter };
 	uint8_t spi[2];
 
-	if (!keys_open(smsr, &d->eid, d->kvn, d->kic, d->kid, &keys)) {
-		*out_why = "its SCP80 keys cannot be opened with this KEK, or are not AES-128";
-		return false;
-	}
 	message_build(smsr->config, d, cards_port, &message);
 	sms_spi(smsr->config, spi);
 	command.spi1 = spi[0];
 	command.spi2 = spi[1];
-	memcpy(command.tar, tar_isdr, SCP80_TAR);
 	command.data = (struct bytes){ (const uint8_t *)message.data, message.len };
-	if (scp80_command_build(&(struct scp80_keys){ d->kvn, keys.kic.data, keys.kid.data }, &command, out))
+	return packet_build(smsr, &d->eid, &(struct sms_path){ d->kvn, d->kic, d->kid, d->msisdn }, &command, out, out_why);
+}
+
+bool sms_script_build(const struct smsr *smsr, const struct eid *eid, const struct sms_path *path, uint64_t counter,
+		      struct bytes script, struct buf *out, const char **out_why)
+{
+	/* Whatever TRIGGER_SPI says: a command is executed once, and its answer is nobody else's. */
+	struct scp80_command command = { .spi1 = SPI_CC_CIPHER_HIGHER, .spi2 = SPI_POR_SECURED, .counter = counter };
+	CLEANUP(buf_free) struct buf data = { 0 };
+	struct script parsed;
+
+	if (!script_parse(script, &parsed, out_why))
+		return false;
+	script_build(&data, SCRIPT_DEFINITE, parsed.apdus, parsed.n);
+	command.data = (struct bytes){ (const uint8_t *)data.data, data.len };
+	return packet_build(smsr, eid, path, &command, out, out_why);
+}
+
+bool sms_note_open(const struct smsr *smsr, struct arena *a, const struct sms_sender *sender, struct bytes packet,
+		   struct notification *out, const char **out_why)
+{
+	const struct sms_path *path = &sender->path;
+	CLEANUP(opened_free) struct opened keys = { 0 };
+	struct scp80_command command;
+
+	*out_why = NULL;
+	if (!scp80_command_peek(packet, &command) || command.kid >> 4 != path->kvn)
+		return false;
+	if (!keys_open(smsr, &sender->eid, path->kvn, path->kic, path->kid, &keys) ||
+	    scp80_command_open(a, &(struct scp80_keys){ path->kvn, keys.kic.data, keys.kid.data }, packet, &command) != SCP80_GOOD)
+		return false;
+	if (memcmp(command.tar, tar_isdr, SCP80_TAR) != 0) {
+		*out_why = "its TAR is not the ISD-R's";
+		return false;
+	}
+	if (!notification_parse(command.data, out, out_why))
+		return false;
+	if (eid_equal(&out->eid, &sender->eid))
 		return true;
-	*out_why = "its packet cannot be built";
+	*out_why = "a notification of another card";
 	return false;
 }
 

@@ -11,6 +11,7 @@ from .paths import RspError
 from .proc import Child
 
 SYSTEM_ID = "sm-sr"
+SMS_NUMBER = "88390"  # the SM-SR's own number at the SMSC
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -41,6 +42,7 @@ class Cards:
             "SMPP_PORT": str(self.port),
             "SMPP_SYSTEM_ID": SYSTEM_ID,
             "SMPP_PASSWORD_FILE": self.password_file,
+            "SMSR_NUMBER": SMS_NUMBER,
             "CONTROL_SOCKET": self.socket,
             "PORT_FILE": self.port_file,
         }

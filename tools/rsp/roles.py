@@ -2,10 +2,9 @@
 """The processes of a staging and their configuration: environment variables only (docs/operate.md)."""
 import os
 
-from .cards import SYSTEM_ID
+from .cards import SMS_NUMBER, SYSTEM_ID
 
 CARDS_URI = "/ram"
-SMS_NUMBER = "88390"  # the SM-SR's own number at the SMSC
 
 
 class Role:

@@ -207,6 +207,52 @@ Test(hook, strikes_whom_it_was_armed_for_and_counts_down)
 	hooks_free(h);
 }
 
+/* How often of n times. */
+static unsigned struck(const char *argument, unsigned n, uint64_t *out_which)
+{
+	struct hooks *h = hooks_new();
+	struct eid eid;
+	unsigned times = 0;
+
+	cr_assert(eid_complete("890010120123412340123456789012", &eid));
+	hook_arm(h, HOOK_LOSE_SMS, &eid, 0, argument);
+	*out_which = 0;
+	for (unsigned i = 0; i < n; i++) {
+		bool strikes = hook_chance(h, HOOK_LOSE_SMS, &eid);
+
+		times += strikes;
+		*out_which = *out_which << 1 | strikes;
+	}
+	hooks_free(h);
+	return times;
+}
+
+Test(hook, by_chance_it_strikes_as_often_as_it_says_and_repeats_itself)
+{
+	static const char *const bad[] = { "", "x", "101", "5:", "5:x", ":1", "5:1:2", "-5", "5 ", "1000", "5:1234567890" };
+	uint64_t one, same, other;
+	struct hooks *h = hooks_new();
+	struct eid eid;
+
+	for (size_t i = 0; i < LEN(bad); i++)
+		cr_expect_not(hook_chance_good(bad[i]), "%s", bad[i]);
+	cr_assert(hook_chance_good("5") && hook_chance_good("100:0") && hook_chance_good("0:999999999"));
+	cr_assert_eq(struck("0:3", 1000, &one), 0);
+	cr_assert_eq(struck("100:3", 1000, &one), 1000);
+	cr_assert(struck("5:3", 10000, &one) > 400 && struck("5:3", 10000, &one) < 600);
+	(void)struck("50:7", 64, &one);
+	(void)struck("50:7", 64, &same);
+	(void)struck("50:8", 64, &other);
+	cr_assert_eq(one, same);
+	cr_assert_neq(one, other);
+	/* So many strikes, and it is over. */
+	cr_assert(eid_complete("890010120123412340123456789012", &eid));
+	hook_arm(h, HOOK_REORDER_SMS, &eid, 2, "100");
+	cr_assert(hook_chance(h, HOOK_REORDER_SMS, &eid) && hook_chance(h, HOOK_REORDER_SMS, &eid));
+	cr_assert_not(hook_chance(h, HOOK_REORDER_SMS, &eid));
+	hooks_free(h);
+}
+
 Test(hook, has_names_and_a_list)
 {
 	CLEANUP(buf_free) struct buf text = { 0 };

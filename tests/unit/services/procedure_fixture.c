@@ -22,8 +22,8 @@ static const struct statement smsr_statements[] = {
 static const struct statement own[] = {
 	{ "t_card", "with e as (insert into eis (eid, eum, signed_info, signature, signer, signer_revoked, available_memory, "
 		    "isdr_aid, isdr_tars,"
-		    " isdr_sin, isdr_sdin) values ($1, '1.2.1', '<EumSignedInfo/>', '<EumSignature/>', '', false, 1000, $2, "
-		    "'\\x000001', '', ''))"
+		    " isdr_sin, isdr_sdin, http) values ($1, '1.2.1', '<EumSignedInfo/>', '<EumSignature/>', '', false, 1000, $2, "
+		    "'\\x000001', '', '', true))"
 		    " insert into eis_state (eid, remaining_memory) values ($1, 500)" },
 	{ "t_profile", "with i as (insert into iccid (iccid, eid) values ($2, $1)) insert into profile (eid, iccid, isdp_aid, mno, "
 		       "fallback, state,"
@@ -33,7 +33,8 @@ static const struct statement own[] = {
 	{ "t_call", "insert into call (caller, function, fci, digest) values ($1, $2, $3, '')" },
 	{ "t_reset",
 	  "truncate eis, eis_state, profile, iccid, entity, entity_address, call, reply, outbox, eid_busy, procedure, card_command,"
-	  " card_session, card_notification, audit_trail cascade" },
+	  " card_session, card_notification, audit_trail, keyset, keyset_key, sms_out, sms_part cascade" },
+	{ "t_packet", "select id, session::text, counter, packet from sms_out where eid = $1 and state < 3" },
 	{ "t_overdue", "update procedure set deadline = clock_timestamp() where eid = $1 and ended_at is null" },
 	{ "t_damage", "update procedure set kind = 99, deadline = clock_timestamp() where eid = $1 and ended_at is null" },
 	{ "t_crowd", "insert into procedure (eid, id, kind, state, caller, caller_roles, function, fci, deadline)"

@@ -16,6 +16,7 @@ enum {
 	T_ADDRESS,
 	T_CALL,
 	T_RESET,
+	T_PACKET,
 	T_OVERDUE,
 	T_DAMAGE,
 	T_CROWD,

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "common/card/ram_http.h"
+#include "common/card/script.h"
 #include "common/card/smpp.h"
 #include "common/card/sms.h"
 #include "common/crypto/keys.h"
+#include "services/sm-sr/card_case.h"
 #include "services/sm-sr/sms_rules.h"
 #include "services/sm-sr/sms_trigger.h"
 
@@ -21,6 +23,7 @@ struct world {
 	uint8_t kic[16], kid[16];
 	struct scp80_keys keys; /* the card's */
 	struct sms_due due;
+	struct sms_path path;
 	struct sms_row row; /* the packet in flight */
 	struct buf packet;
 };
@@ -51,6 +54,7 @@ static void open_world(struct world *w)
 	cr_assert(eid_parse(EID_TEXT, &w->due.eid));
 	kek_wrap(&w->smsr.kek, EID_TEXT "|3|1", w->kic, sizeof(w->kic), w->a, &w->due.kic);
 	kek_wrap(&w->smsr.kek, EID_TEXT "|3|2", w->kid, sizeof(w->kid), w->a, &w->due.kid);
+	w->path = (struct sms_path){ KVN, w->due.kic, w->due.kid, w->due.msisdn };
 	w->row = (struct sms_row){ .eid = w->due.eid,
 				   .kvn = KVN,
 				   .spi2 = SPI_POR_SECURED,
@@ -156,6 +160,122 @@ Test(sms_trigger, keys_of_another_place_or_kek_are_refused)
 	close_world(&w);
 }
 
+Test(sms_command, a_card_opens_a_script_and_executes_it_once)
+{
+	CLEANUP(buf_free) struct buf script = { 0 };
+	CLEANUP(buf_free) struct buf apdu = { 0 };
+	struct scp80_command command;
+	const char *why = NULL;
+	struct script parsed;
+	struct bytes one;
+	struct world w;
+
+	open_world(&w);
+	w.config.trigger_spi = "0201"; /* says nothing about commands */
+	isdr_confirm_notification(&apdu, 7);
+	one = bytes_of(&apdu);
+	script_build(&script, SCRIPT_INDEFINITE, &one, 1);
+	cr_assert(sms_script_build(&w.smsr, &w.due.eid, &w.path, COUNTER, bytes_of(&script), &w.packet, &why), "%s", why);
+	cr_assert_eq(scp80_command_open(w.a, &w.keys, bytes_of(&w.packet), &command), SCP80_GOOD);
+	cr_assert_eq(command.counter, COUNTER);
+	cr_assert_eq(command.spi1, 0x16);
+	cr_assert_eq(command.spi2, 0x39);
+	cr_assert_eq(command.data.data[0], 0xAA, "of definite length");
+	cr_assert(script_parse(command.data, &parsed, &why));
+	cr_assert_eq(parsed.n, 1);
+	cr_assert_eq(parsed.apdus[0].len, one.len);
+	cr_assert_arr_eq(parsed.apdus[0].data, one.data, one.len);
+	cr_assert_not(sms_script_build(&w.smsr, &w.due.eid, &w.path, COUNTER, (struct bytes){ one.data, 3 }, &w.packet, &why));
+	w.path.kvn++; /* keys are wrapped for their place */
+	cr_assert_not(sms_script_build(&w.smsr, &w.due.eid, &w.path, COUNTER, bytes_of(&script), &w.packet, &why));
+	close_world(&w);
+}
+
+/* As a card sends it. */
+static bool note_opens(struct world *w, const struct scp80_keys *keys, uint8_t tar, const struct notification *n,
+		       const char **out_why)
+{
+	struct scp80_command command = { .spi1 = SPI_CC_ONLY, .tar = { 0, 0, tar } };
+	const struct sms_sender sender = { w->due.eid, w->path };
+	CLEANUP(buf_free) struct buf e1 = { 0 };
+	struct notification got;
+
+	notification_build(&e1, n, NOTE_AID_TAG);
+	command.data = bytes_of(&e1);
+	buf_clear(&w->packet);
+	cr_assert(scp80_command_build(keys, &command, &w->packet));
+	if (!sms_note_open(&w->smsr, w->a, &sender, bytes_of(&w->packet), &got, out_why))
+		return false;
+	cr_assert_eq(got.seq, n->seq);
+	cr_assert(aid_equal(&got.aid, &n->aid));
+	return true;
+}
+
+Test(sms_command, a_notification_is_its_cards_or_nobodys)
+{
+	struct notification n = { .type = NOTE_CHANGE_OK, .seq = 9, .aid = aid_isdp(0x11) };
+	struct scp80_keys others;
+	const char *why = "";
+	uint8_t kid[16];
+	struct world w;
+
+	open_world(&w);
+	n.eid = w.due.eid;
+	cr_assert(note_opens(&w, &w.keys, 1, &n, &why));
+	memcpy(kid, w.kid, sizeof(kid));
+	kid[3] ^= 1;
+	others = (struct scp80_keys){ KVN, w.kic, kid };
+	cr_assert_not(note_opens(&w, &others, 1, &n, &why));
+	cr_assert_null(why);
+	others = (struct scp80_keys){ KVN + 1, w.kic, w.kid };
+	cr_assert_not(note_opens(&w, &others, 1, &n, &why));
+	cr_assert_null(why);
+	cr_assert_not(note_opens(&w, &w.keys, 2, &n, &why));
+	cr_assert_not_null(why);
+	cr_assert(eid_complete("890010120123412340123456789999", &n.eid));
+	cr_assert_not(note_opens(&w, &w.keys, 1, &n, &why));
+	cr_assert_str_eq(why, "a notification of another card");
+	/* A packet of ours that comes back is no card's word. */
+	n.eid = w.due.eid;
+	buf_clear(&w.packet);
+	cr_assert(sms_trigger_build(&w.smsr, &w.due, 1, &w.packet, &why));
+	cr_assert_not(sms_note_open(&w.smsr, w.a, &(const struct sms_sender){ w.due.eid, w.path }, bytes_of(&w.packet), &n, &why));
+	close_world(&w);
+}
+
+Test(sms_rules, the_bearer_goes_by_capability_size_and_what_the_card_answers_to)
+{
+	struct sms_due d = { .http = true, .kind = COMMAND_ENABLE, .script_len = 40 };
+	struct world w;
+
+	open_world(&w);
+	w.config.sms_after = 3;
+	w.config.sms_script_max = 100;
+	cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_SESSION);
+	d.unheard = 2;
+	cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_SESSION);
+	d.unheard = 3;
+	cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_SMS);
+	d.in_session = true;
+	cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_SESSION);
+	d.in_session = false;
+	d.script_len = 101;
+	cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_SESSION);
+	d.uncertain = true; /* its list goes first */
+	cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_SMS);
+	w.config.sms_after = 0;
+	cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_SESSION);
+	d = (struct sms_due){ .kind = COMMAND_DELETE, .script_len = 100 };
+	cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_SMS);
+	d.script_len++;
+	cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_NONE);
+	for (enum command_kind k = COMMAND_CREATE; k <= COMMAND_AGREEMENT; k++) {
+		d = (struct sms_due){ .kind = k, .script_len = 10 };
+		cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_NONE);
+	}
+	close_world(&w);
+}
+
 /* The card's answer, judged. spi2_card: how the card secures it. */
 static enum sms_por_move judged(struct world *w, uint8_t spi2_card, struct scp80_por por)
 {
@@ -190,6 +310,15 @@ Test(sms_por, only_what_verifies_and_answers_the_packet_counts)
 	w.kid[0] ^= 1;
 	cr_assert_eq(judged(&w, SPI_POR_SECURED, good), SMS_POR_NOTHING);
 	w.kid[0] ^= 1;
+	/* To the copy of a command that it has executed a card may say so; nor is the answer there when it follows. */
+	w.row.kind = SMS_SCRIPT;
+	cr_assert_eq(judged(&w, SPI_POR_SECURED, other), SMS_POR_HINT);
+	other.status = 0x0B;
+	cr_assert_eq(judged(&w, SPI_POR_SECURED, other), SMS_POR_HINT);
+	other.status = POR_LEVEL;
+	cr_assert_eq(judged(&w, SPI_POR_SECURED, other), SMS_POR_FAILED);
+	other.status = POR_COUNTER_LOW;
+	w.row.kind = SMS_TRIGGER;
 	/* Where the plain one was asked for there is no better one. */
 	w.row.spi2 = SPI_POR_PLAIN;
 	cr_assert_eq(judged(&w, SPI_POR_PLAIN, good), SMS_POR_DONE);
