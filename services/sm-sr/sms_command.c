@@ -28,6 +28,7 @@ struct turn {
 	bool note_confirmed;             /* NOTE: it was confirmed before */
 	const struct card_command *next; /* to the card now; NULL: nothing */
 	const char *why;                 /* nothing goes: for the row */
+	bool anew;                       /* where the card is has to be found out from now on */
 };
 
 static const char *const said_words[] = {
@@ -163,6 +164,7 @@ static void decide_lost(struct turn *t)
 	if (!m || !m->by_sms)
 		return;
 	card_log(&t->c, LOG_INFO, "card_lost", "%s by SMS is not answered: %s", command_kind_name(m->kind), t->said->why);
+	t->anew = m->kind != COMMAND_STATUS;
 	lose(t, m);
 	if (t->c.running && t->c.running->overdue)
 		procedure_expire(&t->c);
@@ -261,7 +263,7 @@ static result attempt(struct turn *t, struct db_failure *failure)
 	if (t->next)
 		TRY(packet_add(t, failure));
 	else if (t->why)
-		sms_pause(c->db, c->a, &c->eid, t->why, t->l->smsr->config->trigger_again_s);
+		sms_pause(c->db, c->a, &c->eid, t->why, t->l->smsr->config->trigger_again_s, t->anew);
 	db_commit(c->db);
 	TRY(db_sync(c->db, c->a, NULL, 0, failure));
 	fault_point(t, "committed");

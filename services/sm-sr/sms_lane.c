@@ -206,7 +206,7 @@ static bool look(struct sms_lane *l)
 	sms_pump(l);
 	if (l->outgoing || smpp_room(l->session) == 0 || clock_ms() < l->look_at || clock_ms() < l->pause_until)
 		return true;
-	return sms_wake_due(l, &more_cards) && sms_send_due(l, &more_packets) && sms_lost_due(l) &&
+	return sms_lost_due(l) && sms_wake_due(l, &more_cards) && sms_send_due(l, &more_packets) &&
 	       look_later(l, more_cards || more_packets) && clean(l);
 }
 

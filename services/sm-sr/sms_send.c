@@ -284,6 +284,8 @@ bool sms_send_due(struct sms_lane *l, bool *out_full)
 	db_relax(l->db); /* lost with the power it is sent once more: the card drops the double */
 	for (size_t i = 0; i < n; i++)
 		good += step(l, &due[i], &sending[good]);
+	if (good < n)
+		*out_full = true; /* what has ended may have made something due */
 	db_commit(l->db);
 	if (db_sync(l->db, l->a, NULL, 0, NULL) != OK)
 		return false;

@@ -78,9 +78,9 @@ void sms_script_add(struct db *db, struct arena *a, const struct eid *eid, const
 		 p_text(session));
 }
 
-void sms_pause(struct db *db, struct arena *a, const struct eid *eid, const char *why, unsigned again_s)
+void sms_pause(struct db *db, struct arena *a, const struct eid *eid, const char *why, unsigned again_s, bool anew)
 {
-	DB_QUEUE(db, SMSR_SMS_PAUSE, p_text(eid->text), p_int(a, again_s), p_text(why));
+	DB_QUEUE(db, SMSR_SMS_PAUSE, p_text(eid->text), p_int(a, again_s), p_text(why), p_bool(anew));
 }
 
 void sms_unheard(struct db *db, struct arena *a, const struct eid *eid, uint8_t kvn)

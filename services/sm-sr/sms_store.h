@@ -69,8 +69,8 @@ void sms_add(struct db *db, struct arena *a, const struct sms_due *d, uint8_t sp
 /* A command's packet. until: as above. */
 void sms_script_add(struct db *db, struct arena *a, const struct eid *eid, const struct sms_path *path, uint64_t counter,
 		    struct bytes packet, int64_t until, const char *session);
-/* Nothing goes to the card for a while; why: for its rows. */
-void sms_pause(struct db *db, struct arena *a, const struct eid *eid, const char *why, unsigned again_s);
+/* Nothing goes to the card for a while; why: for its rows. anew: its numbers are tried from the likeliest on. */
+void sms_pause(struct db *db, struct arena *a, const struct eid *eid, const char *why, unsigned again_s, bool anew);
 /* The card cannot be woken now; tried again later. */
 void sms_unreachable(struct db *db, struct arena *a, const struct sms_due *d, const char *why, unsigned again_s);
 
