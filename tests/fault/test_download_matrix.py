@@ -27,6 +27,7 @@ LEFT_OUT = {
     r"sm-(dp|sr)\.ES[0-9].*\.unserved": "no crash",
     r"sm-sr\.card\.(decided|committed)": "the same place as those of what a POST does",
     r"sm-sr\.card\.(notified|confirmed)\..*": "of a switch of profiles: the other matrix",
+    r"sm-sr\.sms\.command\..*": "a card that is commanded by SMS has no download",
 }
 LOOK_DP = """select json_build_object('eid', d.eid, 'iccid', d.iccid, 'state', d.state, 'step', d.step, 'ended', d.ended_at is not null, 'told', d.told,
  'message', d.message, 'stock', json_build_array(s.iccid, s.state, s.sent, s.eid), 'outbox', (select count(*) from outbox x where x.eid = d.eid))
