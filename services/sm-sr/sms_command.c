@@ -349,7 +349,7 @@ bool sms_lost_due(struct sms_lane *l)
 	struct sms_said *all;
 	size_t n;
 
-	DB_QUEUE(l->db, SMSR_SMS_ORPHANS, p_int(l->a, LOST_BATCH));
+	DB_QUEUE(l->db, SMSR_SMS_ORPHANS, p_int(l->a, LOST_BATCH), p_int(l->a, SMPP_SYSTEM_ERROR));
 	if (db_sync(l->db, l->a, &rows, 1, NULL) != OK)
 		return false;
 	n = lost_take(l, rows, &all);

@@ -10,6 +10,7 @@
 #include "tests/unit/services/procedure_fixture.h"
 
 enum { KVN = 3, COUNTER = 40, NONE = -1 };
+#define NO_ISDP ((enum isdp_state)0)
 
 #define SAYS(answer, what) cr_expect(strstr((answer) ? (answer) : "", (what)), "%s: %s", (what), (answer) ? (answer) : "(none)")
 
@@ -142,7 +143,7 @@ static const char *list(enum isdp_state base, enum isdp_state other)
 	const enum isdp_state states[] = { [BASE] = base, [OTHER] = other };
 	CLEANUP(buf_free) struct buf tlv = { 0 };
 
-	for (int p = BASE; p <= OTHER; p++)
+	for (int p = BASE; p <= OTHER && states[p] != NO_ISDP; p++)
 		isdr_status_build(
 			&tlv,
 			&(const struct isdp_status){
@@ -242,6 +243,37 @@ static void what_never_left_was_not_executed(void)
 	(void)goes(ISDR_ENABLE);
 	time_out(s, false);
 	SAYS(look(s).answer, "EXPIRED");
+}
+
+/* Its only attempt ends with this status, and with it the packet. */
+static void attempted(const struct packet *p, uint32_t status)
+{
+	DB_QUEUE(s->db, SMSR_SMS_SENDING, p_int(s->a, p->id), p_int(s->a, 1), p_int(s->a, 1000));
+	DB_QUEUE(s->db, SMSR_SMS_ANSWERED, p_int(s->a, p->id), p_int(s->a, 1), p_int(s->a, 1), p_text(""), p_int(s->a, status),
+		 p_text(""));
+	DB_QUEUE(s->db, SMSR_SMS_END, p_int(s->a, p->id), p_int(s->a, SMS_FAILED), p_text("its time is over"));
+	cr_assert_eq(db_sync(s->db, s->a, NULL, 0, NULL), OK);
+	cr_assert(sms_lost_due(&lane));
+}
+
+/* What the SMSC refused did not leave; what it did not answer may have. */
+static void an_smsc_that_does_not_answer_may_have_taken_it(void)
+{
+	struct packet p;
+
+	cr_assert_eq(ask_delete(s, OTHER), OK);
+	due();
+	p = goes(ISDR_DELETE);
+	attempted(&p, SMPP_THROTTLED);
+	cr_expect_not(look(s).uncertain);
+	due();
+	p = goes(ISDR_DELETE);
+	attempted(&p, SMPP_SYSTEM_ERROR);
+	cr_expect(look(s).uncertain);
+	due();
+	p = goes(ISDR_GET_STATUS);
+	answered(&p, list(ISDP_ENABLED, NO_ISDP), SW_OK);
+	SAYS(look(s).answer, "EXECUTED_SUCCESS");
 }
 
 static void the_confirmation_is_not_answered(void)
@@ -361,10 +393,15 @@ static void a_card_that_cannot_be_settled(void)
 
 Test(sms_turn, by_sms_as_in_a_session, .timeout = 120)
 {
-	static void (*const cases[])(void) = { the_whole_way_of_an_enable,       the_card_says_no,
-					       without_an_answer_the_list_tells, what_never_left_was_not_executed,
-					       the_confirmation_is_not_answered, notifications_that_come_again,
-					       never_beside_a_session,           too_late,
+	static void (*const cases[])(void) = { the_whole_way_of_an_enable,
+					       the_card_says_no,
+					       without_an_answer_the_list_tells,
+					       what_never_left_was_not_executed,
+					       an_smsc_that_does_not_answer_may_have_taken_it,
+					       the_confirmation_is_not_answered,
+					       notifications_that_come_again,
+					       never_beside_a_session,
+					       too_late,
 					       a_card_that_cannot_be_settled };
 
 	if (!cluster_installed())
