@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdint.h> /* the headers of libsmpp34 want it before them */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -99,6 +100,7 @@ static void message_put(const struct smpp_message *m, submit_sm_t *sm, tlv_t *tl
 	sm->protocol_id = m->protocol_id;
 	sm->registered_delivery = m->receipt_wanted ? SMPP34_DELIVERY_RECEIPT_ON : SMPP34_DELIVERY_RECEIPT_OFF;
 	sm->data_coding = m->data_coding;
+	text_put(m->validity, sm->validity_period, sizeof(sm->validity_period));
 	sm->sm_length = (uint8_t)m->data.len;
 	if (m->data.len > 0)
 		memcpy(sm->short_message, m->data.data, m->data.len);
@@ -252,6 +254,7 @@ static void message_take(const submit_sm_t *sm, struct smpp_pdu *out)
 	m->esm_class = sm->esm_class;
 	m->protocol_id = sm->protocol_id;
 	m->data_coding = sm->data_coding;
+	text_take(sm->validity_period, SMPP_TIME, m->validity, sizeof(m->validity));
 	m->receipt_wanted = (sm->registered_delivery & RECEIPT_ANY) != 0;
 	payload_take(sm, out);
 	receipt_take(sm->tlv, m);
@@ -340,6 +343,34 @@ bool smpp_unpack(struct bytes frame, struct smpp_pdu *out)
 	secret_wipe(&b, sizeof(b));
 	secret_wipe(smpp34_strerror, sizeof(smpp34_strerror));
 	return good;
+}
+
+/* ---- validity periods ---- */
+
+enum { SECOND_MS = 1000, MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400, MONTH_DAYS = 30, YEAR_DAYS = 365, TIME_DIGITS = 12 };
+
+void smpp_validity_format(int64_t ms, char out[SMPP_TIME + 1])
+{
+	int64_t most = (int64_t)MONTH_DAYS * DAY_S, s = ms / SECOND_MS;
+
+	s = s < 1 ? 1 : s > most ? most : s;
+	(void)snprintf(out, SMPP_TIME + 1, "0000%02u%02u%02u%02u000R", (unsigned)(s / DAY_S), (unsigned)(s % DAY_S / HOUR_S),
+		       (unsigned)(s % HOUR_S / MINUTE_S), (unsigned)(s % MINUTE_S));
+}
+
+int64_t smpp_validity_ms(const char *validity)
+{
+	static const int64_t units_s[] = { (int64_t)YEAR_DAYS * DAY_S, (int64_t)MONTH_DAYS * DAY_S, DAY_S, HOUR_S, MINUTE_S, 1 };
+	int64_t s = 0;
+
+	if (!*validity)
+		return 0;
+	if (strlen(validity) != SMPP_TIME || strspn(validity, "0123456789") != SMPP_TIME - 1 ||
+	    strcmp(validity + TIME_DIGITS, "000R") != 0)
+		return -1;
+	for (size_t i = 0; i < LEN(units_s); i++)
+		s += units_s[i] * ((validity[2 * i] - '0') * 10 + validity[2 * i + 1] - '0');
+	return s * SECOND_MS;
 }
 
 /* ---- message ids ---- */

@@ -10,9 +10,9 @@
 
 #include "common/base/arena.h"
 
-enum { SMPP_ADDRESS_MAX = 20, SMPP_ID_MAX = 64, SMPP_DATA_MAX = 253 /* libsmpp34 refuses the 254 that the specification allows */ };
+enum { SMPP_ADDRESS_MAX = 20, SMPP_ID_MAX = 64, SMPP_TIME = 16, SMPP_DATA_MAX = 253 /* libsmpp34 refuses the 254 that the specification allows */ };
 enum smpp_status { SMPP_OK = 0, SMPP_INVALID_COMMAND = 3, SMPP_NOT_BOUND = 4, SMPP_SYSTEM_ERROR = 8, SMPP_INVALID_DESTINATION = 0x0B, SMPP_BIND_FAILED = 0x0D,
-		   SMPP_QUEUE_FULL = 0x14, SMPP_THROTTLED = 0x58 };
+		   SMPP_QUEUE_FULL = 0x14, SMPP_THROTTLED = 0x58, SMPP_INVALID_VALIDITY = 0x62 };
 enum smpp_esm { SMPP_ESM_UDHI = 0x40, SMPP_ESM_RECEIPT = 0x04 };
 
 /* A short message, of submit_sm or deliver_sm. */
@@ -22,6 +22,7 @@ struct smpp_message {
 	uint8_t esm_class, protocol_id, data_coding;
 	bool receipt_wanted;
 	struct bytes data;               /* short_message, or message_payload when that came */
+	char validity[SMPP_TIME + 1];    /* of submit_sm: how long the SMSC tries (smpp_validity_format); "": as long as it likes */
 	/* Of a delivery receipt (esm_class RECEIPT): from the TLVs receipted_message_id and message_state, else from the text id:... stat:... */
 	bool is_receipt;
 	char receipt_id[SMPP_ID_MAX + 1]; /* as the SMSC wrote it: see smpp_id_equal */
@@ -30,6 +31,12 @@ struct smpp_message {
 
 /* Message ids: submit_sm_resp and receipt may write the same number in decimal and hexadecimal, in any case, with leading zeros. */
 bool smpp_id_equal(const char *a, const char *b);
+
+/* A validity period, relative to when the SMSC takes the message (SMPP 3.4 7.1.1.2: YYMMDDhhmmss000R). Whole seconds, at least one, at most 30
+ * days. */
+void smpp_validity_format(int64_t ms, char out[SMPP_TIME + 1]);
+/* Of one in that form, in ms; 0: ""; -1: anything else, also a point in time (7.1.1.1). */
+int64_t smpp_validity_ms(const char *validity);
 
 struct smpp_session;
 enum smpp_side { SMPP_ESME, SMPP_SMSC };

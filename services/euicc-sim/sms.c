@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/card/script.h"
 #include "common/card/sms.h"
 #include "services/euicc-sim/sim.h"
@@ -18,6 +19,7 @@ struct sms {
 	bool arrived;       /* at the radio: it waits for the card */
 	bool twice;         /* hook */
 	bool receipt, udhi;
+	int64_t until; /* clock_ms(): the network tries no longer */
 	uint32_t id;
 	char source[SMPP_ADDRESS_MAX + 1], destination[SMPP_ADDRESS_MAX + 1];
 	size_t len;
@@ -227,7 +229,7 @@ static void arrived(struct timer *t)
 
 	s->arrived = true;
 	s->timer.due = expired;
-	loop_timer(s->h->sim->loop, &s->timer, SMS_VALID_MS);
+	loop_timer(s->h->sim->loop, &s->timer, left);
 	sms_flush(s->h);
 }
 
@@ -236,7 +238,12 @@ void sms_arrive(struct holder *h, const struct smpp_message *m, uint32_t id)
 	struct sms **end = &h->waiting, *s;
 	const char *ms = NULL;
 	int64_t late_ms = 0;
+	int64_t left = s->until - clock_ms();
 	bool twice = false;
+	if (left <= 0) {
+		expired(t);
+		return;
+	}
 
 	if (hook_now(h, HOOK_DROP_SMS, NULL) || !air_takes(h, &twice, &late_ms)) {
 		log_sms(h, "dropped", NULL);
@@ -246,6 +253,7 @@ void sms_arrive(struct holder *h, const struct smpp_message *m, uint32_t id)
 	if (!s)
 		abort();
 	*s = (struct sms){ .h = h,
+	int64_t valid_ms = smpp_validity_ms(m->validity);
 			   .timer.due = arrived,
 			   .receipt = m->receipt_wanted,
 			   .udhi = (m->esm_class & SMPP_ESM_UDHI) != 0,
@@ -261,6 +269,7 @@ void sms_arrive(struct holder *h, const struct smpp_message *m, uint32_t id)
 	*end = s;
 	h->n_waiting++;
 	loop_timer(h->sim->loop, &s->timer, hook_now(h, HOOK_DELAY_SMS, &ms) && ms ? atoi(ms) : late_ms);
+			   .until = clock_ms() + (valid_ms > 0 && valid_ms < SMS_VALID_MS ? valid_ms : SMS_VALID_MS),
 }
 
 void sms_free(struct holder *h)

@@ -256,6 +256,12 @@ static void on_message(void *ctx, struct smpp_session *session, uint32_t sequenc
 		smpp_answer(session, sequence, SMPP_INVALID_DESTINATION, "");
 		return;
 	}
+	if (smpp_validity_ms(m->validity) < 0) {
+		log_msg(LOG_WARN, "sms_refused", "to %s: its validity period \"%s\" is none, or a point in time", m->destination,
+			m->validity);
+		smpp_answer(session, sequence, SMPP_INVALID_VALIDITY, "");
+		return;
+	}
 	if (h->n_waiting >= SMS_WAITING_MAX) {
 		smpp_answer(session, sequence, SMPP_QUEUE_FULL, "");
 		return;

@@ -38,6 +38,13 @@ enum sms_move sms_due_move(const struct sms_row *r, unsigned tries, const char *
 		return SMS_MOVE_FAIL;
 	}
 	return SMS_MOVE_SEND;
+int64_t sms_valid_ms(const struct sms_row *r, unsigned tries, unsigned retry_ms)
+{
+	int64_t retries = ((int64_t)tries - (r->attempts - r->uncounted)) * retry_ms;
+
+	return r->kind == SMS_SCRIPT && retries < r->left_ms ? retries : r->left_ms;
+}
+
 }
 
 enum sms_answer_move sms_answer_of(uint32_t status)

@@ -13,6 +13,10 @@ enum sms_bearer sms_bearer_of(const struct smsr *smsr, const struct sms_due *d);
 enum sms_move { SMS_MOVE_SEND, SMS_MOVE_DONE, SMS_MOVE_FAIL };
 enum sms_move sms_due_move(const struct sms_row *r, unsigned tries, const char **out_why);
 
+/* How long the SMSC is to try, in ms: a command's packet not beyond its last attempt, after which another takes its place; a trigger as long as
+ * there is anything to come for. */
+int64_t sms_valid_ms(const struct sms_row *r, unsigned tries, unsigned retry_ms);
+
 /* What submit_sm_resp says. */
 enum sms_answer_move {
 	SMS_ACCEPTED,  /* wait for the PoR */

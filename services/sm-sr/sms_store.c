@@ -125,6 +125,7 @@ static void sendable_rest(struct arena *a, const struct rows *rows, size_t i, st
 	r->wanted = row_bool(rows, i, 7);
 	r->counter = (uint64_t)row_int(rows, i, 8);
 	r->kind = (enum sms_out_kind)row_int(rows, i, 9);
+	r->left_ms = row_int(rows, i, 10);
 }
 
 size_t sms_sendable_take(struct arena *a, const struct rows *rows, struct sms_row **out)

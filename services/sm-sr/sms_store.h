@@ -50,11 +50,13 @@ struct sms_row {
 	const char *session;   /* of the command that it carries (sms_command.h); NULL: a trigger */
 	struct bytes packet;
 	enum sms_state state;
-	int64_t attempts;      /* so far */
-	int64_t uncounted;     /* of them: throttled, or never answered */
-	bool overdue;          /* nobody needs it any more */
-	bool wanted;           /* the card has not fetched what it was sent for; its command's answer is awaited */
-	struct bytes kic, kid; /* only of sms_candidates_take */
+	int64_t attempts;       /* so far */
+	int64_t uncounted;      /* of them: throttled, or never answered */
+	int64_t left_ms;        /* until nobody needs it any more */
+	bool overdue;           /* nobody needs it any more */
+	bool wanted;            /* the card has not fetched what it was sent for; its command's answer is awaited */
+	struct bytes kic, kid;  /* only of sms_candidates_take, as is */
+	uint8_t tar[SCP80_TAR]; /* whom it is for */
 };
 
 /* Ends what is pointless, gives up audits of cards that were rung so often, finds what is due: three results. Arena: of the work. */

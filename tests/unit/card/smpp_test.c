@@ -80,6 +80,7 @@ static void same_message(const struct smpp_message *a, const struct smpp_message
 	cr_assert_eq(a->protocol_id, b->protocol_id);
 	cr_assert_eq(a->data_coding, b->data_coding);
 	cr_assert_eq(a->receipt_wanted, b->receipt_wanted);
+	cr_assert_str_eq(a->validity, b->validity);
 	cr_assert_eq(a->data.len, b->data.len);
 	cr_assert_arr_eq(a->data.data, b->data.data, a->data.len);
 }
@@ -96,6 +97,7 @@ Test(smpp, messages_arrive_intact_both_ways)
 	for (size_t i = 0; i < LEN(sizes); i++) {
 		struct smpp_message m = command_sms(data, sizes[i]);
 
+		smpp_validity_format(90000, m.validity);
 		cr_assert(smpp_send(esme.s, &m, 1000 + i));
 		cr_assert(smpp_send(smsc.s, &m, 2000 + i));
 		pump(&esme, &smsc);
@@ -252,4 +254,30 @@ Test(smpp, owner_may_close_in_any_callback)
 	cr_assert_null(esme.s, "closed in answered");
 	cr_assert_eq(esme.n_answered, 1);
 	cr_assert_eq(esme.ended, 0);
+}
+
+static void check_validity(int64_t ms, const char *text, int64_t back_ms)
+{
+	char out[SMPP_TIME + 1];
+
+	smpp_validity_format(ms, out);
+	cr_assert_str_eq(out, text);
+	cr_assert_eq(smpp_validity_ms(out), back_ms);
+}
+
+Test(smpp, validity_periods)
+{
+	static const char *const bad[] = {
+		"1", "000000000130000+", "260101120000000+", "000000000130001R", "00000000013A000R", "000000000130000R0"
+	};
+
+	check_validity(90999, "000000000130000R", 90000);
+	check_validity(3600000, "000000010000000R", 3600000);
+	check_validity(INT64_C(86399000) + 86400000, "000001235959000R", INT64_C(172799000));
+	check_validity(-5, "000000000001000R", 1000);
+	check_validity(INT64_MAX, "000030000000000R", INT64_C(30) * 86400 * 1000);
+	cr_assert_eq(smpp_validity_ms(""), 0);
+	cr_assert_eq(smpp_validity_ms("010203040506000R"), ((((INT64_C(365) + 60 + 3) * 24 + 4) * 60 + 5) * 60 + 6) * 1000);
+	for (size_t i = 0; i < LEN(bad); i++)
+		cr_assert_eq(smpp_validity_ms(bad[i]), -1, "%s", bad[i]);
 }

@@ -371,6 +371,21 @@ static bool among(const char *forms, const char *word)
 		if (strcspn(p, " ") == n && !strncmp(p, word, n))
 			return true;
 	return false;
+Test(sms_rules, the_smsc_tries_no_longer_than_we_do)
+{
+	struct sms_row r = { .kind = SMS_SCRIPT, .left_ms = 100000 };
+
+	cr_assert_eq(sms_valid_ms(&r, 3, 30000), 90000);
+	r.attempts = 2;
+	r.uncounted = 1;
+	cr_assert_eq(sms_valid_ms(&r, 3, 30000), 60000);
+	r.left_ms = 5000;
+	cr_assert_eq(sms_valid_ms(&r, 3, 30000), 5000);
+	r.kind = SMS_TRIGGER; /* a card that is on again has something to come for as long as that */
+	r.left_ms = 100000;
+	cr_assert_eq(sms_valid_ms(&r, 3, 30000), 100000);
+}
+
 }
 
 /* What the database compares: lower case, no zeros in front. */
