@@ -14,6 +14,7 @@
 #include "services/sm-sr/card_wait.h"
 #include "services/sm-sr/cards.h"
 #include "services/sm-sr/isdr_keys.h"
+#include "services/sm-sr/procedures.h"
 
 #define TICKET "script" /* in the query of the URI that a script is answered to */
 enum { BODY_LIMIT = 4 * CARD_ANSWER_MAX, MEMORY = 8 * 1024, JOURNAL_BODY = 512 };
@@ -165,12 +166,28 @@ static void journal_post(const struct app *app, struct card_thread *t, const str
 		post->kind == POST_ANSWER && !peer->ours ? (struct bytes){ 0 } : post->body);
 }
 
+/* The rest of the line; a script is counted, too. */
+static void log_answer(struct log_line *l, const struct card_answer *answer, int64_t us)
+{
+	char labels[64];
+
+	log_int(l, "http", answer->status);
+	if (answer->script.len)
+		log_str(l, "script", command_kind_name(answer->kind));
+	if (us >= 0)
+		log_int(l, "us", us);
+	log_end(l);
+	if (!answer->script.len)
+		return;
+	(void)snprintf(labels, sizeof(labels), "kind=\"%s\"", command_kind_name(answer->kind));
+	metric_add("rsp_card_scripts_total", labels, 1);
+}
+
 static void log_visit(const struct card_peer *peer, const struct card_post *post, const struct card_answer *answer, int64_t us)
 {
 	static const char *const events[] = { [POST_FIRST] = "card_session", [POST_ANSWER] = "card_answer",
 					      [POST_UNABLE] = "card_answer", [POST_NOTIFICATION] = "card_notification",
 					      [POST_BAD] = "card_refused",   [POST_FORBIDDEN] = "card_refused" };
-	char labels[64];
 	struct log_line l;
 
 	log_begin(&l, LOG_INFO, events[post->kind]);
@@ -179,21 +196,13 @@ static void log_visit(const struct card_peer *peer, const struct card_post *post
 		log_int(&l, "type", post->note.type);
 		log_int(&l, "seq", post->note.seq);
 	}
-	log_int(&l, "http", answer->status);
-	if (answer->script.len)
-		log_str(&l, "script", command_kind_name(answer->kind));
-	log_int(&l, "us", us);
-	log_end(&l);
-	if (!answer->script.len)
-		return;
-	(void)snprintf(labels, sizeof(labels), "kind=\"%s\"", command_kind_name(answer->kind));
-	metric_add("rsp_card_scripts_total", labels, 1);
+	log_answer(&l, answer, us);
 }
 
 /* What an SM-DP sends is the profile, if only as ciphertext: no journal has it. */
 static bool relayed(enum command_kind kind)
 {
-	return kind == COMMAND_SEND || kind == COMMAND_CERTIFICATE || kind == COMMAND_AGREEMENT;
+	return command_is_sent(&(const struct card_command){ .kind = kind });
 }
 
 enum { HEADERS_MAX = 3 };
@@ -245,8 +254,12 @@ bool card_answer_resume(const struct app *app, struct http_call *call, const str
 	CLEANUP(buf_free) struct buf uri = { 0 };
 	CLEANUP(buf_free) struct buf target = { 0 };
 	struct card_thread t = { 0 };
+	struct log_line l;
 	size_t n = headers_of(app->rpc.role_state, answer, &uri, &target, headers);
 
+	log_begin(&l, LOG_INFO, "card_resumed");
+	log_str(&l, "eid", peer->eid.text);
+	log_answer(&l, answer, -1);
 	journal_answer(app, &t, peer, answer);
 	buf_free(&t.text);
 	return http_resume_headers(call, answer->status, answer->script.len ? RAM_COMMAND : NULL, answer->script.data,

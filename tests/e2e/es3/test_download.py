@@ -74,7 +74,8 @@ class Download(Es3Case):
         self.expect(call.value(), SUCCESS)
         self.expect(self.enable(card), ("FAILED", "1.2/4.4"))  # an operator's, in between
         self.await_true(lambda: card.now["session"], "the card has no session")
-        answer = self.send(card, self.aid(card, card.b), SEGMENT)
+        with self.counted("rsp_card_scripts_total"):  # as one that the card came for
+            answer = self.send(card, self.aid(card, card.b), SEGMENT)
         self.expect(answer, SUCCESS)  # what the card says is the SM-DP's to judge: this ISD-P has no keys
         self.assertIn(b"EuiccResponseData>9F460102<", answer.raw)
         self.await_true(card.idle, "the session does not end")
