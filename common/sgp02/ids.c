@@ -6,8 +6,10 @@
 
 #include "common/base/hex.h"
 
-#define GSMA_AID(tar_hi, tar_mid, tar_lo)                                                                             \
-	{ { 0xA0, 0x00, 0x00, 0x05, 0x59, 0x10, 0x10, 0xFF, 0xFF, 0xFF, 0xFF, 0x89, (tar_hi), (tar_mid), (tar_lo), 0 }, 16 }
+#define GSMA_AID(tar_hi, tar_mid, tar_lo)                                                                                        \
+	{                                                                                                                        \
+		{ 0xA0, 0x00, 0x00, 0x05, 0x59, 0x10, 0x10, 0xFF, 0xFF, 0xFF, 0xFF, 0x89, (tar_hi), (tar_mid), (tar_lo), 0 }, 16 \
+	}
 
 const struct aid AID_ISDR = GSMA_AID(0x00, 0x00, 0x01);
 const struct aid AID_ECASD = GSMA_AID(0x00, 0x00, 0x02);
@@ -187,12 +189,21 @@ struct aid aid_isdp(uint32_t tar)
 	return aid;
 }
 
-bool aid_is_isdp(const struct aid *aid)
+bool aid_tar(const struct aid *aid, uint8_t out[3])
 {
-	uint32_t tar;
-
 	if (aid->len != AID_MAX || memcmp(aid->data, AID_ISDR.data, TAR_AT) || aid->data[AID_MAX - 1])
 		return false;
-	tar = (uint32_t)aid->data[TAR_AT] << 16 | (uint32_t)aid->data[TAR_AT + 1] << 8 | aid->data[TAR_AT + 2];
+	memcpy(out, aid->data + TAR_AT, 3);
+	return true;
+}
+
+bool aid_is_isdp(const struct aid *aid)
+{
+	uint8_t bytes[3];
+	uint32_t tar;
+
+	if (!aid_tar(aid, bytes))
+		return false;
+	tar = (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
 	return tar >= ISDP_TAR_FIRST && tar <= ISDP_TAR_LAST;
 }

@@ -59,6 +59,8 @@ bool oid_equal(const struct oid *a, const struct oid *b);
 extern const struct aid AID_ISDR, AID_ECASD, AID_ISDP_LOADFILE, AID_ISDP_MODULE;
 /* An ISD-P instance AID; tar 0x000010..0x00FFFF. */
 struct aid aid_isdp(uint32_t tar);
+/* The TAR in an AID of that form, three bytes. False: it is none. */
+bool aid_tar(const struct aid *aid, uint8_t out[3]);
 bool aid_is_isdp(const struct aid *aid);
 
 #endif

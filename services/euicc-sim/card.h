@@ -148,6 +148,9 @@ bool card_notification(const struct card *c, struct notification *out);
  * stays silent (why for the log). *out_por: packet to be sent back, len 0: none wanted. The counter is raised in c. */
 bool card_sms(struct card *c, struct arena *a, struct bytes packet, struct scp80_command *out, struct buf *out_por, const char **out_why);
 
+/* The security domain that a command's TAR names: the ISD-R (by the TAR of its admin agent, too) or an ISD-P that there is. False: none. Any of
+ * them by the ISD-R's keys. */
+bool card_sms_target(struct card *c, const struct scp80_command *command, struct aid *out);
 /* The packet that answers a script that came by SMS: the PoR with the script's answer, instead of the bare one of card_sms. False:
  * none is wanted, or it cannot be built. */
 bool card_sms_answer(const struct card *c, const struct scp80_command *command, struct bytes answer, struct buf *out_por);

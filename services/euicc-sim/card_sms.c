@@ -20,6 +20,17 @@ static bool keys_of(const struct card *c, uint8_t version, struct scp80_keys *ou
 	return true;
 }
 
+bool card_sms_target(struct card *c, const struct scp80_command *command, struct aid *out)
+{
+	const uint8_t *tar = command->tar;
+
+	*out = AID_ISDR;
+	if (!memcmp(tar, tar_isdr, SCP80_TAR) || !memcmp(tar, tar_ram_http, SCP80_TAR))
+		return true;
+	*out = aid_isdp((uint32_t)tar[0] << 16 | (uint32_t)tar[1] << 8 | tar[2]);
+	return card_profile_of(c, out) != NULL;
+}
+
 /* True: higher than all before; it is taken. */
 static bool counter_take(struct card *c, uint8_t version, uint64_t counter)
 {
@@ -79,6 +90,7 @@ bool card_sms(struct card *c, struct arena *a, struct bytes packet, struct scp80
 	struct scp80_command command;
 	enum scp80_verdict verdict;
 	struct scp80_keys keys;
+	struct aid target;
 
 	if (!scp80_command_peek(packet, &command))
 		return silent(out_why, "not a command packet");
@@ -92,7 +104,7 @@ bool card_sms(struct card *c, struct arena *a, struct bytes packet, struct scp80
 		return silent(out_why, verdict_text(verdict));
 	if (!counter_take(c, keys.kvn, command.counter))
 		return silent(out_why, "counter not higher than the last one");
-	if (memcmp(command.tar, tar_isdr, SCP80_TAR) != 0 && memcmp(command.tar, tar_ram_http, SCP80_TAR) != 0) {
+	if (!card_sms_target(c, &command, &target)) {
 		(void)por_add(&keys, &command, POR_TAR_UNKNOWN, (struct bytes){ 0 }, out_por);
 		return silent(out_why, "unknown TAR");
 	}

@@ -114,14 +114,26 @@ static void answer(struct holder *h, const struct buf *por)
 		sms_from_card(h, true, (struct bytes){ (const uint8_t *)por->data, por->len });
 }
 
+static void log_script(const struct holder *h, const struct scp80_command *command)
+{
+	struct log_line l;
+
+	sim_log(&l, LOG_INFO, "card_sms", h);
+	log_str(&l, "is", "script");
+	log_int(&l, "kvn", command->kid >> 4);
+	log_int(&l, "counter", (int64_t)command->counter);
+	log_end(&l);
+}
+
 /* Cards without HTTP are managed by SMS alone. */
 static void run_by_sms(struct holder *h, const struct scp80_command *command)
 {
 	CLEANUP(buf_free) struct buf out = { 0 };
 	CLEANUP(buf_free) struct buf por = { 0 };
 	bool refresh = false, was_pending = h->card->pending != 0;
+	struct aid target;
 
-	if (!script_run(h, &AID_ISDR, command->data, &out, &refresh)) {
+	if (!card_sms_target(h->card, command, &target) || !script_run(h, &target, command->data, &out, &refresh)) {
 		life_dead(h);
 		return;
 	}
@@ -139,7 +151,7 @@ static void take_command(struct holder *h, const struct scp80_command *command, 
 	struct ram_trigger trigger;
 
 	if (!ram_trigger_parse(command->data, &trigger)) {
-		log_sms(h, "script", NULL);
+		log_script(h, command);
 		run_by_sms(h, command);
 		return;
 	}
@@ -226,7 +238,12 @@ void sms_flush(struct holder *h)
 static void arrived(struct timer *t)
 {
 	struct sms *s = OWNER(t, struct sms, timer);
+	int64_t left = s->until - clock_ms();
 
+	if (left <= 0) {
+		expired(t);
+		return;
+	}
 	s->arrived = true;
 	s->timer.due = expired;
 	loop_timer(s->h->sim->loop, &s->timer, left);
@@ -236,14 +253,10 @@ static void arrived(struct timer *t)
 void sms_arrive(struct holder *h, const struct smpp_message *m, uint32_t id)
 {
 	struct sms **end = &h->waiting, *s;
+	int64_t valid_ms = smpp_validity_ms(m->validity);
 	const char *ms = NULL;
 	int64_t late_ms = 0;
-	int64_t left = s->until - clock_ms();
 	bool twice = false;
-	if (left <= 0) {
-		expired(t);
-		return;
-	}
 
 	if (hook_now(h, HOOK_DROP_SMS, NULL) || !air_takes(h, &twice, &late_ms)) {
 		log_sms(h, "dropped", NULL);
@@ -253,10 +266,10 @@ void sms_arrive(struct holder *h, const struct smpp_message *m, uint32_t id)
 	if (!s)
 		abort();
 	*s = (struct sms){ .h = h,
-	int64_t valid_ms = smpp_validity_ms(m->validity);
 			   .timer.due = arrived,
 			   .receipt = m->receipt_wanted,
 			   .udhi = (m->esm_class & SMPP_ESM_UDHI) != 0,
+			   .until = clock_ms() + (valid_ms > 0 && valid_ms < SMS_VALID_MS ? valid_ms : SMS_VALID_MS),
 			   .id = id,
 			   .len = m->data.len };
 	(void)snprintf(s->source, sizeof(s->source), "%s", m->source);
@@ -269,7 +282,6 @@ void sms_arrive(struct holder *h, const struct smpp_message *m, uint32_t id)
 	*end = s;
 	h->n_waiting++;
 	loop_timer(h->sim->loop, &s->timer, hook_now(h, HOOK_DELAY_SMS, &ms) && ms ? atoi(ms) : late_ms);
-			   .until = clock_ms() + (valid_ms > 0 && valid_ms < SMS_VALID_MS ? valid_ms : SMS_VALID_MS),
 }
 
 void sms_free(struct holder *h)

@@ -19,6 +19,7 @@ enum command_kind {
 	COMMAND_SEND,        /* secured by an SM-DP, to its ISD-P */
 	COMMAND_CERTIFICATE, /* INSTALL [for personalization] and STORE DATA 3A01, to the ISD-R */
 	COMMAND_AGREEMENT,   /* STORE DATA 3A02, to the ISD-R */
+	COMMAND_PARAMETERS,  /* connectivity parameters secured by an SM-DP, to its ISD-P: one script, that may go by SMS */
 };
 
 struct card_command {

@@ -17,7 +17,8 @@ const char *command_kind_name(enum command_kind kind)
 					     [COMMAND_SEND] = "SendData",
 					     [COMMAND_CERTIFICATE] = "EstablishISDPKeySet1",
 					     [COMMAND_AGREEMENT] = "EstablishISDPKeySet2",
-					     [COMMAND_CONFIRM] = "HandleNotificationConfirmation" };
+					     [COMMAND_CONFIRM] = "HandleNotificationConfirmation",
+					     [COMMAND_PARAMETERS] = "UpdateConnectivityParameters" };
 
 	return (size_t)kind < LEN(words) ? words[kind] : "?";
 }
@@ -25,7 +26,7 @@ const char *command_kind_name(enum command_kind kind)
 bool card_turn_fits_sms(const struct smsr *smsr, enum command_kind kind, size_t script_len)
 {
 	bool small = kind == COMMAND_ENABLE || kind == COMMAND_DISABLE || kind == COMMAND_DELETE || kind == COMMAND_STATUS ||
-		     kind == COMMAND_CONFIRM;
+		     kind == COMMAND_CONFIRM || kind == COMMAND_PARAMETERS;
 
 	return small && script_len <= smsr->config->sms_script_max;
 }

@@ -26,7 +26,7 @@ struct card_command *card_turn_notified(struct card_case *c, const struct notifi
  * which is fetched by that. NULL: nothing now. */
 struct card_command *card_turn_next(struct card_turn *t);
 
-/* Does a script go in an SMS packet? To the ISD-R, of kinds that take a few bytes, and not too long (SMS_SCRIPT_MAX). */
+/* Does a script go in an SMS packet? Of kinds that take a few bytes, and not too long (SMS_SCRIPT_MAX). */
 bool card_turn_fits_sms(const struct smsr *smsr, enum command_kind kind, size_t script_len);
 /* For log and journal. */
 const char *command_kind_name(enum command_kind kind);

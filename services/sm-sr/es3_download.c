@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/card/script.h"
+#include "services/sm-sr/card_turn.h"
 #include "services/sm-sr/cards.h"
 #include "services/sm-sr/eis_store.h"
 #include "services/sm-sr/es4_card.h"
@@ -18,6 +20,18 @@ static result needs_sessions(const struct rq *rq, const struct card_case *c)
 	if (c->eis.info.capabilities.http_support)
 		return OK;
 	return failed(rq->arena, CODE_EUICC_UNSUPPORTED, c->eid.text, "the eUICC has no HTTPS (HttpSupport), which this needs");
+}
+
+/* Connectivity parameters are short: they go by SMS, if not too long for that. */
+static result needs_a_way(const struct rq *rq, const struct card_case *c, struct bytes parameters)
+{
+	CLEANUP(buf_free) struct buf script = { 0 };
+
+	script_of_tlvs(&script, SCRIPT_INDEFINITE, parameters);
+	if (c->eis.info.capabilities.http_support || card_turn_fits_sms(c->smsr, COMMAND_PARAMETERS, script.len))
+		return OK;
+	return failed(rq->arena, CODE_EUICC_UNSUPPORTED, c->eid.text,
+		      "the eUICC has no HTTPS (HttpSupport), and with %zu bytes this is too long for SMS", script.len);
 }
 
 /* ---- CreateISDP ---- */
@@ -190,7 +204,6 @@ result es3_update_connectivity_parameters(struct rq *rq, const void *in, void *o
 	struct aid isdp;
 
 	(void)out;
-	TRY(needs_sessions(rq, c));
 	TRY(procedure_may_start(rq, c, target ? &target->isdp_aid : NULL));
 	if (!target)
 		return failed(rq->arena, CODE_ICCID_UNKNOWN, request->iccid.text, NULL);
@@ -198,9 +211,11 @@ result es3_update_connectivity_parameters(struct rq *rq, const void *in, void *o
 		return failed(rq->arena, CODE_ISDP_NOT_ALLOWED, request->iccid.text, "another SM-DP created this ISD-P");
 	if (send_filter(&target->isdp_aid, request->parameters, &isdp, &why) != SEND_SCP03)
 		return wrong_data(rq, why);
-	return procedure_start(rq, c,
-			       &(const struct procedure_start){
-				       .kind = PROC_SEND, .target = target, .send = COMMAND_SEND, .data = request->parameters });
+	TRY(needs_a_way(rq, c, request->parameters));
+	return procedure_start(
+		rq, c,
+		&(const struct procedure_start){
+			.kind = PROC_SEND, .target = target, .send = COMMAND_PARAMETERS, .data = request->parameters });
 }
 
 /* ---- ProfileDownloadCompleted ---- */

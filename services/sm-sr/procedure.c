@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-
 const struct bytes NO_DATA = { NULL, 0 };
 
 void card_log(const struct card_case *c, enum log_level level, const char *event, const char *fmt, ...)
@@ -272,6 +271,7 @@ void procedure_answered(struct card_case *c, const struct card_command *m, const
 	case COMMAND_SEND:
 	case COMMAND_CERTIFICATE:
 	case COMMAND_AGREEMENT:
+	case COMMAND_PARAMETERS:
 		break; /* procedure_relayed */
 	}
 }

@@ -7,12 +7,13 @@
 
 bool command_is_sent(const struct card_command *m)
 {
-	return m->kind == COMMAND_SEND || m->kind == COMMAND_CERTIFICATE || m->kind == COMMAND_AGREEMENT;
+	return m->kind == COMMAND_SEND || m->kind == COMMAND_CERTIFICATE || m->kind == COMMAND_AGREEMENT ||
+	       m->kind == COMMAND_PARAMETERS;
 }
 
 void send_commands_add(struct card_case *c, const struct procedure *p, enum command_kind kind, struct bytes data)
 {
-	/* What belongs to a key establishment stays in one script. */
+	/* What belongs to a key establishment stays in one script, as do connectivity parameters. */
 	size_t max = kind == COMMAND_SEND ? c->smsr->config->send_script_max : data.len;
 	struct bytes part;
 
@@ -20,7 +21,8 @@ void send_commands_add(struct card_case *c, const struct procedure *p, enum comm
 		CLEANUP(buf_free) struct buf script = { 0 };
 
 		script_of_tlvs(&script, SCRIPT_INDEFINITE, part);
-		case_command_to(c, p, kind, kind == COMMAND_SEND ? &p->isdp : &c->eis.isdr.aid, &script);
+		case_command_to(c, p, kind, kind == COMMAND_SEND || kind == COMMAND_PARAMETERS ? &p->isdp : &c->eis.isdr.aid,
+				&script);
 	}
 }
 

@@ -14,7 +14,7 @@ struct procedure_start {
 	const struct profile_info *target; /* enable, disable, delete; NULL else */
 	const char *iccids;                /* audit */
 	bool more;                         /* create, send: a lease follows */
-	enum command_kind send;            /* send: COMMAND_SEND, COMMAND_CERTIFICATE or COMMAND_AGREEMENT */
+	enum command_kind send;            /* send: one that command_is_sent */
 	struct bytes data;                 /* its commands, which have passed the filter */
 };
 result procedure_start(struct rq *rq, struct card_case *c, const struct procedure_start *s);
@@ -26,7 +26,7 @@ bool procedure_step(struct card_case *c, enum procedure_event event);
 /* A script's results came for a fetched command (already marked answered). A list that the card has not finished is gone on with at once:
  * then the session has another fetched command, and sends it. */
 void procedure_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer);
-/* The same for what an SM-DP sent: COMMAND_SEND, COMMAND_CERTIFICATE, COMMAND_AGREEMENT; body: the whole answer. The rest of it is sent next. */
+/* The same for what an SM-DP sent: COMMAND_SEND, COMMAND_CERTIFICATE, COMMAND_AGREEMENT, COMMAND_PARAMETERS; body: the whole answer. The rest of it is sent next. */
 bool command_is_sent(const struct card_command *m);
 void procedure_relayed(struct card_case *c, const struct card_command *m, struct bytes body);
 /* The card could not take the script: X-Admin-Script-Status other than ok, an answer that is broken or too large. why: for log and message. */

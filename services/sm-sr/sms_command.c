@@ -25,6 +25,7 @@ struct turn {
 	struct card_case c;
 	struct sms_path path;
 	bool in_flight;                  /* ANSWER: its packet is awaited still */
+	bool is_sent;                    /* ANSWER: to what an SM-DP sent */
 	bool note_confirmed;             /* NOTE: it was confirmed before */
 	const struct card_command *next; /* to the card now; NULL: nothing */
 	const char *why;                 /* nothing goes: for the row */
@@ -97,6 +98,7 @@ static void decide_answer(struct turn *t)
 		return;
 	}
 	asked = m->kind == COMMAND_STATUS;
+	t->is_sent = command_is_sent(m);
 	c->session = t->said->session;
 	card_turn_answered(c, m, t->said->answer);
 	if (!open)
@@ -214,7 +216,7 @@ static result packet_add(struct turn *t, struct db_failure *failure)
 	TRY(db_sync(c->db, c->a, &counter, 1, failure));
 	if (!sms_counter_taken(counter, &due.counter))
 		return internal(c->a, "its SCP80 counter is used up");
-	if (!sms_script_build(t->l->smsr, &c->eid, &t->path, due.counter, t->next->script, &packet, &why))
+	if (!sms_script_build(t->l->smsr, &c->eid, &t->path, due.counter, t->next, &packet, &why))
 		return internal(c->a, "%s", why);
 	sms_script_add(c->db, c->a, &c->eid, &t->path, due.counter,
 		       (struct bytes){ arena_memdup(c->a, packet.data, packet.len), packet.len }, until(t), c->session);
@@ -272,6 +274,7 @@ static result attempt(struct turn *t, struct db_failure *failure)
 
 static void log_turn(const struct turn *t)
 {
+	const struct bytes none = { 0 }; /* of what goes between an SM-DP and its ISD-P: as in a session (card_listener.c) */
 	struct log_line line;
 	char labels[64];
 
@@ -286,12 +289,13 @@ static void log_turn(const struct turn *t)
 	log_str(&line, "why", t->next ? NULL : t->why);
 	log_end(&line);
 	if (t->said->kind == SMS_SAID_ANSWER)
-		sms_journal(t->l, JOURNAL_SMS_IN, t->said->path.msisdn, t->c.eid.text, "ES5 answer", "", t->said->answer);
+		sms_journal(t->l, JOURNAL_SMS_IN, t->said->path.msisdn, t->c.eid.text, "ES5 answer", "",
+			    t->is_sent ? none : t->said->answer);
 	if (!t->next)
 		return;
 	sms_journal(t->l, JOURNAL_SMS_OUT, t->path.msisdn, t->c.eid.text,
 		    t->next->kind == COMMAND_CONFIRM ? "ES5 confirmation" : "ES5 script", command_kind_name(t->next->kind),
-		    t->next->script);
+		    command_is_sent(t->next) ? none : t->next->script);
 	(void)snprintf(labels, sizeof(labels), "kind=\"%s\"", command_kind_name(t->next->kind));
 	metric_add("rsp_card_scripts_total", labels, 1);
 }

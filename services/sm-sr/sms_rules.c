@@ -8,8 +8,6 @@
 
 enum { SPI2_PROTECTED = 0x0C, DELIVERED_PART = 3 /* of the wait is left when the SMS arrived */ };
 
-static const uint8_t tar_isdr[SCP80_TAR] = { 0x00, 0x00, 0x01 };
-
 /* GET STATUS always fits: where the card is uncertain it goes first. */
 enum sms_bearer sms_bearer_of(const struct smsr *smsr, const struct sms_due *d)
 {
@@ -38,13 +36,13 @@ enum sms_move sms_due_move(const struct sms_row *r, unsigned tries, const char *
 		return SMS_MOVE_FAIL;
 	}
 	return SMS_MOVE_SEND;
+}
+
 int64_t sms_valid_ms(const struct sms_row *r, unsigned tries, unsigned retry_ms)
 {
 	int64_t retries = ((int64_t)tries - (r->attempts - r->uncounted)) * retry_ms;
 
 	return r->kind == SMS_SCRIPT && retries < r->left_ms ? retries : r->left_ms;
-}
-
 }
 
 enum sms_answer_move sms_answer_of(uint32_t status)
@@ -89,7 +87,7 @@ enum sms_por_move sms_por_of(const struct sms_row *r, const struct scp80_por *po
 {
 	bool as_asked = por->is_protected || !(r->spi2 & SPI2_PROTECTED);
 
-	if (por->counter != r->counter || memcmp(por->tar, tar_isdr, SCP80_TAR) != 0)
+	if (por->counter != r->counter || memcmp(por->tar, r->tar, SCP80_TAR) != 0)
 		return SMS_POR_NOTHING;
 	if (por->status == POR_OK)
 		return as_asked ? SMS_POR_DONE : SMS_POR_NOTHING;

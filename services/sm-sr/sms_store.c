@@ -157,6 +157,8 @@ void sms_candidates_queue(struct db *db, const char *msisdn)
 
 static void candidate_rest(struct arena *a, const struct rows *rows, size_t i, struct sms_row *r)
 {
+	struct scp80_command command;
+
 	r->kvn = (uint8_t)row_int(rows, i, 2);
 	r->counter = (uint64_t)row_int(rows, i, 3);
 	r->spi2 = (uint8_t)row_int(rows, i, 4);
@@ -165,6 +167,8 @@ static void candidate_rest(struct arena *a, const struct rows *rows, size_t i, s
 	r->kind = (enum sms_out_kind)row_int(rows, i, 7);
 	r->session = row_text_dup(a, rows, i, 8);
 	r->msisdn = row_text_dup(a, rows, i, 9);
+	if (scp80_command_peek(row_bytes(rows, i, 10), &command))
+		memcpy(r->tar, command.tar, SCP80_TAR);
 }
 
 size_t sms_candidates_take(struct arena *a, const struct rows *rows, struct sms_row **out)

@@ -47,7 +47,7 @@ struct sms_row {
 	uint8_t kvn, spi2;
 	uint64_t counter;
 	const char *msisdn;
-	const char *session;   /* of the command that it carries (sms_command.h); NULL: a trigger */
+	const char *session; /* of the command that it carries (sms_command.h); NULL: a trigger */
 	struct bytes packet;
 	enum sms_state state;
 	int64_t attempts;       /* so far */

@@ -94,7 +94,7 @@ static bool keys_open(const struct smsr *smsr, const struct eid *eid, uint8_t kv
 	       isdr_key_open(smsr, eid, kvn, KID_INDEX, kid, &out->kid) && out->kic.len == AES_KEY && out->kid.len == AES_KEY;
 }
 
-/* command: SPI, counter, data. */
+/* command: SPI, TAR, counter, data. */
 static bool packet_build(const struct smsr *smsr, const struct eid *eid, const struct sms_path *path, struct scp80_command *command,
 			 struct buf *out, const char **out_why)
 {
@@ -104,7 +104,6 @@ static bool packet_build(const struct smsr *smsr, const struct eid *eid, const s
 		*out_why = "its SCP80 keys cannot be opened with this KEK, or are not AES-128";
 		return false;
 	}
-	memcpy(command->tar, tar_isdr, SCP80_TAR);
 	if (scp80_command_build(&(struct scp80_keys){ path->kvn, keys.kic.data, keys.kid.data }, command, out))
 		return true;
 	*out_why = "its packet cannot be built";
@@ -121,20 +120,25 @@ bool sms_trigger_build(const struct smsr *smsr, const struct sms_due *d, uint16_
 	sms_spi(smsr->config, spi);
 	command.spi1 = spi[0];
 	command.spi2 = spi[1];
+	memcpy(command.tar, tar_isdr, SCP80_TAR);
 	command.data = (struct bytes){ (const uint8_t *)message.data, message.len };
 	return packet_build(smsr, &d->eid, &(struct sms_path){ d->kvn, d->kic, d->kid, d->msisdn }, &command, out, out_why);
 }
 
 bool sms_script_build(const struct smsr *smsr, const struct eid *eid, const struct sms_path *path, uint64_t counter,
-		      struct bytes script, struct buf *out, const char **out_why)
+		      const struct card_command *m, struct buf *out, const char **out_why)
 {
 	/* Whatever TRIGGER_SPI says: a command is executed once, and its answer is nobody else's. */
 	struct scp80_command command = { .spi1 = SPI_CC_CIPHER_HIGHER, .spi2 = SPI_POR_SECURED, .counter = counter };
 	CLEANUP(buf_free) struct buf data = { 0 };
 	struct script parsed;
 
-	if (!script_parse(script, &parsed, out_why))
+	if (!script_parse(m->script, &parsed, out_why))
 		return false;
+	if (!aid_tar(&m->target, command.tar)) {
+		*out_why = "its target has no TAR";
+		return false;
+	}
 	script_build(&data, SCRIPT_DEFINITE, parsed.apdus, parsed.n);
 	command.data = (struct bytes){ (const uint8_t *)data.data, data.len };
 	return packet_build(smsr, eid, path, &command, out, out_why);

@@ -4,6 +4,7 @@
 #define SMSR_SMS_TRIGGER_H
 
 #include "common/card/notification.h"
+#include "services/sm-sr/card_case.h"
 #include "services/sm-sr/sms_store.h"
 
 /* 0; -1: error says which setting is wrong. */
@@ -13,9 +14,10 @@ void sms_spi(const struct smsr_config *config, uint8_t out[2]);
 /* d with its counter. False: why. cards_port: where cards find us, when the trigger says it. */
 bool sms_trigger_build(const struct smsr *smsr, const struct sms_due *d, uint16_t cards_port, struct buf *out,
 		       const char **out_why);
-/* A script for the ISD-R, as the card takes it by SMS: of definite length (procedures.md 4.2). False: why. */
-bool sms_script_build(const struct smsr *smsr, const struct eid *eid, const struct sms_path *path, uint64_t counter, struct bytes script,
-		      struct buf *out, const char **out_why);
+/* A script for the ISD-R or an ISD-P, as the card takes it by SMS: of definite length (procedures.md 4.2); secured by the ISD-R's keys, for
+ * either. False: why. */
+bool sms_script_build(const struct smsr *smsr, const struct eid *eid, const struct sms_path *path, uint64_t counter,
+		      const struct card_command *m, struct buf *out, const char **out_why);
 /* The notification in a packet that this card sent. False: *out_why; NULL: it is not secured by these keys. It points into a. */
 bool sms_note_open(const struct smsr *smsr, struct arena *a, const struct sms_sender *sender, struct bytes packet,
 		   struct notification *out, const char **out_why);

@@ -247,7 +247,7 @@ class Connectivity(WordsCase):
         self.assertEqual(self.ended(card, self.update(card, row)), ("done", "", 1))
         profile = self.on_card(card, row)
         self.assertEqual((profile["connectivity"], profile["sequence"]), (self.SMS, 2))
-        self.assertEqual(card.scripts()[-1], "SendData")
+        self.assertEqual(card.scripts()[-1], "UpdateConnectivityParameters")
         self.await_true(card.idle, "the session does not end")
         # The card has counted sessions of which we do not know: its answer says how many, and the call is made again.
         self.psql("sm_dp", "update isdp_keyset set sequence = 7 where eid = '%s'" % card.eid)
@@ -256,6 +256,26 @@ class Connectivity(WordsCase):
         profile = self.on_card(card, row)
         self.assertEqual((profile["connectivity"], profile["sequence"]), (http, 4))
         self.nowhere(http)
+
+    def test_a_card_that_opens_no_sessions_any_more(self):
+        """They go by SMS: under the ISD-R's keys to the ISD-P's TAR, and its answer comes in the proof of receipt."""
+        card, row = self.card(), self.row()
+        installed = super().ended(self.order_download(card, iccid=row.values["ICCID"]))
+        self.assertEqual(self.outcome(installed), SUCCESS)
+        self.await_true(card.idle, "the session does not end")
+        with self.running_with("sm-sr", **dict(self.staging.settings["sm-sr"], SMS_AFTER="1", TRIGGER_AGAIN_S="1")):
+            before = len(card.journal())
+            card.hook("no-sessions", times=0)
+            long = "A25A" + "5A" * 0x5A
+            self.assertEqual(self.ended(card, self.update(card, row, long)), ("done", "", 1))
+            profile = self.on_card(card, row)
+            self.assertEqual((profile["connectivity"], profile["sequence"]), (long, 2))
+            self.assertEqual(card.sql("select max(number) from sms_part p join sms_out o on o.id = p.sms where o.eid = '{eid}'"), "2")
+            self.assertEqual(card.scripts()[-1], "UpdateConnectivityParameters")
+            # What goes between SM-DP and ISD-P is no more for the journal than in a session.
+            texts = [r["text"].strip() for r in card.journal()[before:] if r["function"] in ("ES5 script", "ES5 answer")]
+            self.assertEqual([text for text in texts if text], ["UpdateConnectivityParameters"])
+            card.unhook("no-sessions")
 
     def nowhere(self, text):
         """What may have an APN's password stands in the database under the KEK alone."""

@@ -97,6 +97,28 @@ Test(card_sms, only_a_higher_counter_is_taken)
 	check_silence(&w, &c, "counter not higher than the last one");
 }
 
+Test(card_sms, a_tar_is_a_security_domain_that_there_is)
+{
+	CLEANUP(close_world) struct world w;
+	struct scp80_command c = command_of(SPI_POR_SECURED, 5);
+	struct aid target;
+
+	open_world(&w);
+	cr_assert(deliver(&w, &c) && card_sms_target(&w.card, &w.got, &target));
+	cr_assert(aid_equal(&target, &AID_ISDR));
+	w.card.profiles[0].aid = aid_isdp(0x0123);
+	memcpy(c.tar, "\x00\x01\x23", SCP80_TAR);
+	c.counter++;
+	cr_assert(deliver(&w, &c) && card_sms_target(&w.card, &w.got, &target));
+	cr_assert(aid_equal(&target, &w.card.profiles[0].aid));
+	check_por(&w, &c, POR_OK, true);
+	c.tar[2]++;
+	c.counter++;
+	cr_assert_not(deliver(&w, &c));
+	cr_assert_str_eq(w.why, "unknown TAR");
+	check_por(&w, &c, POR_TAR_UNKNOWN, true);
+}
+
 Test(card_sms, silence_for_what_proves_nothing)
 {
 	CLEANUP(close_world) struct world w;

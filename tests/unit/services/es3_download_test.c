@@ -445,7 +445,7 @@ static void connectivity_goes_secured(void)
 	cr_assert_eq(ask(s, &s->smdp, FN_ES3_UpdateConnectivityParameters, &es3_update_connectivity_parameters_load,
 			 es3_update_connectivity_parameters, arena_memdup(s->a, &in, sizeof(in)), NULL),
 		     OK);
-	cr_assert_eq(card_fetch(s), COMMAND_SEND);
+	cr_assert_eq(card_fetch(s), COMMAND_PARAMETERS);
 	card_answer_raw(s, "AF80230290000000");
 	SAYS(look(s).answer, "ES3-UpdateConnectivityParametersResponse");
 	SAYS(look(s).answer, "EuiccResponseData>23029000<");

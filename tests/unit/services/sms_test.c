@@ -59,6 +59,7 @@ static void open_world(struct world *w)
 				   .kvn = KVN,
 				   .spi2 = SPI_POR_SECURED,
 				   .counter = COUNTER,
+				   .tar = { 0, 0, 1 },
 				   .kic = w->due.kic,
 				   .kid = w->due.kid,
 				   .wanted = true };
@@ -164,6 +165,7 @@ Test(sms_command, a_card_opens_a_script_and_executes_it_once)
 {
 	CLEANUP(buf_free) struct buf script = { 0 };
 	CLEANUP(buf_free) struct buf apdu = { 0 };
+	struct card_command m = { .target = AID_ISDR };
 	struct scp80_command command;
 	const char *why = NULL;
 	struct script parsed;
@@ -175,19 +177,33 @@ Test(sms_command, a_card_opens_a_script_and_executes_it_once)
 	isdr_confirm_notification(&apdu, 7);
 	one = bytes_of(&apdu);
 	script_build(&script, SCRIPT_INDEFINITE, &one, 1);
-	cr_assert(sms_script_build(&w.smsr, &w.due.eid, &w.path, COUNTER, bytes_of(&script), &w.packet, &why), "%s", why);
+	m.script = bytes_of(&script);
+	cr_assert(sms_script_build(&w.smsr, &w.due.eid, &w.path, COUNTER, &m, &w.packet, &why), "%s", why);
 	cr_assert_eq(scp80_command_open(w.a, &w.keys, bytes_of(&w.packet), &command), SCP80_GOOD);
 	cr_assert_eq(command.counter, COUNTER);
 	cr_assert_eq(command.spi1, 0x16);
 	cr_assert_eq(command.spi2, 0x39);
+	cr_assert_arr_eq(command.tar, ((const uint8_t[]){ 0, 0, 1 }), SCP80_TAR);
 	cr_assert_eq(command.data.data[0], 0xAA, "of definite length");
 	cr_assert(script_parse(command.data, &parsed, &why));
 	cr_assert_eq(parsed.n, 1);
 	cr_assert_eq(parsed.apdus[0].len, one.len);
 	cr_assert_arr_eq(parsed.apdus[0].data, one.data, one.len);
-	cr_assert_not(sms_script_build(&w.smsr, &w.due.eid, &w.path, COUNTER, (struct bytes){ one.data, 3 }, &w.packet, &why));
+	/* To an ISD-P: by the same keys, to its own TAR. */
+	m.target = aid_isdp(0x0123);
+	buf_clear(&w.packet);
+	cr_assert(sms_script_build(&w.smsr, &w.due.eid, &w.path, COUNTER, &m, &w.packet, &why), "%s", why);
+	cr_assert_eq(scp80_command_open(w.a, &w.keys, bytes_of(&w.packet), &command), SCP80_GOOD);
+	cr_assert_arr_eq(command.tar, ((const uint8_t[]){ 0, 1, 0x23 }), SCP80_TAR);
+	m.target.len--;
+	cr_assert_not(sms_script_build(&w.smsr, &w.due.eid, &w.path, COUNTER, &m, &w.packet, &why));
+	cr_assert_str_eq(why, "its target has no TAR");
+	m.target = AID_ISDR;
+	m.script.len = 3;
+	cr_assert_not(sms_script_build(&w.smsr, &w.due.eid, &w.path, COUNTER, &m, &w.packet, &why));
+	m.script = bytes_of(&script);
 	w.path.kvn++; /* keys are wrapped for their place */
-	cr_assert_not(sms_script_build(&w.smsr, &w.due.eid, &w.path, COUNTER, bytes_of(&script), &w.packet, &why));
+	cr_assert_not(sms_script_build(&w.smsr, &w.due.eid, &w.path, COUNTER, &m, &w.packet, &why));
 	close_world(&w);
 }
 
@@ -269,6 +285,10 @@ Test(sms_rules, the_bearer_goes_by_capability_size_and_what_the_card_answers_to)
 	cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_SMS);
 	d.script_len++;
 	cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_NONE);
+	d.kind = COMMAND_PARAMETERS;
+	cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_NONE);
+	d.script_len--;
+	cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_SMS);
 	for (enum command_kind k = COMMAND_CREATE; k <= COMMAND_AGREEMENT; k++) {
 		d = (struct sms_due){ .kind = k, .script_len = 10 };
 		cr_assert_eq(sms_bearer_of(&w.smsr, &d), SMS_BEARER_NONE);
@@ -301,6 +321,9 @@ Test(sms_por, only_what_verifies_and_answers_the_packet_counts)
 	other = good;
 	other.tar[0] = 0xB2;
 	cr_assert_eq(judged(&w, SPI_POR_SECURED, other), SMS_POR_NOTHING);
+	w.row.tar[0] = 0xB2; /* of what was sent there it is */
+	cr_assert_eq(judged(&w, SPI_POR_SECURED, other), SMS_POR_DONE);
+	w.row.tar[0] = 0;
 	other = good;
 	other.status = POR_COUNTER_LOW;
 	cr_assert_eq(judged(&w, SPI_POR_SECURED, other), SMS_POR_FAILED);
@@ -348,6 +371,21 @@ Test(sms_rules, attempts_end_by_answer_time_and_number)
 	cr_assert_eq(sms_due_move(&r, 3, &why), SMS_MOVE_FAIL);
 }
 
+Test(sms_rules, the_smsc_tries_no_longer_than_we_do)
+{
+	struct sms_row r = { .kind = SMS_SCRIPT, .left_ms = 100000 };
+
+	cr_assert_eq(sms_valid_ms(&r, 3, 30000), 90000);
+	r.attempts = 2;
+	r.uncounted = 1;
+	cr_assert_eq(sms_valid_ms(&r, 3, 30000), 60000);
+	r.left_ms = 5000;
+	cr_assert_eq(sms_valid_ms(&r, 3, 30000), 5000);
+	r.kind = SMS_TRIGGER; /* a card that is on again has something to come for as long as that */
+	r.left_ms = 100000;
+	cr_assert_eq(sms_valid_ms(&r, 3, 30000), 100000);
+}
+
 Test(sms_rules, answers_and_receipts)
 {
 	cr_assert_eq(sms_answer_of(SMPP_OK), SMS_ACCEPTED);
@@ -371,21 +409,6 @@ static bool among(const char *forms, const char *word)
 		if (strcspn(p, " ") == n && !strncmp(p, word, n))
 			return true;
 	return false;
-Test(sms_rules, the_smsc_tries_no_longer_than_we_do)
-{
-	struct sms_row r = { .kind = SMS_SCRIPT, .left_ms = 100000 };
-
-	cr_assert_eq(sms_valid_ms(&r, 3, 30000), 90000);
-	r.attempts = 2;
-	r.uncounted = 1;
-	cr_assert_eq(sms_valid_ms(&r, 3, 30000), 60000);
-	r.left_ms = 5000;
-	cr_assert_eq(sms_valid_ms(&r, 3, 30000), 5000);
-	r.kind = SMS_TRIGGER; /* a card that is on again has something to come for as long as that */
-	r.left_ms = 100000;
-	cr_assert_eq(sms_valid_ms(&r, 3, 30000), 100000);
-}
-
 }
 
 /* What the database compares: lower case, no zeros in front. */
