@@ -2,11 +2,14 @@
 /* Auditing a card: its list of ISD-Ps and its resources, asked by AuditEIS, or by the engine because the card is uncertain. */
 #include <string.h>
 
+#include "common/card/tlv.h"
 #include "services/sm-sr/procedure_internal.h"
 
 enum { AT_STATUS, AT_RESOURCES };
+enum { TAG_RESOURCES = 0xFF21 /* isdr_resources_build; a list has others */ };
 
-static void status_script(struct buf *out, bool next)
+/* next: where the card stopped; that must be the very next command that it gets. */
+static void status_script(struct buf *out, bool next, bool with_resources)
 {
 	CLEANUP(buf_free) struct buf status = { 0 };
 	CLEANUP(buf_free) struct buf resources = { 0 };
@@ -16,14 +19,14 @@ static void status_script(struct buf *out, bool next)
 	isdr_get_resources(&resources);
 	apdus[AT_STATUS] = (struct bytes){ (const uint8_t *)status.data, status.len };
 	apdus[AT_RESOURCES] = (struct bytes){ (const uint8_t *)resources.data, resources.len };
-	script_build(out, SCRIPT_INDEFINITE, apdus, LEN(apdus));
+	script_build(out, SCRIPT_INDEFINITE, apdus, with_resources ? LEN(apdus) : 1);
 }
 
 void status_command_add(struct card_case *c, const struct procedure *p)
 {
 	CLEANUP(buf_free) struct buf script = { 0 };
 
-	status_script(&script, false);
+	status_script(&script, false, true);
 	case_command_add(c, p, COMMAND_STATUS, &script);
 }
 
@@ -59,20 +62,45 @@ struct card_command *procedure_audit_now(struct card_case *c)
 		case_command_fetched(c, m, c->session);
 		return m;
 	}
-	status_script(&script, false);
+	status_script(&script, false, true);
 	return case_command_now(c, NULL, COMMAND_STATUS, c->session, &script);
 }
 
-/* The card goes on where it stopped when this is the next that it gets; what it said so far is kept in the row. */
-static void status_next(struct card_case *c, const struct card_command *m, struct bytes list)
+/* What a card has said of itself in scripts before: its resources, if it did, in front of its list. */
+struct heard {
+	bool has_resources;
+	struct card_resources resources;
+	struct bytes list;
+};
+
+static struct heard heard_before(const struct card_command *m)
+{
+	struct heard h = { .list = m->kept };
+	struct bytes rest = m->kept;
+	struct tlv t;
+
+	if (!tlv_next(&rest, &t) || t.tag != TAG_RESOURCES || !isdr_resources_parse(t.value, &h.resources))
+		return h;
+	h.has_resources = true;
+	h.list = rest;
+	return h;
+}
+
+/* More of the list, or all of it; what the card said so far is kept in the row. */
+static void status_next(struct card_case *c, const struct card_command *m, const struct heard *h, bool next_part)
 {
 	CLEANUP(buf_free) struct buf script = { 0 };
+	CLEANUP(buf_free) struct buf kept = { 0 };
 	struct card_command *next;
 
-	status_script(&script, true);
+	if (h->has_resources)
+		isdr_resources_build(&kept, &h->resources);
+	buf_add(&kept, h->list.data, h->list.len);
+	status_script(&script, next_part, !h->has_resources);
 	next = case_command_now(c, command_is_of(m, c->running) ? c->running : NULL, COMMAND_STATUS, m->session, &script);
-	next->kept = list;
-	DB_QUEUE(c->db, SMSR_COMMAND_KEEP, p_text(c->eid.text), p_int(c->a, COMMAND_STATUS), p_bytes(list.data, list.len));
+	next->kept = (struct bytes){ arena_memdup(c->a, kept.data, kept.len), kept.len };
+	DB_QUEUE(c->db, SMSR_COMMAND_KEEP, p_text(c->eid.text), p_int(c->a, COMMAND_STATUS),
+		 p_bytes(next->kept.data, next->kept.len));
 }
 
 static void status_refused(struct card_case *c, const struct card_command *m, uint16_t sw)
@@ -139,34 +167,48 @@ static bool credible(const struct isdp_status *list, size_t n)
 	return n > 0 && enabled <= 1;
 }
 
+/* The list has more than one answer holds. A card that executed what stood behind GET STATUS cannot go on with it: all of it again, without
+ * that. Others stop at the warning. */
+static void status_more(struct card_case *c, const struct card_command *m, const struct script_answer *answer, const struct heard *h)
+{
+	struct heard anew = { .has_resources = true };
+
+	if (h->has_resources || answer->n <= AT_RESOURCES) {
+		status_next(c, m, h, true);
+		return;
+	}
+	anew.resources = resources_of(c, answer);
+	status_next(c, m, &anew, false);
+}
+
 void status_answered(struct card_case *c, const struct card_command *m, const struct script_answer *answer)
 {
 	const struct script_result *r = &answer->results[AT_STATUS];
 	CLEANUP(buf_free) struct buf all = { 0 };
-	struct card_resources resources;
+	struct heard h = heard_before(m);
 	struct isdp_status *list;
-	struct bytes data;
 	size_t n;
 
 	if (r->sw != SW_OK && r->sw != SW_MORE) {
 		status_refused(c, m, r->sw);
 		return;
 	}
-	buf_add(&all, m->kept.data, m->kept.len);
+	buf_add(&all, h.list.data, h.list.len);
 	buf_add(&all, r->data.data, r->data.len);
-	data = (struct bytes){ arena_memdup(c->a, all.data, all.len), all.len };
-	if (!isdr_status_parse(c->a, data, &list, &n) || (r->sw == SW_MORE && r->data.len == 0)) {
+	h.list = (struct bytes){ arena_memdup(c->a, all.data, all.len), all.len };
+	if (!isdr_status_parse(c->a, h.list, &list, &n) || (r->sw == SW_MORE && r->data.len == 0)) {
 		procedure_unanswerable(c, m, "the eUICC's list of ISD-Ps is broken");
 		return;
 	}
 	if (r->sw == SW_MORE) {
-		status_next(c, m, data);
+		status_more(c, m, answer, &h);
 		return;
 	}
 	if (!credible(list, n)) {
 		procedure_unanswerable(c, m, "the eUICC's list of ISD-Ps cannot be true");
 		return;
 	}
-	resources = resources_of(c, answer);
-	status_complete(c, list, n, &resources);
+	if (!h.has_resources)
+		h.resources = resources_of(c, answer);
+	status_complete(c, list, n, &h.resources);
 }

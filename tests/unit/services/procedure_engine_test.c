@@ -211,7 +211,11 @@ static void an_audit_reads_the_whole_list(void)
 	l = look(s);
 	cr_expect_eq(l.profiles, 2); /* half a list takes nothing out */
 	cr_expect_null(l.answer);
-	cr_assert_eq(card_fetch(s), COMMAND_STATUS); /* the next part, in this session */
+	/* What stood behind it has ended the list: anew, in this session, and alone. */
+	cr_assert_eq(card_fetch(s), COMMAND_STATUS);
+	card_answer1(s, entry(BASE, ISDP_ENABLED), SW_MORE);
+	cr_expect_null(look(s).answer);
+	cr_assert_eq(card_fetch(s), COMMAND_STATUS); /* the next part */
 	card_answer1(s, entry(OTHER, ISDP_DISABLED), SW_OK);
 	l = look(s);
 	cr_expect_eq(l.profiles, 2);
@@ -220,6 +224,14 @@ static void an_audit_reads_the_whole_list(void)
 	SAYS(l.answer, s->iccid[BASE].text);
 	cr_expect(!strstr(l.answer, s->iccid[OTHER].text)); /* not the caller's */
 	SAYS(l.answer, "LastAuditDate");
+	/* A card that stops at the warning goes on at once. */
+	cr_assert_eq(ask_audit(s, BASE), OK);
+	(void)card_fetch(s);
+	card_answer1(s, entry(BASE, ISDP_ENABLED), SW_MORE);
+	(void)card_fetch(s);
+	card_answer1(s, entry(OTHER, ISDP_DISABLED), SW_OK);
+	cr_expect_eq(look(s).profiles, 2);
+	cr_expect_str_eq(look(s).states, "4/0/ 4/0/");
 	/* A complete list without it. */
 	cr_assert_eq(ask_audit(s, BASE), OK);
 	(void)card_fetch(s);
