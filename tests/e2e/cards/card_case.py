@@ -22,11 +22,11 @@ FIRST_ATTACH, CHANGED, ROLLED_BACK, FELL_BACK, ENABLED, AUDITED = 0x01, 0x02, 0x
 
 
 class Card:
-    """One card: what the SM-SR holds of it, and the card itself. a, b: the ICCIDs of operator-a's and operator-b's profile."""
+    """One card: what the SM-SR holds of it, and the card itself. a, b: the ICCIDs of operator-a's and operator-b's (first) profile."""
 
     def __init__(self, case, eid):
         self.case, self.eid = case, eid
-        self.a, self.b = self.sql("select iccid from profile where eid = '{eid}' order by isdp_aid").split()
+        self.a, self.b = self.sql("select iccid from profile where eid = '{eid}' order by isdp_aid").split()[:2]
 
     def sql(self, text, **values):
         return self.case.psql("sm_sr", text.format(eid=self.eid, **values))
