@@ -75,6 +75,7 @@ static void send_sms(struct holder *h, const struct buf *note)
 
 	if (card_sms_notification(h->card, (struct bytes){ (const uint8_t *)note->data, note->len }, &packet))
 		sms_from_card(h, false, (struct bytes){ (const uint8_t *)packet.data, packet.len });
+	(void)FAULT("euicc-sim.notification.sent", h->card->eid.text);
 	life_pause(h, h->sim->config->retry_ms); /* until the confirmation comes by SMS */
 }
 
