@@ -43,6 +43,7 @@ class MatrixCase(Work):
     """striking: what a strike is. found: {(operation, victim): [cells, lost, twice]}, of one class and those it is made of."""
     needs = NEEDS
     striking, deal = Strike, staticmethod(strikes)
+    batch_more = {}  # of what its cards are
     found = collections.OrderedDict()
 
     # Looking.
@@ -68,7 +69,7 @@ class MatrixCase(Work):
 
     def make(self, n):
         """So many cards that have attached and said so."""
-        batch, eids = self.batch_of(self.order_of("matrix-%d" % (Work.series + 1), n))
+        batch, eids = self.batch_of(self.order_of("matrix-%d" % (Work.series + 1), n, **self.batch_more))
         self.staging.load_cards()
         for eid in eids:
             self.staging.cards.power(True, eid)

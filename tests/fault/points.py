@@ -75,8 +75,8 @@ POOL = 2  # threads of one pool that are held at a time: a connection that is de
 Cell = collections.namedtuple("Cell", "victim point operation")
 
 
-def cells(victims=VICTIMS, operations=tuple(OPERATIONS)):
-    return [Cell(victim, point, OPERATIONS[operation]) for victim, point, operation in itertools.product(victims, POINTS, operations)
+def cells(victims=VICTIMS, operations=tuple(OPERATIONS), points=POINTS):
+    return [Cell(victim, point, OPERATIONS[operation]) for victim, point, operation in itertools.product(victims, points, operations)
             if point.operations is None or operation in point.operations]
 
 
