@@ -43,6 +43,11 @@ bool db_try_lock(struct db *d, int64_t key)
 	return true;
 }
 
+bool db_holds(const struct db *d, int64_t key)
+{
+	return lock_find(d, key) < d->n_locks;
+}
+
 void db_unlock(struct db *d, int64_t key)
 {
 	size_t i = lock_find(d, key);

@@ -48,6 +48,8 @@ void db_close(struct db *d); /* NULL allowed */
 void db_closep(struct db **d);
 /* Raw libpq socket and notification use stay in store/. Advisory lock for a worker shard: true when held by this connection. */
 bool db_try_lock(struct db *d, int64_t key);
+/* Asks nobody. False after the connection was replaced, too, which happens unnoticed. */
+bool db_holds(const struct db *d, int64_t key);
 void db_unlock(struct db *d, int64_t key);
 bool db_connected(struct db *d);
 /* The store's statements, to look one up by name in tests. */
