@@ -77,6 +77,7 @@ static const uint8_t send_next[PROC_STATES][PEV_EVENTS] = {
 	[PROC_QUEUED] = { [PEV_FETCHED] = TO(PROC_SENT), [PEV_REFUSED] = TO(PROC_ENDED), [PEV_EXPIRED] = TO(PROC_ENDED) },
 	[PROC_SENT] = { [PEV_FETCHED] = TO(PROC_SENT), /* its next script */
 			[PEV_ACCEPTED] = TO(PROC_ENDED),
+			[PEV_NOT_DONE] = TO(PROC_QUEUED), /* no part of it has left: not what an SM-DP sent */
 			[PEV_REFUSED] = TO(PROC_ENDED),
 			[PEV_LOST] = TO(PROC_ENDED),
 			[PEV_EXPIRED] = TO(PROC_ENDED) },
