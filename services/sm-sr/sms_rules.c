@@ -82,7 +82,8 @@ int64_t sms_receipt_hint(const char *state, unsigned retry_ms)
 }
 
 /* An unprotected PoR proves nothing where a protected one was asked for; where the plain one was, its success is what we have. A card may
- * say "counter low" to the copy of a packet that it has executed: of a command that says nothing; nor does that an answer follows. */
+ * say "counter low" to the copy of a packet that it has executed: of a command that says nothing; nor does that an answer follows, or
+ * needs more time. */
 enum sms_por_move sms_por_of(const struct sms_row *r, const struct scp80_por *por)
 {
 	bool as_asked = por->is_protected || !(r->spi2 & SPI2_PROTECTED);
@@ -91,6 +92,8 @@ enum sms_por_move sms_por_of(const struct sms_row *r, const struct scp80_por *po
 		return SMS_POR_NOTHING;
 	if (por->status == POR_OK)
 		return as_asked ? SMS_POR_DONE : SMS_POR_NOTHING;
+	if (por->status == POR_MORE_TIME)
+		return SMS_POR_HINT;
 	if (r->kind == SMS_SCRIPT && (por->status == POR_COUNTER_LOW || por->status > POR_LEVEL))
 		return SMS_POR_HINT;
 	return por->is_protected ? SMS_POR_FAILED : SMS_POR_HINT;

@@ -338,6 +338,8 @@ Test(sms_por, only_what_verifies_and_answers_the_packet_counts)
 	cr_assert_eq(judged(&w, SPI_POR_SECURED, other), SMS_POR_HINT);
 	other.status = 0x0B;
 	cr_assert_eq(judged(&w, SPI_POR_SECURED, other), SMS_POR_HINT);
+	other.status = POR_MORE_TIME;
+	cr_assert_eq(judged(&w, SPI_POR_SECURED, other), SMS_POR_HINT);
 	other.status = POR_LEVEL;
 	cr_assert_eq(judged(&w, SPI_POR_SECURED, other), SMS_POR_FAILED);
 	other.status = POR_COUNTER_LOW;
