@@ -200,7 +200,8 @@ static void outgoing_add(struct sms_lane *l, const struct sending *s, size_t i)
 				    .receipt_wanted = true };
 	(void)snprintf(m->source, sizeof(m->source), "%s", l->smsr->config->smpp_source);
 	(void)snprintf(m->destination, sizeof(m->destination), "%s", s->row->msisdn);
-	smpp_validity_format(sms_valid_ms(s->row, l->smsr->config->sms_tries, l->smsr->config->sms_retry_ms), m->validity);
+	if (!strcmp(l->smsr->config->sms_validity, "relative"))
+		smpp_validity_format(sms_valid_ms(s->row, l->smsr->config->sms_tries, l->smsr->config->sms_retry_ms), m->validity);
 	m->data = (struct bytes){ arena_memdup(l->outgoing_arena, s->parts[i].data, s->parts[i].len), s->parts[i].len };
 	o->token = sms_token_pack(&token);
 	*l->outgoing_last = o;

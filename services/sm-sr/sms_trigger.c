@@ -48,6 +48,8 @@ int sms_config_check(const struct smsr_config *config, char error[256])
 		what = "SMPP_SOURCE: the number that cards answer to must be set with SMPP_HOST";
 	else if (!config->sms_tries || !config->smpp_window || !config->audit_tries)
 		what = "SMS_TRIES, SMPP_WINDOW and AUDIT_TRIES: at least 1";
+	else if (strcmp(config->sms_validity, "relative") != 0 && strcmp(config->sms_validity, "none") != 0)
+		what = "SMS_VALIDITY: relative or none";
 	if (!what)
 		return 0;
 	(void)snprintf(error, 256, "%s", what);

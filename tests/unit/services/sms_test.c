@@ -41,7 +41,7 @@ static void open_world(struct world *w)
 					  .sms_tries = 3,
 					  .audit_tries = 3,
 					  .trigger_spi = "1639",
-					  .trigger_form = "stored",
+					  .trigger_form = "stored", .sms_validity = "relative",
 					  .cards_host = "",
 					  .cards_uri = "/ram" };
 	w->smsr.config = &w->config;
@@ -484,6 +484,9 @@ Test(sms_config, a_lane_that_could_not_work_does_not_start)
 	w.config.trigger_form = "full"; /* and no host */
 	cr_assert_not(config_good(&w));
 	w.config.trigger_form = "stored";
+	w.config.sms_validity = "absolute";
+	cr_assert_not(config_good(&w));
+	w.config.sms_validity = "none";
 	w.config.smpp_source = "";
 	cr_assert_not(config_good(&w));
 	w.config.smpp_host = ""; /* no lane, nothing to check */
