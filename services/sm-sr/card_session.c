@@ -7,6 +7,7 @@
 
 #include "common/base/fault.h"
 #include "common/base/log.h"
+#include "common/card/smpp.h"
 #include "services/sm-sr/card_turn.h"
 #include "services/sm-sr/procedures.h"
 
@@ -20,6 +21,7 @@ struct visit {
 	struct card_answer answer;
 	bool fetches, answers, confirmed; /* what the POST does, for placed faults */
 	enum command_kind fetched, answered;
+	bool astray; /* a packet that nobody waits for may still come to the card */
 };
 
 static void end_with(struct visit *v, unsigned status)
@@ -154,8 +156,13 @@ static void choose_next(struct visit *v)
 {
 	struct card_case *c = &v->c;
 	struct card_turn turn = { .c = c, .asked_status = v->peer.asked_status };
-	const struct card_command *next = card_turn_next(&turn);
+	const struct card_command *next;
 
+	if (v->astray && !card_turn_fetched(c, v->peer.session)) {
+		leave(v); /* else it might execute both, the older one last */
+		return;
+	}
+	next = card_turn_next(&turn);
 	v->peer.asked_status = turn.asked_status;
 	if (turn.fetches) {
 		v->fetches = true;
@@ -220,13 +227,17 @@ static void decide(struct visit *v)
 /* One transaction. failure: whether another attempt may help. */
 static result attempt(struct visit *v, struct db_failure *failure)
 {
-	const struct rows *rows[CASE_RESULTS];
+	const struct smsr_config *config = v->c.smsr->config;
+	const struct rows *rows[CASE_RESULTS + 1];
 	struct card_case *c = &v->c;
 
 	db_begin(c->db);
 	case_queue(c->db, &c->eid);
-	TRY(db_sync(c->db, c->a, rows, CASE_RESULTS, failure));
+	DB_QUEUE(c->db, SMSR_SMS_ASTRAY, p_text(c->eid.text), p_int(c->a, config->sms_tries), p_int(c->a, config->sms_retry_ms),
+		 p_int(c->a, SMPP_SYSTEM_ERROR));
+	TRY(db_sync(c->db, c->a, rows, LEN(rows), failure));
 	TRY(case_take(c, rows));
+	v->astray = rows_count(rows[CASE_RESULTS]) > 0;
 	fault_points(v, "loaded");
 	if (!c->known)
 		return internal(c->a, "eid %s has keys, but no EIS", c->eid.text);

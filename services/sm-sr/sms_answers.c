@@ -218,17 +218,19 @@ static void settle_receipt(struct sms_lane *l, const struct sms_event *e, const 
 static void log_por(struct sms_lane *l, const struct sms_event *e, const struct sms_row *r, const struct scp80_por *por,
 		    enum sms_por_move move)
 {
-	bool bad = move == SMS_POR_FAILED;
+	bool bad = move == SMS_POR_FAILED, behind = por->is_protected && por->status == POR_COUNTER_LOW;
 	struct log_line line;
 
-	log_begin(&line, bad && por->status == POR_COUNTER_LOW ? LOG_ERROR : move == SMS_POR_DONE ? LOG_INFO : LOG_WARN, "sms_por");
+	log_begin(&line, behind ? LOG_ERROR : move == SMS_POR_DONE ? LOG_INFO : LOG_WARN, "sms_por");
 	log_str(&line, "eid", r->eid.text);
 	log_int(&line, "status", por->status);
 	log_str(&line, "is", por_status_text(por->status));
-	if (move == SMS_POR_HINT)
+	if (!por->is_protected && move == SMS_POR_HINT)
 		log_str(&line, "msg", "not protected: it may be anybody's, and changes nothing");
-	if (bad && por->status == POR_COUNTER_LOW)
-		log_str(&line, "msg", "our counter is behind the card's: raise it with rspctl keys bump");
+	else if (behind)
+		log_str(&line, "msg",
+			r->kind == SMS_SCRIPT ? "it has executed this, or our counter is behind the card's: then rspctl keys bump"
+					      : "our counter is behind the card's: raise it with rspctl keys bump");
 	log_end(&line);
 	sms_metric(move == SMS_POR_DONE ? "por" : bad ? "por_error" : "por_hint");
 	sms_journal(l, JOURNAL_SMS_IN, number_of(&e->message), r->eid.text, "ES5 PoR",
@@ -398,7 +400,7 @@ static size_t answered_cards(const struct sms_lane *l, const struct rows *const 
 static void turns(struct sms_lane *l, const struct saids *all)
 {
 	for (const struct said *s = all->first; s; s = s->next)
-		s->e->failed = sms_turn(l, &s->of) == SMS_TURN_DATABASE;
+		s->e->failed = !sms_lane_is_held(l) || sms_turn(l, &s->of) == SMS_TURN_DATABASE;
 }
 
 static bool settle(struct sms_lane *l, struct saids *out)

@@ -25,8 +25,9 @@ struct turn {
 	struct card_case c;
 	struct sms_path path;
 	bool in_flight;                  /* ANSWER: its packet is awaited still */
-	bool is_sent;                    /* ANSWER: to what an SM-DP sent */
+	bool is_ours;                    /* ANSWER: to what no SM-DP sent; of what nobody waits for any more we do not know */
 	bool note_confirmed;             /* NOTE: it was confirmed before */
+	bool note_past;                  /* NOTE: it was not, and the card has said something new since */
 	const struct card_command *next; /* to the card now; NULL: nothing */
 	const char *why;                 /* nothing goes: for the row */
 	bool anew;                       /* where the card is has to be found out from now on */
@@ -98,7 +99,7 @@ static void decide_answer(struct turn *t)
 		return;
 	}
 	asked = m->kind == COMMAND_STATUS;
-	t->is_sent = command_is_sent(m);
+	t->is_ours = !command_is_sent(m);
 	c->session = t->said->session;
 	card_turn_answered(c, m, t->said->answer);
 	if (!open)
@@ -127,7 +128,7 @@ static void decide_note(struct turn *t)
 	const struct notification *n = &t->said->note;
 	const struct profile_info *at = case_profile_of_aid(c, &n->aid);
 
-	if (is_being_confirmed(c, n) || (t->note_confirmed && (c->session || is_awaited(c)))) {
+	if (is_being_confirmed(c, n) || t->note_past || (t->note_confirmed && (c->session || is_awaited(c)))) {
 		sms_metric("note_again");
 		return;
 	}
@@ -144,7 +145,9 @@ static void lose(struct turn *t, struct card_command *m)
 {
 	struct card_case *c = &t->c;
 	bool ours = command_is_of(m, c->running);
-	bool acts = m->kind == COMMAND_ENABLE || m->kind == COMMAND_DISABLE || m->kind == COMMAND_DELETE;
+	bool engines = m->kind == COMMAND_STATUS && !ours; /* said before m moves */
+	bool acts = m->kind == COMMAND_ENABLE || m->kind == COMMAND_DISABLE || m->kind == COMMAND_DELETE ||
+		    m->kind == COMMAND_PARAMETERS;
 
 	if (m->kind == COMMAND_STATUS && !m->kept.len) {
 		case_command_again(c, m);
@@ -156,6 +159,8 @@ static void lose(struct turn *t, struct card_command *m)
 	} else {
 		case_command_lost(c, m);
 		procedure_lost(c, m);
+		if (engines)
+			audit_wake(c);
 	}
 }
 
@@ -240,6 +245,7 @@ static void take(struct turn *t, const struct rows *more)
 {
 	t->in_flight = t->said->kind == SMS_SAID_ANSWER && rows_count(more) > 0;
 	t->note_confirmed = t->said->kind == SMS_SAID_NOTE && rows_count(more) > 0 && row_bool(more, 0, 0);
+	t->note_past = t->said->kind == SMS_SAID_NOTE && rows_count(more) > 0 && !row_bool(more, 0, 0) && row_bool(more, 0, 1);
 }
 
 /* One transaction. */
@@ -290,7 +296,7 @@ static void log_turn(const struct turn *t)
 	log_end(&line);
 	if (t->said->kind == SMS_SAID_ANSWER)
 		sms_journal(t->l, JOURNAL_SMS_IN, t->said->path.msisdn, t->c.eid.text, "ES5 answer", "",
-			    t->is_sent ? none : t->said->answer);
+			    t->is_ours ? t->said->answer : none);
 	if (!t->next)
 		return;
 	sms_journal(t->l, JOURNAL_SMS_OUT, t->path.msisdn, t->c.eid.text,
@@ -353,12 +359,14 @@ bool sms_lost_due(struct sms_lane *l)
 	struct sms_said *all;
 	size_t n;
 
-	DB_QUEUE(l->db, SMSR_SMS_ORPHANS, p_int(l->a, LOST_BATCH), p_int(l->a, SMPP_SYSTEM_ERROR));
+	DB_QUEUE(l->db, SMSR_SMS_ORPHANS, p_int(l->a, LOST_BATCH), p_int(l->a, SMPP_SYSTEM_ERROR), p_text(l->lost_after));
 	if (db_sync(l->db, l->a, &rows, 1, NULL) != OK)
 		return false;
+	n = rows_count(rows);
+	(void)snprintf(l->lost_after, sizeof(l->lost_after), "%s", n == LOST_BATCH ? row_text(rows, n - 1, 0) : "");
 	n = lost_take(l, rows, &all);
 	for (size_t i = 0; i < n; i++)
-		if (sms_turn(l, &all[i]) == SMS_TURN_DATABASE && !db_connected(l->db))
+		if (!sms_lane_is_held(l) || (sms_turn(l, &all[i]) == SMS_TURN_DATABASE && !db_connected(l->db)))
 			return false;
 	return true;
 }

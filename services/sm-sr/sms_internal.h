@@ -12,11 +12,14 @@
 #include "services/sm-sr/sms_store.h"
 
 enum { SMS_BATCH = 64, SMS_WHY = 128 };
+/* The lane's lock. Far from the shards of the outbox, which count from 0. */
+#define SMS_LANE_KEY INT64_C(0x534D53)
 
 /* A part on its way to the SMSC; lives in `outgoing_arena`. */
 struct sms_outgoing {
 	struct sms_outgoing *next;
 	uint64_t token;
+	int64_t until; /* clock_ms(): nobody needs it then */
 	struct smpp_message message;
 };
 
@@ -52,6 +55,7 @@ struct sms_lane {
 	int64_t look_at;     /* when to look for what is due */
 	int64_t pause_until; /* the SMSC is throttling us */
 	int64_t clean_at;
+	char lost_after[EID_DIGITS + 1]; /* where the next batch of sms_lost_due begins; "": with the first card */
 	struct arena *outgoing_arena, *events_arena;
 	struct sms_outgoing *outgoing, **outgoing_last;
 	struct sms_event *events, **events_last;
@@ -63,7 +67,7 @@ struct sms_lane {
  * there may be more. */
 bool sms_wake_due(struct sms_lane *l, bool *out_full);
 bool sms_send_due(struct sms_lane *l, bool *out_full);
-/* As much of `outgoing` as the SMSC may be told now. */
+/* As much of `outgoing` as the SMSC may be told now; what has waited there too long is dropped. */
 void sms_pump(struct sms_lane *l);
 void sms_outgoing_drop(struct sms_lane *l);
 
@@ -71,6 +75,9 @@ void sms_outgoing_drop(struct sms_lane *l);
 extern const struct smpp_events sms_smpp_events;
 /* Writes the events into the tables, then answers the messages among them. False: the database failed; they come again. */
 bool sms_events_settle(struct sms_lane *l);
+
+/* The lock is ours still. A connection is replaced unnoticed, and another replica may work the lane since. */
+bool sms_lane_is_held(const struct sms_lane *l);
 
 void sms_metric(const char *what);
 void sms_journal(const struct sms_lane *l, enum journal_kind kind, const char *peer, const char *eid, const char *function,

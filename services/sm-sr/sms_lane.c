@@ -15,8 +15,6 @@
 #include "services/sm-sr/sms_internal.h"
 
 enum { BACK_OFF_MS = 200, BACK_OFF_MAX_MS = 30000, TROUBLE_MS = 1000, CLEAN_MS = 60000, PASSWORD_MAX = 64 };
-/* Far from the shards of the outbox, which count from 0. */
-#define SMS_LANE_KEY INT64_C(0x534D53)
 
 /* ---- the lane ---- */
 
@@ -48,7 +46,7 @@ static void lane_left(struct sms_lane *l, const char *why)
 /* True: this process holds it. */
 static bool lane_hold(struct sms_lane *l)
 {
-	if (l->held && db_connected(l->db))
+	if (l->held && sms_lane_is_held(l))
 		return true;
 	lane_left(l, "the database is away, and the lane with it");
 	if (!db_try_lock(l->db, SMS_LANE_KEY))
@@ -207,7 +205,7 @@ static bool look(struct sms_lane *l)
 	if (l->outgoing || smpp_room(l->session) == 0 || clock_ms() < l->look_at || clock_ms() < l->pause_until)
 		return true;
 	return sms_lost_due(l) && sms_wake_due(l, &more_cards) && sms_send_due(l, &more_packets) &&
-	       look_later(l, more_cards || more_packets) && clean(l);
+	       look_later(l, more_cards || more_packets || *l->lost_after) && clean(l);
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -233,6 +231,8 @@ static int64_t sleep_ms(const struct sms_lane *l)
 	limit = smpp_timeout_ms(l->session);
 	if (limit >= 0)
 		ms = least(ms, limit);
+	if (l->outgoing && l->pause_until > clock_ms())
+		ms = least(ms, until(l->pause_until));
 	if (smpp_room(l->session) > 0 && !l->outgoing)
 		ms = least(ms, until(l->look_at > l->pause_until ? l->look_at : l->pause_until));
 	return ms;

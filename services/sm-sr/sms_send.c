@@ -13,7 +13,12 @@
 #include "services/sm-sr/sms_rules.h"
 #include "services/sm-sr/sms_trigger.h"
 
-enum { INTERNATIONAL = 1, ISDN = 1 };
+enum { INTERNATIONAL = 1, ISDN = 1, LOCKED_S = 2 };
+
+bool sms_lane_is_held(const struct sms_lane *l)
+{
+	return db_connected(l->db) && db_holds(l->db, SMS_LANE_KEY);
+}
 
 void sms_metric(const char *what)
 {
@@ -138,9 +143,17 @@ static bool command(struct sms_lane *l, const struct sms_due *due, size_t n)
 		const struct sms_due *d = &due[i];
 		const struct sms_said said = { .kind = SMS_SAID_DUE, .eid = d->eid, .path = { d->kvn, d->kic, d->kid, d->msisdn } };
 
-		if (sms_turn(l, &said) == SMS_TURN_DONE)
+		enum sms_turn turn;
+
+		if (!sms_lane_is_held(l))
+			return false;
+		turn = sms_turn(l, &said);
+		if (turn == SMS_TURN_DONE)
 			continue;
-		unreachable(l, d, "it cannot be settled now");
+		if (turn == SMS_TURN_DATABASE) /* somebody is at it */
+			sms_pause(l->db, l->a, &d->eid, "its rows are locked", LOCKED_S, false);
+		else
+			unreachable(l, d, "it cannot be settled now");
 		if (db_sync(l->db, l->a, NULL, 0, NULL) != OK)
 			return false;
 	}
@@ -200,8 +213,7 @@ static void outgoing_add(struct sms_lane *l, const struct sending *s, size_t i)
 				    .receipt_wanted = true };
 	(void)snprintf(m->source, sizeof(m->source), "%s", l->smsr->config->smpp_source);
 	(void)snprintf(m->destination, sizeof(m->destination), "%s", s->row->msisdn);
-	if (!strcmp(l->smsr->config->sms_validity, "relative"))
-		smpp_validity_format(sms_valid_ms(s->row, l->smsr->config->sms_tries, l->smsr->config->sms_retry_ms), m->validity);
+	o->until = clock_ms() + sms_valid_ms(s->row, l->smsr->config->sms_tries, l->smsr->config->sms_retry_ms);
 	m->data = (struct bytes){ arena_memdup(l->outgoing_arena, s->parts[i].data, s->parts[i].len), s->parts[i].len };
 	o->token = sms_token_pack(&token);
 	*l->outgoing_last = o;
@@ -248,7 +260,10 @@ static bool step(struct sms_lane *l, const struct sms_row *r, struct sending *ou
 
 	switch (sms_due_move(r, config->sms_tries, &why)) {
 	case SMS_MOVE_DONE:
-		sms_end(l->db, l->a, r->id, SMS_DONE, "");
+		if (r->kind == SMS_SCRIPT)
+			sms_end(l->db, l->a, r->id, SMS_FAILED, "nobody waits for it any more"); /* it may still come to the card */
+		else
+			sms_end(l->db, l->a, r->id, SMS_DONE, "");
 		return false;
 	case SMS_MOVE_FAIL:
 		give_up(l, r, why);
@@ -291,6 +306,8 @@ bool sms_send_due(struct sms_lane *l, bool *out_full)
 	db_commit(l->db);
 	if (db_sync(l->db, l->a, NULL, 0, NULL) != OK)
 		return false;
+	if (!sms_lane_is_held(l))
+		return false;
 	for (size_t i = 0; i < good; i++)
 		sent(l, &sending[i]);
 	sms_pump(l);
@@ -299,9 +316,21 @@ bool sms_send_due(struct sms_lane *l, bool *out_full)
 	return true;
 }
 
+/* False: the SMSC takes no more now. What is validated from now on must not outlive what it was queued for. */
+static bool pump_one(struct sms_lane *l, struct sms_outgoing *o)
+{
+	int64_t left = o->until - clock_ms();
+
+	if (left <= 0)
+		return true;
+	if (!strcmp(l->smsr->config->sms_validity, "relative"))
+		smpp_validity_format(left, o->message.validity);
+	return smpp_send(l->session, &o->message, o->token);
+}
+
 void sms_pump(struct sms_lane *l)
 {
-	while (l->outgoing && smpp_send(l->session, &l->outgoing->message, l->outgoing->token))
+	while (l->outgoing && clock_ms() >= l->pause_until && pump_one(l, l->outgoing))
 		l->outgoing = l->outgoing->next;
 	if (!l->outgoing)
 		sms_outgoing_drop(l);

@@ -145,9 +145,9 @@ void sms_end(struct db *db, struct arena *a, int64_t id, enum sms_state state, c
 
 void sms_heard(struct db *db, struct arena *a, const struct sms_row *r, unsigned again_s)
 {
+	sms_unheard(db, a, &r->eid, r->kvn); /* first: a session that begins has its key set before its commands */
 	sms_end(db, a, r->id, SMS_DONE, "");
 	DB_QUEUE(db, SMSR_SMS_HEARD, p_text(r->eid.text), p_int(a, again_s), p_int(a, r->id));
-	sms_unheard(db, a, &r->eid, r->kvn);
 }
 
 void sms_candidates_queue(struct db *db, const char *msisdn)

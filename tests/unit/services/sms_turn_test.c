@@ -46,6 +46,7 @@ static void begin(void)
 		 p_text(arena_printf(s->a, "[{\"version\":%d,\"type\":1,\"counter\":%d}]", KVN, COUNTER)),
 		 p_text(arena_printf(s->a, "[%s,%s]", first, second)));
 	cr_assert_eq(db_sync(s->db, s->a, NULL, 0, NULL), OK);
+	cr_assert(db_try_lock(s->db, SMS_LANE_KEY));
 	lane = (struct sms_lane){ .rpc = &s->rpc, .smsr = &s->smsr, .db = s->db, .a = s->a };
 	newest = COUNTER;
 }
@@ -375,6 +376,13 @@ static void too_late(void)
 	nothing_goes();
 	cr_expect_str_eq(look(s).enabled, s->iccid[BASE].text);
 	cr_expect_not(look(s).uncertain);
+	/* A copy of the first word is no word on a newer command. */
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	due();
+	p = goes(ISDR_ENABLE);
+	noted(NOTE_CHANGE_OK, 1, OTHER);
+	cr_assert_eq(in_flight().id, p.id);
+	cr_expect_not(look(s).answer || look(s).uncertain);
 }
 
 static void a_card_that_cannot_be_settled(void)
@@ -391,6 +399,74 @@ static void a_card_that_cannot_be_settled(void)
 	nothing_goes();
 }
 
+static void the_lanes_own_list_is_asked_for_again(void)
+{
+	struct packet p;
+
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	due();
+	(void)goes(ISDR_ENABLE);
+	time_out(s, false);
+	due();
+	p = goes(ISDR_GET_STATUS);
+	answered(&p, list(ISDP_ENABLED, NO_ISDP), SW_MORE);
+	p = goes(ISDR_GET_STATUS); /* the rest */
+	ended(&p, true);
+	due();
+	p = goes(ISDR_GET_STATUS);
+	answered(&p, list(ISDP_ENABLED, ISDP_DISABLED), SW_OK);
+	cr_expect_not(look(s).uncertain);
+}
+
+static void without_its_lock_it_does_nothing(void)
+{
+	struct packet p;
+
+	cr_assert_eq(ask_delete(s, OTHER), OK);
+	due();
+	p = goes(ISDR_DELETE);
+	DB_QUEUE(s->db, SMSR_SMS_END, p_int(s->a, p.id), p_int(s->a, SMS_FAILED), p_text("its time is over"));
+	cr_assert_eq(db_sync(s->db, s->a, NULL, 0, NULL), OK);
+	db_unlock(s->db, SMS_LANE_KEY);
+	cr_expect_not(sms_lost_due(&lane));
+	cr_expect_not(look(s).uncertain);
+	cr_assert(db_try_lock(s->db, SMS_LANE_KEY)); /* with it the cards of a batch come in turn */
+	memcpy(lane.lost_after, s->eid.text, sizeof(lane.lost_after));
+	cr_assert(sms_lost_due(&lane));
+	cr_expect_not(look(s).uncertain);
+	cr_assert(sms_lost_due(&lane));
+	due(); /* no part of it has left */
+	(void)goes(ISDR_DELETE);
+}
+
+/* Its packet is with the SMSC, and nobody waits for it any more. */
+static void not_before_the_smsc_has_forgotten_the_packet(void)
+{
+	struct card_peer peer = { .eid = s->eid };
+	const struct notification note = { .eid = s->eid, .type = NOTE_FIRST_ATTACH, .seq = 1, .aid = s->isdp[BASE] };
+	struct card_post post = { .kind = POST_NOTIFICATION, .note = note };
+	CLEANUP(buf_free) struct buf body = { 0 };
+	struct card_answer answer;
+	struct packet p;
+	script_answer_build(&body, SCRIPT_DEFINITE, &(const struct script_result){ .sw = SW_OK }, 1);
+	cr_assert_eq(ask_delete(s, OTHER), OK);
+	due();
+	p = goes(ISDR_DELETE);
+	DB_QUEUE(s->db, SMSR_SMS_SENDING, p_int(s->a, p.id), p_int(s->a, 1), p_int(s->a, 1000));
+	cr_assert_eq(db_sync(s->db, s->a, NULL, 0, NULL), OK);
+	s->config.sms_tries = 3;
+	s->config.sms_retry_ms = 60000;
+	card_visit(&s->rpc, &s->smsr, s->db, s->a, &peer, &post, &answer);
+	cr_assert(answer.confirms);
+	post = (struct card_post){ .kind = POST_ANSWER, .body = { (const uint8_t *)body.data, body.len } };
+	card_visit(&s->rpc, &s->smsr, s->db, s->a, &peer, &post, &answer);
+	cr_expect_eq(answer.status, 204);
+	s->config.sms_retry_ms = 0;
+	post.kind = POST_FIRST;
+	card_visit(&s->rpc, &s->smsr, s->db, s->a, &peer, &post, &answer);
+	cr_expect(answer.status == 200 && answer.kind == COMMAND_STATUS);
+}
+
 Test(sms_turn, by_sms_as_in_a_session, .timeout = 120)
 {
 	static void (*const cases[])(void) = { the_whole_way_of_an_enable,
@@ -402,6 +478,9 @@ Test(sms_turn, by_sms_as_in_a_session, .timeout = 120)
 					       notifications_that_come_again,
 					       never_beside_a_session,
 					       too_late,
+					       the_lanes_own_list_is_asked_for_again,
+					       without_its_lock_it_does_nothing,
+					       not_before_the_smsc_has_forgotten_the_packet,
 					       a_card_that_cannot_be_settled };
 
 	if (!cluster_installed())
