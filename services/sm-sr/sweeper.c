@@ -163,6 +163,12 @@ static bool listed(const char *numbers, int64_t seq)
 	return false;
 }
 
+/* Twice what all its attempts take: then the lane, which would tell of its end, is not there. */
+static int64_t by_sms_lost_ms(const struct smsr_config *config)
+{
+	return (int64_t)2 * config->sms_tries * config->sms_retry_ms;
+}
+
 /* What became of a card in one transaction. */
 struct settled {
 	bool lost, expired;
@@ -199,7 +205,8 @@ static result sweep_card(struct sweeper *s, struct card_case *c, struct db_failu
 
 	db_begin(s->db);
 	case_queue(s->db, &c->eid);
-	DB_QUEUE(s->db, SMSR_SWEEP_LOST, p_text(c->eid.text), p_int(s->a, config->card_lost_ms), p_int(s->a, config->card_gone_ms));
+	DB_QUEUE(s->db, SMSR_SWEEP_LOST, p_text(c->eid.text), p_int(s->a, config->card_lost_ms), p_int(s->a, config->card_gone_ms),
+		 p_int(s->a, by_sms_lost_ms(config)));
 	TRY(db_sync(s->db, s->a, rows, LEN(rows), failure));
 	lost = row_text_dup(s->a, rows[CASE_RESULTS], 0, 0);
 	TRY(case_take(c, rows));
@@ -254,7 +261,8 @@ static size_t sweep_due(struct sweeper *s)
 	struct eid *eids;
 	size_t n, good = 0;
 
-	DB_QUEUE(s->db, SMSR_SWEEP_DUE, p_int(s->a, config->card_lost_ms), p_int(s->a, config->card_gone_ms), p_text(aside_text(s)));
+	DB_QUEUE(s->db, SMSR_SWEEP_DUE, p_int(s->a, config->card_lost_ms), p_int(s->a, config->card_gone_ms), p_text(aside_text(s)),
+		 p_int(s->a, by_sms_lost_ms(config)));
 	if (db_sync(s->db, s->a, &rows, 1, NULL) != OK) {
 		s->stuck = true;
 		return 0;
@@ -287,7 +295,8 @@ static void next_due(struct sweeper *s)
 	}
 	if (s->n_aside)
 		worker_next(s->worker, LOCKED_MS);
-	DB_QUEUE(s->db, SMSR_SWEEP_NEXT, p_int(s->a, config->card_lost_ms), p_int(s->a, config->card_gone_ms), p_text(aside_text(s)));
+	DB_QUEUE(s->db, SMSR_SWEEP_NEXT, p_int(s->a, config->card_lost_ms), p_int(s->a, config->card_gone_ms),
+		 p_text(aside_text(s)), p_int(s->a, by_sms_lost_ms(config)));
 	if (db_sync(s->db, s->a, &rows, 1, NULL) != OK || row_null(rows, 0, 0))
 		return;
 	ms = row_int(rows, 0, 0) + 1;

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "services/sm-sr/cards.h"
-#include "services/sm-sr/sms_store.h"
+#include "services/sm-sr/sms_internal.h"
 #include "tests/unit/services/procedure_fixture.h"
 
 enum { AWHILE_US = 1500 * 1000, ROUND_US = 50 * 1000, ROUNDS_MAX = 600, TRIGGER_AGAIN_S = 60 };
@@ -124,6 +124,39 @@ Test(sweeper, a_card_that_never_comes_is_not_rung_for_ever, .timeout = 120)
 	stage_drop(s);
 }
 
+/* Does a sweep find it lost, when what goes by SMS is so after so long? */
+static bool swept(struct stage *s, int64_t by_sms_ms)
+{
+	const struct rows *rows[2];
+	bool found;
+
+	DB_QUEUE(s->db, SMSR_SWEEP_DUE, p_int(s->a, 60000), p_int(s->a, 60000), p_text(""), p_int(s->a, by_sms_ms));
+	DB_QUEUE(s->db, SMSR_SWEEP_LOST, p_text(s->eid.text), p_int(s->a, 60000), p_int(s->a, 60000), p_int(s->a, by_sms_ms));
+	cr_assert_eq(db_sync(s->db, s->a, rows, 2, NULL), OK);
+	found = rows_count(rows[0]) > 0;
+	cr_expect_eq(found, *row_text(rows[1], 0, 0) != '\0');
+	return found;
+}
+
+/* Its packet is in flight, and there is no lane that could end it: the card would get nothing in its sessions for ever. */
+Test(sweeper, a_command_by_sms_is_given_up_without_the_lane, .timeout = 120)
+{
+	struct stage *s;
+
+	if (!cluster_installed())
+		cr_skip_test("PostgreSQL is not installed");
+	s = stage_make();
+	stage_reset(s);
+	cr_assert_eq(ask_enable(s, OTHER), OK);
+	card_session(s);
+	(void)card_fetch(s);
+	DB_QUEUE(s->db, SMSR_SMS_FETCHED, p_text(s->eid.text), p_text(s->c->session));
+	cr_assert_eq(db_sync(s->db, s->a, NULL, 0, NULL), OK);
+	cr_expect_not(swept(s, 60000));
+	cr_expect(swept(s, 0));
+	stage_drop(s);
+}
+
 /* A trigger that was built now; its row. */
 static struct sms_row trigger(struct stage *s)
 {
@@ -171,6 +204,52 @@ Test(sweeper, a_late_proof_does_not_put_off_who_came_after_its_trigger, .timeout
 	cr_assert_eq(ask_audit(s, BASE), OK);
 	cr_expect(rung_after(s, &r), "that session is over, this order is younger");
 	stage_drop(s);
+}
+
+static int64_t unheard(struct stage *s)
+{
+	const struct rows *rows[SMS_DUE_RESULTS];
+	struct sms_due *found;
+
+	sms_unheard(s->db, s->a, &s->eid, 3);
+	cr_assert_eq(db_sync(s->db, s->a, NULL, 0, NULL), OK);
+	(void)rings_at(s, 0); /* due now */
+	sms_due_queue(s->db, s->a, 10, 10);
+	cr_assert_eq(db_sync(s->db, s->a, rows, SMS_DUE_RESULTS, NULL), OK);
+	cr_assert_eq(sms_due_take(s->a, rows[SMS_DUE_FOUND], &found), 1);
+	return found[0].unheard;
+}
+
+Test(sms_lane, a_card_in_a_session_hears, .timeout = 120)
+{
+	struct stage *s;
+
+	if (!cluster_installed())
+		cr_skip_test("PostgreSQL is not installed");
+	s = stage_make();
+	stage_reset(s);
+	DB_QUEUE(s->db, SMSR_KEYS_INSERT, p_text(s->eid.text), p_text("[{\"version\":3,\"type\":1,\"counter\":1}]"),
+		 p_text("[{\"version\":3,\"idx\":1,\"type\":136,\"kcv\":\"\",\"wrapped\":\"00\"}]"));
+	cr_assert_eq(db_sync(s->db, s->a, NULL, 0, NULL), OK);
+	cr_assert_eq(ask_delete(s, OTHER), OK);
+	cr_expect_eq(unheard(s), 1);
+	card_session(s); /* it heard; a trigger meanwhile says nothing of that */
+	cr_expect_eq(unheard(s), 0);
+	stage_drop(s);
+}
+
+/* It has no session of the SMSC: whatever it tried to send would end it. */
+Test(sms_lane, what_waited_too_long_is_not_sent)
+{
+	struct sms_outgoing late = { .until = 1 };
+	struct sms_lane lane = { .outgoing_arena = arena_new(), .outgoing = &late, .pause_until = INT64_MAX };
+
+	sms_pump(&lane);
+	cr_expect_eq(lane.outgoing, &late, "the SMSC is throttling us");
+	lane.pause_until = 0;
+	sms_pump(&lane);
+	cr_expect_null(lane.outgoing);
+	arena_free(lane.outgoing_arena);
 }
 
 /* However many cards there are, one step of raising their counters is of a bounded size, and all steps reach each of them once. */
