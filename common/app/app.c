@@ -27,6 +27,7 @@ static const struct step steps[] = {
 	{ "role", role_open, role_close },
 	{ "parked callers", parked_step_open, parked_step_close },
 	{ "outbox", workers_open, workers_close },
+	{ "requests", asked_open, asked_close },
 	{ "relays", relays_open, relays_close },
 	{ "admin socket", admin_open, admin_close },
 	{ "management listener", management_open, management_close },

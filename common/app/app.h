@@ -4,6 +4,7 @@
 #define APP_APP_H
 
 #include "common/app/config.h"
+#include "common/rpc/ask.h"
 #include "common/rpc/rpc.h"
 
 /* One served path of the admin socket or the northbound listener, with JSON bodies. */
@@ -41,6 +42,9 @@ struct app_spec {
 	size_t n_awaited;
 	const struct relay_role *relay; /* of its RELAY rows; NULL: nothing */
 	outbox_answered answered;
+	ask_replied replied;       /* to what this role asks another one of its domain; NULL: it asks nothing */
+	const struct asked *asked; /* what it is asked; NULL: nothing */
+	size_t n_asked;
 	const struct cleaning *cleanings; /* of the role's own tables; may be NULL */
 	size_t n_cleanings;
 	const struct route *admin;      /* further admin routes; ends with method NULL; may be NULL */

@@ -30,6 +30,7 @@ struct process {
 	pthread_mutex_t lock;
 	struct replica *replica; /* replica.c */
 	struct relays *relays;   /* relays.c; NULL: this role relays nothing */
+	struct ask_server *asked; /* NULL: this role is asked nothing, or there is no bus */
 	struct outbox *bell;
 	struct parked *parked_bell;
 	bool awake; /* spec->wake may be called */
@@ -64,6 +65,8 @@ int role_open(struct process *p, char error[ERROR_MAX]);
 void role_close(struct process *p);
 int workers_open(struct process *p, char error[ERROR_MAX]);
 void workers_close(struct process *p);
+int asked_open(struct process *p, char error[ERROR_MAX]);
+void asked_close(struct process *p);
 int parked_step_open(struct process *p, char error[ERROR_MAX]);
 void parked_step_close(struct process *p);
 int relays_open(struct process *p, char error[ERROR_MAX]); /* relays.c */

@@ -11,7 +11,7 @@
 #include "common/crypto/xmldsig.h"
 #include "common/store/statements.h"
 
-enum { CLIENT_GRACE_MS = 1000 };
+enum { CLIENT_GRACE_MS = 1000, ASKED_THREADS = 4 };
 
 static const char *or_null(const char *text)
 {
@@ -209,8 +209,11 @@ void role_close(struct process *p)
 
 int workers_open(struct process *p, char error[ERROR_MAX])
 {
-	struct outbox_spec spec = { .rpc = &p->app.rpc, .workers = p->app.config->workers,
-				    .in_flight = p->app.config->outbox_in_flight, .answered = p->app.spec->answered };
+	struct outbox_spec spec = { .rpc = &p->app.rpc,
+				    .workers = p->app.config->workers,
+				    .in_flight = p->app.config->outbox_in_flight,
+				    .answered = p->app.spec->answered,
+				    .replied = p->app.spec->replied };
 
 	p->app.rpc.outbox = outbox_open(&spec);
 	if (!p->app.rpc.outbox) {
@@ -230,6 +233,23 @@ void workers_close(struct process *p)
 	bell_set(p, NULL);
 	outbox_close(p->app.rpc.outbox);
 	p->app.rpc.outbox = NULL;
+}
+
+int asked_open(struct process *p, char error[ERROR_MAX])
+{
+	const struct ask_spec spec = {
+		.rpc = &p->app.rpc, .asked = p->app.spec->asked, .n_asked = p->app.spec->n_asked, .threads = ASKED_THREADS
+	};
+
+	if (spec.n_asked && p->app.rpc.bus)
+		p->asked = ask_serve_open(&spec);
+	return 0;
+}
+
+void asked_close(struct process *p)
+{
+	ask_serve_close(p->asked);
+	p->asked = NULL;
 }
 
 static void parked_bell_set(struct process *p, struct parked *parked)

@@ -3,9 +3,33 @@
 
 #include <string.h>
 
-#include "common/base/clock.h"
+#include "common/crypto/gp_identity.h"
+#include "common/soap/doc.h"
 
-enum { DATE_LEN = 8 };
+struct sig_result eis_signature_find(struct arena *a, struct eis *eis, struct bytes ci_pem, struct bytes ci_crl_pem, int64_t now_us)
+{
+	const struct soap_node *info = eis->info_node, *signature = info ? soap_next(info) : NULL;
+	struct bytes infos[3] = { eis->info_octets }, signatures[3] = { eis->signature_octets };
+	struct sig_result r = xml_verify_eum(a, infos, 1, signatures[0], ci_pem, ci_crl_pem, now_us);
+	size_t n = 0;
+
+	if (r.verdict == SIG_BAD && signature) {
+		infos[1] = soap_canonical(a, info, C14N_INCLUSIVE);
+		infos[2] = soap_canonical(a, info, C14N_INCLUSIVE_DETACHED);
+		signatures[1] = soap_canonical(a, signature, C14N_INCLUSIVE);
+		signatures[2] = soap_canonical(a, signature, C14N_INCLUSIVE_DETACHED);
+		for (; n < LEN(signatures); n++) {
+			r = xml_verify_eum(a, infos, LEN(infos), signatures[n], ci_pem, ci_crl_pem, now_us);
+			if (r.verdict != SIG_BAD)
+				break;
+		}
+	}
+	if (r.verdict == SIG_GOOD) {
+		eis->info_octets = infos[r.form];
+		eis->signature_octets = signatures[n];
+	}
+	return r;
+}
 
 result eis_signature_check(struct arena *a, const struct eis *eis, const struct sig_result *found)
 {
@@ -20,16 +44,12 @@ result eis_signature_check(struct arena *a, const struct eis *eis, const struct 
 	return OK;
 }
 
-/* YYYYMMDD against the day of now; GP dates are inclusive. */
+/* GP dates are inclusive. */
 static bool date_passed(const char *yyyymmdd, int64_t now_us)
 {
-	char now[DATETIME_MAX], day[DATE_LEN + 1];
+	char day[GP_DATE + 1];
 
-	datetime_format(now_us, now);
-	memcpy(day, now, 4);
-	memcpy(day + 4, now + 5, 2);
-	memcpy(day + 6, now + 8, 2);
-	day[DATE_LEN] = '\0';
+	gp_date(now_us, day);
 	return strcmp(yyyymmdd, day) < 0;
 }
 

@@ -7,7 +7,8 @@
 #include "common/crypto/cert.h"
 #include "common/store/statements.h"
 
-const char dialect_known[] = "fci=weak, namespace=URI, no_reply_to=address, no_reply_to=refuse, s_callback=yes, unqualified=yes";
+const char dialect_known[] =
+	"es7=eid, fci=weak, namespace=URI, no_reply_to=address, no_reply_to=refuse, s_callback=yes, unqualified=yes";
 
 /* One "key=value"; false when key or value is not known. */
 static bool dialect_set(struct arena *a, struct dialect *d, const char *key, const char *value)
@@ -22,6 +23,8 @@ static bool dialect_set(struct arena *a, struct dialect *d, const char *key, con
 		d->no_reply_to = NO_REPLY_TO_REFUSE;
 	else if (!strcmp(key, "s_callback") && !strcmp(value, "yes"))
 		d->s_callback = true;
+	else if (!strcmp(key, "es7") && !strcmp(value, "eid"))
+		d->es7_eid = true;
 	else if (!strcmp(key, "namespace") && *value)
 		d->namespace_uri = arena_strdup(a, value);
 	else

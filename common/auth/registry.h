@@ -15,6 +15,7 @@ struct dialect {
 	/* Its D calls without ReplyTo (A4): no_reply_to=address, =refuse, else they wait on the connection. */
 	enum no_reply_to { NO_REPLY_TO_PARK, NO_REPLY_TO_ADDRESS, NO_REPLY_TO_REFUSE } no_reply_to;
 	bool s_callback;     /* s_callback=yes: S functions between us and it are answered by callback where a ReplyTo asks for it (A4) */
+	bool es7_eid;        /* es7=eid: an SM-SR whose AuthenticateSMSR has Eid, not Eis (procedures.md 5.6a) */
 };
 /* All switches with their values, for messages. */
 extern const char dialect_known[];

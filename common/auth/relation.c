@@ -121,9 +121,10 @@ result relation_check(struct arena *a, const struct function *f, const struct en
 		return !facts->orderer.text[0] || oid_equal(&facts->orderer, &caller->oid) ? OK : not_allowed(a);
 	case REL_STOCK:
 		return owns_stock(a, caller, facts);
-	case REL_PLMA_OWNER:
 	case REL_HANDOVER:
-		/* Their tables come with their functions; until then nobody has these relations. */
+		return facts->handover == HANDOVER_PARTNERS ? OK : failed(a, CODE_EID_UNKNOWN, facts->eid.text, NULL);
+	case REL_PLMA_OWNER:
+		/* Its table comes with its functions; until then nobody has this relation. */
 		return not_allowed(a);
 	}
 	return not_allowed(a);

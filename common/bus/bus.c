@@ -29,9 +29,12 @@ static void note_state(struct bus *b, natsConnection *nc)
 		return;
 	metric_set("rsp_bus_connected", "", up);
 	if (up) {
+		atomic_fetch_add(&b->connection, 1);
 		atomic_store(&b->complained, false);
 		atomic_store(&b->stream_ok, false); /* perhaps another server, with other files */
 		log_msg(LOG_INFO, "bus.connected", "stream %s", b->stream);
+		if (b->wake) /* what waits for the bus is looked at now, not when its worker has slept enough */
+			b->wake(b->ctx, "", 0);
 		return;
 	}
 	pthread_mutex_lock(&b->lock);
@@ -94,9 +97,11 @@ static void on_sub_over(void *ctx)
 	pthread_mutex_unlock(&b->lock);
 }
 
-static natsStatus subscribe(struct bus *b, natsConnection *nc, const char *subject, natsMsgHandler handler, natsSubscription **out)
+natsStatus bus_subscribe(struct bus *b, natsConnection *nc, const char *subject, const char *queue, natsMsgHandler handler,
+			 natsSubscription **out)
 {
-	natsStatus s = natsConnection_Subscribe(out, nc, subject, handler, b);
+	natsStatus s = queue ? natsConnection_QueueSubscribe(out, nc, subject, queue, handler, b)
+			     : natsConnection_Subscribe(out, nc, subject, handler, b);
 
 	if (s != NATS_OK)
 		return s;
@@ -138,7 +143,8 @@ static bool disconnect(struct bus *b)
 	pthread_mutex_unlock(&b->lock);
 	natsSubscription_Destroy(b->ack_sub);
 	natsSubscription_Destroy(b->bell_sub);
-	b->ack_sub = b->bell_sub = NULL;
+	natsSubscription_Destroy(b->serve_sub);
+	b->ack_sub = b->bell_sub = b->serve_sub = NULL;
 	natsConnection_Destroy(nc);
 	return quiet;
 }
@@ -157,9 +163,11 @@ static natsStatus furnish(struct bus *b, natsConnection *nc)
 	snprintf(b->inbox, sizeof(b->inbox), "_INBOX.%s.%s", b->role, strrchr(inbox, '.') + 1);
 	natsInbox_Destroy(inbox);
 	snprintf(subject, sizeof(subject), "%s.>", b->inbox);
-	s = subscribe(b, nc, subject, bus_on_ack, &b->ack_sub);
+	s = bus_subscribe(b, nc, subject, NULL, bus_on_ack, &b->ack_sub);
 	if (s == NATS_OK && b->wake)
-		s = subscribe(b, nc, b->bell, on_bell, &b->bell_sub);
+		s = bus_subscribe(b, nc, b->bell, NULL, on_bell, &b->bell_sub);
+	if (s == NATS_OK)
+		s = bus_serve_subscribe(b, nc);
 	if (s == NATS_OK)
 		s = natsConnection_JetStream(&b->js, nc, NULL);
 	return s;
@@ -200,9 +208,10 @@ static void *keep(void *arg)
 		dial(b);
 		pthread_mutex_lock(&b->lock);
 		while (!b->stop && !b->closed)
-			pthread_cond_wait(&b->changed, &b->lock);
+			bus_requests_watch(b);
 		pthread_mutex_unlock(&b->lock);
 		quiet &= disconnect(b);
+		bus_requests_away(b);
 		redial = after_ms(REDIAL_MS);
 		pthread_mutex_lock(&b->lock);
 		while (!b->stop && pthread_cond_clockwait(&b->changed, &b->lock, CLOCK_MONOTONIC, &redial) == 0)
@@ -255,6 +264,7 @@ static void bus_free(struct bus *b)
 	natsOptions_Destroy(b->opts);
 	pthread_cond_destroy(&b->changed);
 	pthread_mutex_destroy(&b->making);
+	pthread_mutex_destroy(&b->serving);
 	pthread_mutex_destroy(&b->lock);
 	pthread_rwlock_destroy(&b->use);
 	free(b->domain);
@@ -277,6 +287,7 @@ static struct bus *bus_new(const struct bus_spec *spec)
 	pthread_rwlock_init(&b->use, NULL);
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_mutex_init(&b->making, NULL);
+	pthread_mutex_init(&b->serving, NULL);
 	pthread_cond_init(&b->changed, NULL);
 	b->domain = strdup(spec->domain);
 	b->role = strdup(spec->role);

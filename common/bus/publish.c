@@ -57,7 +57,7 @@ void bus_on_ack(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *c
 	uint64_t id;
 	size_t i;
 
-	if (!reply_parse(natsMsg_GetSubject(msg), &id, &i))
+	if (bus_on_reply(b, msg) || !reply_parse(natsMsg_GetSubject(msg), &id, &i))
 		return;
 	pthread_mutex_lock(&b->lock);
 	batch = b->batches;

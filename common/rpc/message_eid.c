@@ -9,7 +9,12 @@ static bool group_eid(const struct bind_group *g, const void *in, char out[EID_D
 	for (const struct bind_field *f = g->fields; f->name; f++) {
 		const uint8_t *member = (const uint8_t *)in + f->offset;
 
-		if (f->flags & (BIND_MANY | BIND_OPTIONAL))
+		if (f->flags & BIND_MANY)
+			continue;
+		/* Of an AuthenticateSMSR either Eid or Eis is there. */
+		if ((f->flags & BIND_OPTIONAL) && (f->type == BIND_EID || f->type == BIND_GROUP))
+			member = *(const uint8_t *const *)(const void *)member;
+		if (!member)
 			continue;
 		if (f->type == BIND_EID) {
 			memcpy(out, ((const struct eid *)(const void *)member)->text, EID_DIGITS + 1);

@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/metrics.h"
 #include "common/base/random.h"
+#include "common/rpc/ask.h"
 
 enum {
 	NET_MS = 5000,           /* the longest sleep: a lost ring costs no more (C2) */
@@ -40,6 +41,14 @@ void outbox_event(struct db *db, struct arena *a, const char *event, const char 
 
 	uuid_new(id);
 	row_add(db, a, BUS_LANE, arena_strdup(a, event), id, NULL, (struct bytes){ (const uint8_t *)json, strlen(json) }, &m);
+}
+
+void outbox_ask(struct db *db, struct arena *a, const struct ask *q)
+{
+	const struct outbox_message m = { .eid = q->eid, .ref = q->ref, .trace = q->trace, .give_up_s = q->give_up_s };
+	struct bytes json = { (const uint8_t *)q->json, strlen(q->json) };
+
+	row_add(db, a, arena_printf(a, ASK_LANE "%s", q->role), arena_strdup(a, q->verb), NULL, NULL, json, &m);
 }
 
 /* The same at all attempts (A7), but for the domain that it begins with: that is put before it when it is sent, since nobody who
@@ -134,7 +143,8 @@ static void wait_ring(struct outbox_worker *w, uint64_t seen, int64_t ms)
 	w->waiting = false;
 }
 
-/* A busy bus is served in bundles: its worker lets a moment's events come together, and no ring wakes it. */
+/* A busy bus is served in bundles: its worker lets a moment's events come together, and no ring wakes it. Requests and their answers wait with
+ * them. */
 static void gather(struct outbox_worker *w)
 {
 	struct outbox *o = w->outbox;
@@ -188,8 +198,12 @@ static struct outbox_worker *worker_new(struct outbox *o, bool bus, unsigned num
 
 	if (!w)
 		abort();
-	*w = (struct outbox_worker){ .outbox = o, .db = db_open(o->spec.rpc->store), .arena = arena_new(), .number = number,
-				     .bus = bus, .max = bus ? 0 : o->spec.in_flight };
+	*w = (struct outbox_worker){ .outbox = o,
+				     .db = db_open(o->spec.rpc->store),
+				     .arena = arena_new(),
+				     .number = number,
+				     .bus = bus,
+				     .max = bus ? ASKS_IN_FLIGHT : o->spec.in_flight };
 	w->flights = calloc(w->max + 1, sizeof(struct flight *));
 	w->lanes = calloc(w->max + 1, sizeof(*w->lanes));
 	if (!w->flights || !w->lanes)
@@ -235,6 +249,7 @@ void outbox_close(struct outbox *o)
 	for (unsigned i = 0; i < o->n_workers; i++)
 		pthread_cond_signal(&o->workers[i]->ring);
 	pthread_mutex_unlock(&o->lock);
+	bus_request_end(o->spec.rpc->bus, END_MS);
 	http_client_end(o->spec.rpc->client, END_MS); /* a silent peer must not hold up the end of the process */
 	for (unsigned i = 0; i < o->n_workers; i++)
 		pthread_join(o->workers[i]->thread, NULL);

@@ -54,12 +54,16 @@ struct outbox_answer {
  * the row is done; false: keep it and try again later with back-off (a 1.2/4.4 answer, a Receiver fault). May run again. */
 typedef bool (*outbox_answered)(void *role, struct db *db, struct arena *a, const struct outbox_answer *answer);
 
+struct ask_reply;
+
 struct outbox;
 struct outbox_spec {
 	struct rpc *rpc;          /* store, bus, http client, own identity */
-	unsigned workers;         /* threads; each with its own connection */
+	unsigned workers;         /* threads beside the bus's own; each with its own connection */
 	unsigned in_flight;       /* calls that one worker may have under way; 0: 256 */
 	outbox_answered answered; /* NULL: this role sends no requests */
+	/* ask_replied (ask.h); NULL: this role asks nothing, or an answer of any kind is enough. */
+	bool (*replied)(void *role, struct db *db, struct arena *a, const struct ask_reply *reply);
 };
 struct outbox *outbox_open(const struct outbox_spec *spec);
 /* What is in flight gets a second more, and the process's HTTP client sends nothing from then on. NULL allowed. */

@@ -12,7 +12,13 @@
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 
-enum { PUBLISH_MS = 5000, LATER_MAX_S = 60 /* what comes behind of the same card waits as long */, ACCEPTED_S = 30, HOLD_MS = 1000 };
+enum {
+	PUBLISH_MS = 5000,
+	LATER_MAX_S = 60, /* what comes behind of the same card waits as long */
+	ASK_LATER_MAX_S = 10,
+	ACCEPTED_S = 30,
+	HOLD_MS = 1000,
+};
 
 void outbox_fault_point(const struct outbox_worker *w, const char *stage, const char *eid)
 {
@@ -54,11 +60,11 @@ size_t outbox_done(struct outbox_worker *w, int64_t id)
 
 static double later_s(const struct outbox_row *row)
 {
-	double s = 0.5;
+	double s = 0.5, most = outbox_lane_of_bus(row->lane) ? ASK_LATER_MAX_S : LATER_MAX_S;
 
-	for (int64_t i = 0; i < row->attempts && s < LATER_MAX_S; i++)
+	for (int64_t i = 0; i < row->attempts && s < most; i++)
 		s *= 2;
-	return s < LATER_MAX_S ? s : LATER_MAX_S;
+	return s < most ? s : most;
 }
 
 static size_t mark_later(struct outbox_worker *w, const struct outbox_row *row, double s, const char *why)
@@ -112,7 +118,9 @@ void outbox_body(struct arena *a, const char *lane, const char *kind, struct byt
 
 	if (outbox_target(a, &row, &t))
 		m = t.kind == OUTBOX_CALLBACK ? message_response(t.fn->id) : message_request(t.fn->id);
-	if (m && !bind_has_secret(m))
+	if (outbox_lane_of_bus(lane) && strcmp(lane, BUS_LANE) != 0)
+		buf_printf(out, "(%zu octets, which may hold keys)", body.len);
+	else if (m && !bind_has_secret(m))
 		buf_add(out, body.data, body.len);
 	else
 		journal_mask(out, body.data, body.len);
@@ -130,12 +138,15 @@ bool outbox_tell(struct outbox_worker *w, const struct outbox_answer *answer, co
 
 size_t outbox_bury(struct outbox_worker *w, const struct outbox_row *row, const struct outbox_target *target, const char *why)
 {
-	bool told = row->give_up && target && target->kind == OUTBOX_REQUEST;
+	bool asks = !strncmp(row->lane, ASK_LANE, strlen(ASK_LANE));
+	bool told = row->give_up && (asks || (target && target->kind == OUTBOX_REQUEST));
 	const char *replicas = NULL;
 
 	log_msg(LOG_WARN, "dead_letter", "outbox row %lld (%s to %s): %s", (long long)row->id, row->kind, row->lane, why);
 	db_begin(w->db);
-	if (told) {
+	if (told && asks) {
+		replicas = outbox_ask_given_up(w, row);
+	} else if (told) {
 		const struct outbox_answer answer = { .given_up = true,
 						      .tried = row->attempts > 0,
 						      .fn = target->fn,
@@ -150,7 +161,9 @@ size_t outbox_bury(struct outbox_worker *w, const struct outbox_row *row, const 
 	DB_QUEUE(w->db, RPC_OUTBOX_DEAD, p_text(id_text(w, row->id)), p_text(why));
 	if (!mark_end(w))
 		return outbox_put_off(w, row, "what its end means could not be stored");
-	if (replicas)
+	if (replicas && asks)
+		deferred_ring(w->outbox->spec.rpc, replicas);
+	else if (replicas)
 		relay_ring(w->outbox->spec.rpc, row->eid, replicas);
 	metric_add("rsp_outbox_dead_total", "", 1);
 	return 1;
@@ -210,6 +223,8 @@ size_t outbox_deliver(struct outbox_worker *w, const struct outbox_row *rows, si
 	for (size_t i = 0; i < n; i++) {
 		if (rows[i].give_up)
 			done += give_up(w, &rows[i]);
+		else if (!strncmp(rows[i].lane, ASK_LANE, strlen(ASK_LANE)))
+			done += outbox_ask_fly(w, &rows[i]);
 		else if (w->bus)
 			events[n_events++] = &rows[i];
 		else

@@ -14,20 +14,6 @@
 
 enum { TIMEOUT_MAX_S = 86400 };
 
-struct flight {
-	struct flight *next;      /* of those that came back */
-	struct arena *arena;      /* ours, row included */
-	struct outbox_worker *w;
-	struct outbox_row row;    /* without its payload: the call has a copy */
-	struct outbox_target target;
-	struct flight_lane *lane;
-	bool elsewhere;           /* to a place that says nothing of the peer's own */
-	bool probe;               /* of a paused lane the only one */
-	unsigned slot;
-	struct arena *answer_arena;
-	struct call_answer answer;
-};
-
 /* The table ---------------------------------------------------------------------------------------------------------------- */
 
 /* make: a free one, if there is none of that name yet; a worker has as many as it may have rows in flight. */
@@ -115,13 +101,19 @@ static void table_remove(struct flight *f)
 
 /* The start ---------------------------------------------------------------------------------------------------------------- */
 
-static struct flight *flight_new(struct outbox_worker *w, const struct outbox_row *row, const struct outbox_target *target,
-				 struct flight_lane *lane)
+struct flight_lane *outbox_flight_lane(const struct outbox_worker *w, const struct outbox_row *row)
+{
+	struct flight_lane *lane = strlen(row->lane) < sizeof(lane->name) ? lane_find(w, row->lane, true) : NULL;
+
+	return lane && !lane_full(w, lane) && !card_flies(w, row) ? lane : NULL;
+}
+
+struct flight *outbox_flight_add(struct outbox_worker *w, const struct outbox_row *row, struct flight_lane *lane)
 {
 	struct arena *a = arena_new();
 	struct flight *f = ARENA_NEW(a, struct flight);
 
-	*f = (struct flight){ .arena = a, .w = w, .target = *target, .lane = lane };
+	*f = (struct flight){ .arena = a, .w = w, .lane = lane };
 	f->row = (struct outbox_row){ .id = row->id,
 				      .shard = row->shard,
 				      .lane = arena_strdup(a, row->lane),
@@ -130,24 +122,31 @@ static struct flight *flight_new(struct outbox_worker *w, const struct outbox_ro
 				      .ref = arena_strdup(a, row->ref),
 				      .attempts = row->attempts,
 				      .wants_callback = row->wants_callback };
+	table_add(f);
 	return f;
 }
 
-/* On the client's thread, or on the worker's own when there was nobody to call. */
-static void flight_done(void *user, struct arena *a, const struct call_answer *answer)
+void outbox_flight_land(struct flight *f)
 {
-	struct flight *f = user;
 	struct outbox_worker *w = f->w;
 	struct outbox *o = w->outbox;
 
-	f->answer = *answer;
-	f->answer_arena = a;
 	pthread_mutex_lock(&o->lock);
 	f->next = w->landed;
 	w->landed = f;
 	if (w->waiting)
 		pthread_cond_signal(&w->ring);
 	pthread_mutex_unlock(&o->lock);
+}
+
+/* On the client's thread, or on the worker's own when there was nobody to call. */
+static void flight_done(void *user, struct arena *a, const struct call_answer *answer)
+{
+	struct flight *f = user;
+
+	f->answer = *answer;
+	f->answer_arena = a;
+	outbox_flight_land(f);
 }
 
 /* Our own address of the interface, as partners have it. */
@@ -242,18 +241,18 @@ size_t outbox_fly(struct outbox_worker *w, const struct outbox_row *row)
 
 	if (!outbox_target(w->arena, row, &target))
 		return outbox_put_off(w, row, "the row is damaged");
-	lane = lane_find(w, row->lane, true);
-	if (!lane || lane_full(w, lane) || card_flies(w, row))
+	lane = outbox_flight_lane(w, row);
+	if (!lane)
 		return 0;
 	why = compose(w, row, &target, &rq, &elsewhere);
 	if (why)
 		return outbox_put_off(w, row, why);
 	if (!outbox_lane_enter(w->outbox, row->lane, &probe))
 		return 0;
-	f = flight_new(w, row, &target, lane);
+	f = outbox_flight_add(w, row, lane);
+	f->target = target;
 	f->probe = probe;
 	f->elsewhere = elsewhere;
-	table_add(f);
 	outbox_fault_point(w, "taken", row->eid);
 	call_start_keep(w->outbox->spec.rpc, &rq, flight_done, f);
 	return 1;
@@ -360,7 +359,7 @@ size_t outbox_land(struct outbox_worker *w)
 		struct flight *f = landed;
 
 		landed = f->next;
-		done += flight_end(w, f);
+		done += f->asks ? outbox_ask_end(w, f) : flight_end(w, f);
 		table_remove(f);
 		arena_free(f->answer_arena);
 		arena_free(f->arena);

@@ -10,7 +10,9 @@
 
 #define BUS_LANE "bus"
 #define PEER_LANE "peer:"
+#define ASK_LANE "rq:" /* and a role of our domain (ask.h) */
 enum { SHARDS = 16, BATCH_MAX = 128, PAUSED_MAX = 64, IN_FLIGHT_DEFAULT = 256, IN_FLIGHT_MAX = 65536, WHY_MAX = 200 };
+enum { ASKS_IN_FLIGHT = 512 /* of the bus's worker; a lane gets half */ };
 
 /* One due row, copied. */
 struct outbox_row {
@@ -38,7 +40,7 @@ struct pause {
 	int64_t until_ms, backoff_ms;
 	bool probing;
 	int64_t probed_ms; /* by when the one row that is on its way should have failed; past: none is */
-	bool away; /* the bus: there was no connection; it ends the pause when it is back */
+	bool away;         /* of the bus's worker: there was no connection; it ends the pause when it is back */
 	char why[WHY_MAX];
 };
 
@@ -55,8 +57,23 @@ struct outbox {
 	struct pause paused[PAUSED_MAX];
 };
 
-/* One call that has been sent. From call_start_keep to its done it is the client's, then it waits in the worker's list. */
-struct flight;
+/* One call or request that has been sent. Until its done runs it is the client's or the bus's, then it waits in the worker's list. */
+struct flight {
+	struct flight *next; /* of those that came back */
+	struct arena *arena; /* ours, row included */
+	struct outbox_worker *w;
+	struct outbox_row row; /* without its payload: the call has a copy */
+	struct outbox_target target;
+	struct flight_lane *lane;
+	bool elsewhere; /* to a place that says nothing of the peer's own */
+	bool probe;     /* of a paused lane the only one */
+	unsigned slot;
+	struct arena *answer_arena;
+	struct call_answer answer;
+	bool asks; /* a request on the bus; then these two instead of answer */
+	enum bus_outcome outcome;
+	struct bytes reply; /* or why it was refused */
+};
 /* A lane with something in flight. */
 struct flight_lane {
 	char name[OID_MAX + 8]; /* "": free */
@@ -73,7 +90,7 @@ struct outbox_worker {
 	struct arena *arena;     /* of one pass */
 	struct outbox_peer *peers; /* in it */
 	unsigned number;
-	bool bus;                /* works the bus's lane, and nothing else: events never wait for a peer */
+	bool bus;          /* works the lanes of the bus, and nothing else: events never wait for a peer */
 	bool closing;            /* the worker's own copy: nothing new is sent */
 	int64_t looked_ms;       /* when paused lanes were looked at last */
 	int64_t hold_ms;         /* nothing is sent before: the database took no mark, and what is not marked goes out again */
@@ -135,7 +152,16 @@ size_t outbox_bury(struct outbox_worker *w, const struct outbox_row *row, const 
 bool outbox_target(struct arena *a, const struct outbox_row *row, struct outbox_target *out);
 void outbox_fault_point(const struct outbox_worker *w, const char *stage, const char *eid);
 
-/* outbox_flight.c. Sends a row, unless its lane has all that it may have in flight: then it stays as it is. 1: sent or put off. */
+/* True: the bus's worker has it. */
+bool outbox_lane_of_bus(const char *lane);
+
+/* outbox_flight.c. The row's lane, with room for it, while nothing of its (lane, EID) is in flight; else NULL. */
+struct flight_lane *outbox_flight_lane(const struct outbox_worker *w, const struct outbox_row *row);
+/* In flight from now on. */
+struct flight *outbox_flight_add(struct outbox_worker *w, const struct outbox_row *row, struct flight_lane *lane);
+/* It is back: any thread. */
+void outbox_flight_land(struct flight *f);
+/* Sends a row, unless its lane has all that it may have in flight: then it stays as it is. 1: sent or put off. */
 size_t outbox_fly(struct outbox_worker *w, const struct outbox_row *row);
 /* Ends what has come back. */
 size_t outbox_land(struct outbox_worker *w);
@@ -143,5 +169,11 @@ size_t outbox_land(struct outbox_worker *w);
 void outbox_full_lanes(const struct outbox_worker *w, struct buf *text);
 /* Ids of the rows in flight, blank between two. */
 void outbox_flying_ids(const struct outbox_worker *w, struct buf *text);
+
+/* ask.c: the same for requests to roles of our domain. */
+size_t outbox_ask_fly(struct outbox_worker *w, const struct outbox_row *row);
+size_t outbox_ask_end(struct outbox_worker *w, const struct flight *f);
+/* Queues what the role does about a request that is given up: replicas to be rung then (struct ask_reply.parked), or NULL. */
+const char *outbox_ask_given_up(struct outbox_worker *w, const struct outbox_row *row);
 
 #endif

@@ -12,6 +12,7 @@
 
 enum {
 	PAUSE_MAX_MS = 60000,
+	ASK_PAUSE_MAX_MS = 5000, /* a role of our own: to try it costs next to nothing, and it is expected back */
 	PROBE_MS = 10000, /* a peer that is away is found out sooner; who takes longer for an answer is there, and may be asked again */
 };
 
@@ -30,6 +31,11 @@ static struct pause *pause_find(struct outbox *o, const char *lane, bool make)
 		return NULL;
 	memcpy(free_slot->lane, lane, strlen(lane) + 1);
 	return free_slot;
+}
+
+bool outbox_lane_of_bus(const char *lane)
+{
+	return !strcmp(lane, BUS_LANE) || !strncmp(lane, ASK_LANE, strlen(ASK_LANE));
 }
 
 const char *outbox_paused_lanes(struct outbox *o, struct arena *a)
@@ -98,16 +104,17 @@ void outbox_probe_end(struct outbox *o, const char *lane)
 bool outbox_lane_failed(struct outbox *o, const char *lane, const char *why)
 {
 	int64_t first = o->spec.rpc->peer_pause_ms > 0 ? o->spec.rpc->peer_pause_ms : 1000;
+	int64_t most = strncmp(lane, ASK_LANE, strlen(ASK_LANE)) ? PAUSE_MAX_MS : ASK_PAUSE_MAX_MS;
 	struct pause *p;
 
 	pthread_mutex_lock(&o->lock);
 	p = pause_find(o, lane, true);
 	if (p && p->until_ms <= clock_ms()) { /* rows of one batch fail together and count once */
 		p->backoff_ms = p->backoff_ms ? p->backoff_ms * 2 : first;
-		if (p->backoff_ms > PAUSE_MAX_MS)
-			p->backoff_ms = PAUSE_MAX_MS;
+		if (p->backoff_ms > most)
+			p->backoff_ms = most;
 		p->until_ms = clock_ms() + p->backoff_ms;
-		p->away = !strcmp(lane, BUS_LANE) && !bus_connected(o->spec.rpc->bus);
+		p->away = outbox_lane_of_bus(lane) && !bus_connected(o->spec.rpc->bus);
 		(void)snprintf(p->why, sizeof(p->why), "%s", why ? why : "no answer");
 		log_msg(LOG_WARN, "lane_paused", "%s for %lld ms: %s", lane, (long long)p->backoff_ms, p->why);
 	}

@@ -171,15 +171,15 @@ static void row_read(struct arena *a, const struct rows *rows, size_t i, struct 
 				    .timeout_s = row_int(rows, i, 17) };
 }
 
-/* Of the bus under probe only the first row is taken; of a peer under probe: outbox_fly. */
+/* Of events under probe only the first row is taken; of a lane of calls or requests under probe: where they are sent. */
 static size_t rows_admit(struct outbox_worker *w, const struct rows *rows, struct outbox_row *out)
 {
-	size_t n = rows_count(rows) < BATCH_MAX ? rows_count(rows) : BATCH_MAX;
+	bool probing = w->bus && outbox_probing(w->outbox, BUS_LANE);
+	size_t n = 0, events = 0;
 
-	if (w->bus && n > 1 && outbox_probing(w->outbox, BUS_LANE))
-		n = 1;
-	for (size_t i = 0; i < n; i++)
-		row_read(w->arena, rows, i, &out[i]);
+	for (size_t i = 0; i < rows_count(rows) && n < BATCH_MAX; i++)
+		if (!probing || strcmp(row_text(rows, i, 2), BUS_LANE) != 0 || !events++)
+			row_read(w->arena, rows, i, &out[n++]);
 	return n;
 }
 
@@ -225,7 +225,7 @@ size_t outbox_pass(struct outbox_worker *w)
 	buf_str(&skip, outbox_paused_lanes(w->outbox, w->arena));
 	outbox_full_lanes(w, &skip);
 	if (shards_take(w, skip.data)) {
-		if (w->bus || w->n_flights < w->max)
+		if (w->bus || w->n_flights < w->max) /* events need no room */
 			done += shards_work(w, skip.data);
 		shards_release(w);
 	}

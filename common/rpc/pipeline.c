@@ -140,6 +140,15 @@ static void peer_free(void *ctx, void *p)
 	arena_free(peer->arena);
 }
 
+/* Two processes may share a role, and its functions: each describes its own. */
+static bool speaks(const struct rpc *rpc, enum iface iface)
+{
+	for (size_t i = 0; i < rpc->n_served; i++)
+		if (function_by_id(rpc->served[i].id)->iface == iface)
+			return true;
+	return false;
+}
+
 /* ?xsd=rps3, ?xsd=xmldsig, ?wsdl, ?wsdl=callback: what we speak, from the tables. False: no such description. */
 static bool describe_write(struct rpc *rpc, struct worker *w, struct http_call *call)
 {
@@ -150,7 +159,7 @@ static bool describe_write(struct rpc *rpc, struct worker *w, struct http_call *
 		return xmldsig_xsd_write(&w->envelope), true;
 	if (xsd && !strcmp(xsd, "rps3"))
 		return xsd_write(&w->envelope, "?xsd=xmldsig"), true;
-	if (!http_has_query(call, "wsdl") || !path_interface(http_path(call), &iface))
+	if (!http_has_query(call, "wsdl") || !path_interface(http_path(call), &iface) || !speaks(rpc, iface))
 		return false;
 	return wsdl_write(&w->envelope, iface, rpc->self_role, form && !strcmp(form, "callback"),
 			  arena_printf(w->arena, "%s%s", rpc->self_url, http_path(call)), "?xsd=rps3");

@@ -15,6 +15,7 @@ struct incoming {
 	const struct iccid *iccid; /* of in; NULL: it names none, or several */
 	unsigned roles;            /* the target's; 0: it is not in the registry */
 	bool s_callback;           /* its dialect */
+	bool believed;             /* a notification */
 	enum relay_state first;
 };
 
@@ -127,22 +128,32 @@ static bool forwarded(const struct incoming *i)
 	return i->roles & i->next->providers & (ROLE_OPERATOR | ROLE_M2M_SP);
 }
 
-/* One way: nobody would read a refusal. */
-static result relay_notification(struct rq *rq, const struct incoming *i, const void *in)
+/* An EIS in it shows the operator no more than D2 allows, whatever the SM-SR wrote. */
+static void filter_eis(const struct function *next, void *in, const struct oid *viewer)
 {
+	for (const struct bind_field *f = message_request(next->id)->group->fields; f->name; f++)
+		if (f->type == BIND_GROUP && f->size == sizeof(struct eis) && !strcmp(f->name, "Eis") &&
+		    !(f->flags & (BIND_OPTIONAL | BIND_MANY)))
+			(void)eis_filter((struct eis *)(void *)((char *)in + f->offset), VIEW_OPERATOR, viewer, NULL, 0);
+}
+
+/* One way: nobody would read a refusal. */
+static result relay_notification(struct rq *rq, struct incoming *i, const void *in)
+{
+	void *forward = prefix(rq, i->next, in);
 	const struct outbox_message m = { .fn = i->next,
 					  .kind = OUTBOX_NOTIFY,
 					  .to = i->target,
 					  .eid = rq->eid,
 					  .context_id = rq->envelope->context_id,
 					  .trace = rq->trace,
-					  .in = prefix(rq, i->next, in),
+					  .in = forward,
 					  .give_up_s = rq->rpc->notify_give_up_s };
 
-	if (rq->rpc->relay && rq->rpc->relay->told)
-		rq->rpc->relay->told(rq, in);
-	if (!forwarded(i))
+	i->believed = !rq->rpc->relay || !rq->rpc->relay->told || rq->rpc->relay->told(rq, in);
+	if (!i->believed || !forwarded(i))
 		return OK;
+	filter_eis(i->next, forward, i->target);
 	outbox_send(rq->db, rq->arena, &m);
 	rq->outbox = true;
 	relay_fault_point(rq->rpc, "queued", rq->eid);
@@ -151,7 +162,7 @@ static result relay_notification(struct rq *rq, const struct incoming *i, const 
 
 result relay_handle(struct rq *rq, const void *in, void *out)
 {
-	const struct incoming *i = rq->loaded;
+	struct incoming *i = rq->loaded;
 
 	(void)out;
 	if (rq->fn->mep == MEP_NOTIFY)
@@ -166,7 +177,12 @@ void relay_committed(struct rq *rq)
 	const struct incoming *i = rq->loaded;
 
 	relay_fault_point(rq->rpc, "committed", rq->eid);
-	if (rq->fn->mep == MEP_NOTIFY && !forwarded(i))
+	if (rq->fn->mep != MEP_NOTIFY)
+		return;
+	if (!i->believed)
+		log_msg(LOG_WARN, "notification_dropped", "%s from %s: it is not for it to say", rq->fn->wire,
+			rq->caller->oid.text);
+	else if (!forwarded(i))
 		log_msg(LOG_INFO, "notification_dropped", "%s from %s: %s is no customer of ours", rq->fn->wire,
 			rq->caller->oid.text, i->target->text);
 }

@@ -7,11 +7,12 @@
  * our own does (tests/contract/relay_test.c). A call becomes a `relay` row, a `reply` row and an outbox row in one transaction; its caller
  * waits parked or for a callback, S functions too, and no thread waits. The next hop is called under the FunctionCallIdentifier
  * `<relay id>.<step>` (A1), with what is left of the time (A6), our ReplyTo (A4) and the caller's ContextID; its answer is copied, whatever it
- * says; an Eis in it shows the caller no more than D2 allows.
+ * says; an Eis in it, or in a notification, shows who gets it no more than D2 allows.
  *
  * Own answers of a relay: FAILED 8.7/3.9 (the target is nobody that provides the function), 8.7/5.1 (it was never reached), 1.2/4.2 (it answered with a
  * Sender fault, or about another card); those of relation_check for REL_STOCK; EXPIRED 1.6/5.3 at the deadline, and at once when the next
- * hop would get less than 3 s. A notification for nobody that we know, or who is no operator, is taken, logged and dropped. */
+ * hop would get less than 3 s. A notification for nobody that we know, or who is no operator, or that `told`
+ * does not believe, is taken, logged and dropped. */
 #ifndef RPC_RELAY_H
 #define RPC_RELAY_H
 
@@ -33,9 +34,9 @@ struct relay_role {
 	void (*owner_queue)(struct rq *rq, const struct iccid *iccid);
 	/* In the transaction that ends a relayed call: may queue statements on db. May run again. */
 	void (*ended)(void *role, struct db *db, struct arena *a, const struct relay_end *end);
-	/* In the transaction that takes a notification (once: A7), whether or not somebody is told of it: may queue statements on rq->db, whose
-	 * results nobody looks at. in: its request struct. May run again. */
-	void (*told)(struct rq *rq, const void *in);
+	/* In the transaction that takes a notification (once: A7), whether or not its operator is known: may queue statements on rq->db, whose
+	 * results nobody looks at. in: its request struct. May run again. False: it is not to be believed, and goes no further. */
+	bool (*told)(struct rq *rq, const void *in);
 };
 
 extern const struct load relay_load;

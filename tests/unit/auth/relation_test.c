@@ -186,6 +186,23 @@ Test(relation, what_has_no_table_yet_is_nobodys)
 	expect(FN_ES4A_SetPLMA, &owner, &c, CODE_REQUESTER_NOT_ALLOWED);
 }
 
+/* Who is not the partner learns nothing: an EID of another change and one that nobody announced are the same to it. */
+Test(relation, an_sm_sr_reaches_the_cards_of_its_own_changes)
+{
+	static const enum function_id ids[] = { FN_ES7_HandoverEUICC, FN_ES7_AuthenticateSMSR, FN_ES7_CreateAdditionalKeySet };
+	struct entity partner = entity("1.2.3.7", ROLE_SM_SR);
+	struct card c;
+
+	card_make(&c);
+	c.facts.eid_named = false; /* it need not be managed here */
+	for (size_t i = 0; i < LEN(ids); i++) {
+		c.facts.handover = HANDOVER_PARTNERS;
+		expect(ids[i], &partner, &c, -1);
+		c.facts.handover = HANDOVER_NONE;
+		expect(ids[i], &partner, &c, CODE_EID_UNKNOWN);
+	}
+}
+
 /* D1 at an SM-DP: its stock, or what a fresh EIS says. */
 Test(relation, the_stock_or_a_fresh_eis)
 {
@@ -218,6 +235,10 @@ Test(dialect, known_switches_are_read_and_others_named)
 	cr_assert(!d.fci_weak && !d.namespace_uri && !d.s_callback && d.no_reply_to == NO_REPLY_TO_PARK);
 	cr_assert(dialect_parse(a, "no_reply_to=address s_callback=yes", &d, &bad));
 	cr_assert(d.s_callback && d.no_reply_to == NO_REPLY_TO_ADDRESS);
+	cr_assert(!d.es7_eid);
+	cr_assert(dialect_parse(a, "es7=eid", &d, &bad));
+	cr_assert(d.es7_eid);
+	cr_assert(!dialect_parse(a, "es7=eis", &d, &bad), "that is what is sent without a word");
 	cr_assert(dialect_parse(a, "no_reply_to=refuse", &d, &bad));
 	cr_assert(!d.s_callback && d.no_reply_to == NO_REPLY_TO_REFUSE);
 	cr_assert(!dialect_parse(a, "no_reply_to=park", &d, &bad));

@@ -180,12 +180,16 @@ Test(bus_open, needs_no_server)
 	nats_server_free(&s);
 }
 
-static atomic_int rings;
+static atomic_int rings, connects;
 static char ring_text[32];
 
 static void on_wake(void *ctx, const char *payload, size_t n)
 {
 	cr_expect_eq(ctx, &rings);
+	if (!n) {
+		atomic_fetch_add(&connects, 1);
+		return;
+	}
 	memcpy(ring_text, payload, n < sizeof(ring_text) ? n : sizeof(ring_text) - 1);
 	atomic_fetch_add(&rings, 1);
 }
@@ -199,6 +203,9 @@ static void bell_rings(const struct nats_server *s, struct bus *ringer)
 	spec.ctx = &rings;
 	b = opened(&spec);
 	cr_assert(becomes(b, true, SOON_MS) && becomes(ringer, true, SOON_MS));
+	for (int i = 0; i < 500 && atomic_load(&connects) == 0; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	cr_assert_eq(atomic_load(&connects), 1, "it is said that the bus is there");
 	for (int i = 0; i < 500 && atomic_load(&rings) == 0; i++) {
 		bus_wake(ringer, "r2", "another one's");
 		bus_wake(ringer, "r1", EID);
@@ -226,25 +233,46 @@ static bool request_arrives(natsConnection *from, natsSubscription *at, int with
 	return arrived;
 }
 
-static void requests_are_for_two(const struct nats_server *s)
+/* Roles that are no SM-SR: they can neither ask, nor hear what is asked, nor answer it to who waits. */
+static void keeps_out(const struct nats_server *s, const char *role, natsSubscription *at, natsSubscription *inbox)
 {
-	natsConnection *sm_sr = nats_server_connect(s, "sm-sr"), *handover = nats_server_connect(s, "sm-sr-handover"),
-		       *sm_dp = nats_server_connect(s, "sm-dp");
-	natsSubscription *sub = NULL, *spy = NULL;
+	natsConnection *nc = nats_server_connect(s, role);
+	natsSubscription *spy = NULL, *inbox_spy = NULL;
 	natsMsg *msg = NULL;
 
-	cr_assert_eq(natsConnection_SubscribeSync(&sub, sm_sr, "rq.a.sm-sr.>"), NATS_OK);
-	cr_assert_eq(natsConnection_SubscribeSync(&spy, sm_dp, "rq.a.>"), NATS_OK);
-	natsConnection_Flush(sm_sr);
-	natsConnection_Flush(sm_dp);
-	cr_assert(request_arrives(handover, sub, SOON_MS));
-	cr_assert(!request_arrives(sm_dp, sub, 300), "sm-dp's user cannot publish rq.*");
-	cr_assert_neq(natsSubscription_NextMsg(&msg, spy, 50), NATS_OK, "nor hear it");
-	natsSubscription_Destroy(sub);
+	cr_assert_eq(natsConnection_SubscribeSync(&spy, nc, "rq.a.>"), NATS_OK);
+	cr_assert_eq(natsConnection_QueueSubscribeSync(&inbox_spy, nc, "rq.a.sm-sr.>", "sm-sr"), NATS_OK);
+	cr_assert_eq(natsConnection_Flush(nc), NATS_OK);
+	cr_assert(!request_arrives(nc, at, 300), "%s's user cannot publish rq.*", role);
+	cr_assert_eq(natsConnection_PublishString(nc, "_INBOX.sm-sr-handover.x.rq.1", "forged"), NATS_OK);
+	cr_assert_eq(natsConnection_Flush(nc), NATS_OK);
+	cr_assert_neq(natsSubscription_NextMsg(&msg, inbox, 300), NATS_OK, "nor answer as %s", role);
+	cr_assert_neq(natsSubscription_NextMsg(&msg, spy, 50), NATS_OK, "nor hear it as %s", role);
+	cr_assert_neq(natsSubscription_NextMsg(&msg, inbox_spy, 50), NATS_OK, "nor take it as %s", role);
 	natsSubscription_Destroy(spy);
+	natsSubscription_Destroy(inbox_spy);
+	natsConnection_Destroy(nc);
+}
+
+static void requests_are_for_two(const struct nats_server *s)
+{
+	static const char *const others[] = { "sm-dp", "eum", "operator-gateway" };
+	natsConnection *sm_sr = nats_server_connect(s, "sm-sr"), *handover = nats_server_connect(s, "sm-sr-handover");
+	natsSubscription *sub = NULL, *inbox = NULL;
+
+	cr_assert_eq(natsConnection_SubscribeSync(&sub, sm_sr, "rq.a.sm-sr.>"), NATS_OK);
+	cr_assert_eq(natsConnection_SubscribeSync(&inbox, handover, "_INBOX.sm-sr-handover.>"), NATS_OK);
+	natsConnection_Flush(sm_sr);
+	natsConnection_Flush(handover);
+	cr_assert(request_arrives(handover, sub, SOON_MS));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		keeps_out(s, others[i], sub, inbox);
+		cr_assert(request_arrives(handover, sub, SOON_MS));
+	}
+	natsSubscription_Destroy(sub);
+	natsSubscription_Destroy(inbox);
 	natsConnection_Destroy(sm_sr);
 	natsConnection_Destroy(handover);
-	natsConnection_Destroy(sm_dp);
 }
 
 Test(bus_identity, is_the_certificate)
@@ -291,7 +319,11 @@ Test(bus_open, refuses_a_wrong_configuration)
 		{ .domain = "a", .role = "sm-sr", .replica = "r.>", .wake = on_wake },
 		{ .url = "http://localhost", .domain = "a", .role = "sm-sr" },
 		{ .url = "tls://localhost:1", .domain = "a", .role = "sm-sr" },
-		{ .url = "tls://localhost:1", .domain = "a", .role = "sm-sr", .cert_file = "/nowhere", .key_file = "/nowhere",
+		{ .url = "tls://localhost:1",
+		  .domain = "a",
+		  .role = "sm-sr",
+		  .cert_file = "/nowhere",
+		  .key_file = "/nowhere",
 		  .trust_file = "/nowhere" },
 	};
 	char error[256];

@@ -31,6 +31,8 @@ static const char make_certs[] =
 	"sign sm-sr /CN=sm-sr/O=m2m-rsp ''\n"
 	"sign sm-sr-handover /O=m2m-rsp/CN=sm-sr-handover ''\n"
 	"sign sm-dp /CN=card-maker subjectAltName=DNS:sm-dp\n"
+	"sign eum /CN=eum/O=m2m-rsp ''\n"
+	"sign operator-gateway /CN=operator-gateway/O=m2m-rsp ''\n"
 	"sign admin /CN=admin subjectAltName=DNS:admin\n";
 
 static int status_of(pid_t pid)

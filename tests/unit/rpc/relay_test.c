@@ -168,7 +168,8 @@ Test(rpc_relay, the_target_is_an_sm_sr_that_we_know)
 	for (unsigned i = 0; i < LEN(strangers); i++) {
 		const char *fci = arena_printf(s->p.arena, "f1-%u", i);
 
-		cr_expect_eq(es2_ask(s, "m1", NULL, es2_request(s, "EnableProfile", fci, 100, strangers[i], ICCID, ""), &text), 200);
+		cr_expect_eq(es2_ask(s, "m1", NULL, es2_request(s, "EnableProfile", fci, 100, strangers[i], ICCID, ""), &text),
+			     200);
 		has(text, "<rps:Subject>8.7</rps:Subject><rps:Reason>3.9</rps:Reason>");
 		has(text, strangers[i]);
 	}
@@ -224,12 +225,13 @@ Test(rpc_relay, a_notification_is_forwarded_once_to_the_operator_it_names)
 		cr_assert_eq(sscanf(strstr(sent, "<wsa:MessageID>"), "<wsa:MessageID>%199[^?]", id), 1);
 		cr_expect_eq(hop_seen(s, id, NULL), 2, "one MessageID for all attempts");
 	}
-	/* Nobody's customer: taken, and nothing is sent. */
+	/* What our role does not believe, and for nobody's customer: taken, and nothing is sent. */
+	cr_expect_eq(notify(s, "n4", OTHER_MNO, &text), 202);
 	cr_expect_eq(notify(s, "n2", "1.2.3.4", &text), 202);
 	cr_expect_eq(notify(s, "n3", SMSR, &text), 202);
 	cr_expect_eq(partner_counts(&s->p).outbox, 0);
 	/* Our role heard of each of them, once. */
-	cr_expect_eq(partner_counts(&s->p).seen, 2 * 3);
+	cr_expect_eq(partner_counts(&s->p).seen, 2 * 4);
 	cr_expect_str_eq(s->told_of, "ES3-HandleProfileEnabledNotification " EID " " ICCID " " SMSR);
 	cr_expect_eq(hop_seen(s, "Envelope", NULL), 2);
 	stage_close(s);
