@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 BEGIN, END = "<!-- keys: written by tools/config-docs.py -->", "<!-- end of keys -->"
-PROGRAMS = [("eum", "RSP_EUM_"), ("operator-gateway", "RSP_GATEWAY_"), ("sm-dp", "RSP_SMDP_"), ("sm-sr", "RSP_SMSR_")]
+PROGRAMS = [("eum", "RSP_EUM_"), ("operator-gateway", "RSP_GATEWAY_"), ("sm-dp", "RSP_SMDP_"), ("sm-sr", "RSP_SMSR_"),
+            ("sm-sr-handover", "RSP_HANDOVER_")]
 ALONE = [("euicc-sim", "RSP_SIM_")]  # has none of the common rows
 HEAD = "| key | type | default | meaning |\n|---|---|---|---|\n"
 
@@ -24,7 +25,7 @@ def rows_of(build, name, prefix):
 def tables(build):
     rows = {name: rows_of(build, name, prefix) for name, prefix in PROGRAMS}
     common = [row for row in rows["eum"] if all(row in other for other in rows.values())]
-    parts = ["**every process**: `RSP_EUM_`, `RSP_GATEWAY_`, `RSP_SMDP_` or `RSP_SMSR_` before each key\n\n" + HEAD + "\n".join(common)]
+    parts = ["**every process**: `RSP_EUM_`, `RSP_GATEWAY_`, `RSP_SMDP_`, `RSP_SMSR_` or `RSP_HANDOVER_` before each key\n\n" + HEAD + "\n".join(common)]
     for name, prefix in PROGRAMS:
         parts.append("**%s**: `%s` before each key\n\n%s%s" % (name, prefix, HEAD, "\n".join(row for row in rows[name] if row not in common)))
     for name, prefix in ALONE:

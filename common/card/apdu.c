@@ -99,8 +99,7 @@ struct bytes buf_bytes(const struct buf *b)
 	return (struct bytes){ (const uint8_t *)b->data, b->len };
 }
 
-/* STORE DATA with one data grouping, whose identifier is no BER tag and whose length is one byte here. */
-static void store_data(struct buf *out, uint8_t p1, uint16_t dgi, struct bytes value)
+void store_data_build(struct buf *out, uint8_t p1, uint16_t dgi, struct bytes value)
 {
 	CLEANUP(buf_free) struct buf data = { 0 };
 	const uint8_t head[] = { (uint8_t)(dgi >> 8), (uint8_t)dgi, (uint8_t)value.len };
@@ -115,7 +114,7 @@ static void store_aid(struct buf *out, uint16_t dgi, const struct aid *isdp)
 	CLEANUP(buf_free) struct buf value = { 0 };
 
 	tlv_add(&value, TAG_AID, isdp->data, isdp->len);
-	store_data(out, P1_LAST, dgi, buf_bytes(&value));
+	store_data_build(out, P1_LAST, dgi, buf_bytes(&value));
 }
 
 void isdr_enable_profile(struct buf *out, const struct aid *isdp)
@@ -162,7 +161,7 @@ void isdr_confirm_notification(struct buf *out, uint16_t seq)
 	CLEANUP(buf_free) struct buf value = { 0 };
 
 	tlv_add_number(&value, TAG_SEQUENCE, seq, 2);
-	store_data(out, P1_LAST_ANSWERED, DGI_CONFIRM, buf_bytes(&value));
+	store_data_build(out, P1_LAST_ANSWERED, DGI_CONFIRM, buf_bytes(&value));
 }
 
 /* One E3 as it is on the wire: a number that was not said differs from 0. */

@@ -7,6 +7,7 @@
 
 enum {
 	INS_GET_DATA = 0xCA,
+	INS_PUT_KEY = 0xD8,
 	INS_STORE_DATA = 0xE2,
 	INS_DELETE = 0xE4,
 	INS_INSTALL = 0xE6,
@@ -23,7 +24,7 @@ enum {
 	P2_TLV_FIRST = 0x02,
 	P2_TLV_NEXT = 0x03,
 };
-enum { DGI_ENABLE = 0x3A03, DGI_DISABLE = 0x3A04, DGI_SET_FALLBACK = 0x3A05, DGI_CONFIRM = 0x3A08 };
+enum { DGI_ENABLE = 0x3A03, DGI_DISABLE = 0x3A04, DGI_SET_FALLBACK = 0x3A05, DGI_CONFIRM = 0x3A08, DGI_ADDRESSING = 0x3A07 };
 enum { DGI_CERTIFICATE = 0x3A01, DGI_KEYS = 0x3A02 }; /* of key_agreement.h */
 enum { SHORT_MAX = 255 };
 enum { TAG_AID = 0x4F, TAG_LIST = 0x5C, TAG_SEQUENCE = 0x4E, TAG_RESOURCES = 0xFF21 };
@@ -36,6 +37,9 @@ bool install_parts(struct bytes data, struct bytes out[INSTALL_PARTS]);
 /* Adds one of them. */
 void lv_add(struct buf *out, const void *value, size_t n);
 
+/* STORE DATA with one data grouping of at most DGI_MAX bytes, whose identifier is no BER tag and whose length is one byte here. */
+enum { DGI_MAX = SHORT_MAX - 3 };
+void store_data_build(struct buf *out, uint8_t p1, uint16_t dgi, struct bytes value);
 /* Takes the first data grouping of a STORE DATA off rest: identifier, one byte of length, or FF and two. */
 bool dgi_take(struct bytes *rest, uint16_t *out_dgi, struct bytes *out);
 /* v as an AID; empty: one of length 0. False: another length. */

@@ -165,7 +165,7 @@ static void point_build(struct buf *out, enum ka_point_form form, const uint8_t 
 }
 
 /* The value of 7F49. A bare point cannot be taken for the other form, which begins with B0. */
-static bool point_read(struct bytes v, struct ka_request *out)
+bool ka_point_read(struct bytes v, struct ka_request *out)
 {
 	struct tlv point = { .value = v }, curve;
 
@@ -349,7 +349,7 @@ uint16_t ka_request_parse(const struct apdu *c, struct ka_received *out)
 	inner = r.a6;
 	if (!tlv_next(&inner, &a6) || inner.len || a6.tag != TAG_TEMPLATE || !template_read(a6.value, &r.request.template))
 		return SW_BAD_DATA;
-	if (!tlv_next(&rest, &point) || point.tag != TAG_POINT || !point_read(point.value, &r.request))
+	if (!tlv_next(&rest, &point) || point.tag != TAG_POINT || !ka_point_read(point.value, &r.request))
 		return SW_BAD_DATA;
 	r.signed_part = (struct bytes){ c->data.data, c->data.len - rest.len };
 	if (!tlv_next(&rest, &signature) || signature.tag != TAG_SIGNATURE || signature.value.len != P256_SIGNATURE || rest.len)

@@ -97,6 +97,8 @@ void ka_install_build(struct buf *out, const struct aid *isdp);
 bool ka_certificate_build(struct buf *out, struct bytes cert);
 /* 80 E2 89 01, DGI 3A02. False: the template is not ok. */
 bool ka_request_build(struct buf *out, const struct ka_request *r);
+/* Does its signature hold over what ka_request_build writes, and RC? False as well: the template is not ok, or RC is not 16 or 32 bytes. */
+bool ka_request_verify(const struct ka_request *r, struct bytes rc, const uint8_t signer_point[P256_POINT]);
 /* 85 10|20 RC. */
 void ka_challenge_build(struct buf *out, struct bytes rc);
 bool ka_challenge_parse(struct bytes data, struct bytes *out_rc);

@@ -133,15 +133,29 @@ bool ka_host_start(struct ka_host *h, const struct ka_template *t)
 	return ka_host_start_with(h, t, ephemeral);
 }
 
+/* What is signed; false: it cannot be. */
+static bool to_sign(struct buf *out, const struct ka_template *t, enum ka_point_form form, const uint8_t point[P256_POINT],
+		    struct bytes rc)
+{
+	if (!challenge_ok(rc) || !ka_template_ok(t))
+		return false;
+	ka_request_head(out, t, form, point);
+	add_challenge(out, rc);
+	return true;
+}
+
 bool ka_host_sign(const struct ka_host *h, struct bytes rc, const struct ec_key *signer, uint8_t out[P256_SIGNATURE])
 {
-	CLEANUP(buf_free) struct buf to_sign = { 0 };
+	CLEANUP(buf_free) struct buf b = { 0 };
 
-	if (!challenge_ok(rc) || !ka_template_ok(&h->template))
-		return false;
-	ka_request_head(&to_sign, &h->template, h->form, h->epk);
-	add_challenge(&to_sign, rc);
-	return ec_sign(signer, to_sign.data, to_sign.len, out);
+	return to_sign(&b, &h->template, h->form, h->epk, rc) && ec_sign(signer, b.data, b.len, out);
+}
+
+bool ka_request_verify(const struct ka_request *r, struct bytes rc, const uint8_t signer_point[P256_POINT])
+{
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	return to_sign(&b, &r->template, r->form, r->point, rc) && ec_verify(signer_point, b.data, b.len, r->signature);
 }
 
 bool ka_host_request(const struct ka_host *h, struct bytes rc, const struct ec_key *signer, struct buf *out)

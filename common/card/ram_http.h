@@ -59,5 +59,8 @@ struct ram_trigger {
 void ram_trigger_build(struct buf *out, const struct ram_trigger *t);
 /* host, agent, uri point into in. False: not a trigger. */
 bool ram_trigger_parse(struct bytes in, struct ram_trigger *out);
+/* The value of its 83 alone, which says where to go and by which key; stored means nothing. */
+void ram_domain_build(struct buf *out, const struct ram_trigger *t);
+bool ram_domain_parse(struct bytes in, struct ram_trigger *out);
 
 #endif

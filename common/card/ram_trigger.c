@@ -7,6 +7,7 @@
 
 enum {
 	TAG_TRIGGER = 0x81,
+	TAG_DOMAIN = 0x83,
 	TAG_TIMER = 0x25,
 	COMPREHENSION = 0x80, /* the SIM toolkit objects come with or without it */
 	BEARER_DEFAULT = 0x03,
@@ -63,7 +64,7 @@ static const struct tlv_field domain_fields[] = {
 };
 static const struct tlv_group domain_group = { sizeof(struct domain), domain_fields, .any_order = true };
 static const struct tlv_field trigger_fields[] = {
-	{ TLV_ROW_GROUP(0x83, TLV_OPTIONAL, struct trigger, domain, &domain_group) },
+	{ TLV_ROW_GROUP(TAG_DOMAIN, TLV_OPTIONAL, struct trigger, domain, &domain_group) },
 	{ 0 },
 };
 static const struct tlv_group trigger_group = { sizeof(struct trigger), trigger_fields, .strict = true };
@@ -94,7 +95,7 @@ static struct bytes said(struct bytes text)
 	return text.len ? text : (struct bytes){ NULL, 0 };
 }
 
-void ram_trigger_build(struct buf *out, const struct ram_trigger *t)
+void ram_domain_build(struct buf *out, const struct ram_trigger *t)
 {
 	const uint8_t port[] = { TCP_CLIENT, (uint8_t)(t->port >> 8), (uint8_t)t->port };
 	const uint8_t address[] = { IPV4, (uint8_t)(t->address >> 24), (uint8_t)(t->address >> 16), (uint8_t)(t->address >> 8),
@@ -111,7 +112,6 @@ void ram_trigger_build(struct buf *out, const struct ram_trigger *t)
 	struct link link = { .bearer = BEARER_DEFAULT, .buffer = BUFFER_SIZE };
 	struct post post = { said(t->host), said(t->agent), said(t->uri) };
 	struct domain domain = { 0 };
-	const struct message m = { { t->stored ? NULL : &domain } };
 
 	if (t->port)
 		link.port = (struct bytes){ port, sizeof(port) };
@@ -125,7 +125,18 @@ void ram_trigger_build(struct buf *out, const struct ram_trigger *t)
 		domain.retry = (struct bytes){ retry, sizeof(retry) };
 	if (post.host.data || post.agent.data || post.uri.data)
 		domain.post = &post;
-	tlv_encode(out, &message_group, &m);
+	tlv_encode(out, &domain_group, &domain);
+}
+
+void ram_trigger_build(struct buf *out, const struct ram_trigger *t)
+{
+	size_t at = out->len;
+
+	if (!t->stored) {
+		ram_domain_build(out, t);
+		tlv_wrap(out, at, TAG_DOMAIN);
+	}
+	tlv_wrap(out, at, TAG_TRIGGER);
 }
 
 static bool read_link(const struct link *l, struct ram_trigger *out)
@@ -191,6 +202,19 @@ static bool read_domain(const struct domain *d, struct ram_trigger *out)
 		out->uri = d->post->uri;
 	}
 	return (!d->link || read_link(d->link, out)) && read_security(d->security, out) && read_retry(d->retry, out);
+}
+
+bool ram_domain_parse(struct bytes in, struct ram_trigger *out)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct ram_trigger made = { 0 };
+	struct tlv_fault fault;
+	struct domain d;
+
+	if (!tlv_decode_fault(a, &domain_group, in, &d, &fault) || !read_domain(&d, &made))
+		return false;
+	*out = made;
+	return true;
 }
 
 bool ram_trigger_parse(struct bytes in, struct ram_trigger *out)

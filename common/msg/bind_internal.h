@@ -112,6 +112,11 @@ extern const struct bind_message es4_delete_profile_request, es4_delete_profile_
 extern const struct bind_message es4_update_policy_rules_request, es4_update_policy_rules_response;
 extern const struct bind_message es4_update_subscription_address_request, es4_update_subscription_address_response;
 extern const struct bind_message es4_audit_eis_request, es4_audit_eis_response;
+extern const struct bind_message es4_prepare_smsr_change_request, es4_prepare_smsr_change_response;
+extern const struct bind_message es4_smsr_change_request, es4_smsr_change_response;
+extern const struct bind_message es7_handover_euicc_request, es7_handover_euicc_response;
+extern const struct bind_message es7_authenticate_smsr_request, es7_authenticate_smsr_response;
+extern const struct bind_message es7_create_additional_keyset_request, es7_create_additional_keyset_response;
 /* The same notification on ES2, ES3 and ES4. */
 #define TOLD(name) es2_##name##_notification, es3_##name##_notification, es4_##name##_notification
 extern const struct bind_message TOLD(profile_enabled), TOLD(profile_disabled);

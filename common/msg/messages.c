@@ -35,6 +35,11 @@ static const struct {
 	[FN_ES4_UpdatePolicyRules] = { &es4_update_policy_rules_request, &es4_update_policy_rules_response },
 	[FN_ES4_UpdateSubscriptionAddress] = { &es4_update_subscription_address_request, &es4_update_subscription_address_response },
 	[FN_ES4_AuditEIS] = { &es4_audit_eis_request, &es4_audit_eis_response },
+	[FN_ES4_PrepareSMSRChange] = { &es4_prepare_smsr_change_request, &es4_prepare_smsr_change_response },
+	[FN_ES4_SMSRChange] = { &es4_smsr_change_request, &es4_smsr_change_response },
+	[FN_ES7_HandoverEUICC] = { &es7_handover_euicc_request, &es7_handover_euicc_response },
+	[FN_ES7_AuthenticateSMSR] = { &es7_authenticate_smsr_request, &es7_authenticate_smsr_response },
+	[FN_ES7_CreateAdditionalKeySet] = { &es7_create_additional_keyset_request, &es7_create_additional_keyset_response },
 #define TOLD(function, name)                                                            \
 	[FN_ES2_Handle##function##Notification] = { &es2_##name##_notification, NULL }, \
 	[FN_ES3_Handle##function##Notification] = { &es3_##name##_notification, NULL }, \

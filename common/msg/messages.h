@@ -16,6 +16,16 @@ const struct bind_message *message_bare_response(struct arena *a, const struct f
 /* EumSignedInfo (struct eum_signed_info) alone, for bind_encode_group: what an EUM signs. */
 extern const struct bind_group eum_signed_info_group;
 
+/* An EIS as a text of its own, an element Eis: in rows, and between the roles of a domain. The signed octets stand in it as they are (D3), in
+ * whose namespace the whole is. */
+void eis_text_write(struct arena *a, struct buf *out, const struct eis *eis);
+enum { EIS_TEXT_MAX = 900 * 1024 }; /* octets as a JSON string: it fits into a request on the bus, and into a SOAP message */
+/* The same, of that length at most: what is too long goes without the older records of its audit trail (the first ones), which *out_cut counts;
+ * eis->audit_trail is then the shorter one. False: it is too long without any, and out is empty. */
+bool eis_text_write_cut(struct arena *a, struct buf *out, struct eis *eis, size_t *out_cut);
+/* Reads it: all lives in a, info_node is NULL. OK, or 1.6/2.1, 1.6/2.2 as bind_decode; out is zeroed first. */
+result eis_text_read(struct arena *a, struct bytes text, struct eis *out);
+
 /* ES1 (wire.md 5.1, 9.2) */
 struct es1_register_eis_rq { struct request_base base; struct eis eis; };
 struct es1_update_properties_rq { struct request_base base; struct eid eid; struct properties properties; };
@@ -121,6 +131,38 @@ struct es3_profile_notification { struct profile_notification es2; struct oid mn
 struct es3_profile_downloaded_notification { struct profile_downloaded_notification es2; struct oid mno; };
 struct es3_pol2_updated_notification { struct pol2_updated_notification es2; struct oid mno; };
 struct es3_smsr_change_notification { struct smsr_change_notification es2; struct oid mno; };
+
+/* SM-SR change: ES4 (wire.md 5.4) and ES7 between the two SM-SRs (wire.md 5.7). The answers but for those below are plain_rs. */
+struct es4_prepare_smsr_change_rq { struct request_base base; struct eid eid; struct oid current; };
+struct es4_smsr_change_rq { struct request_base base; struct eid eid; struct oid target; };
+struct es7_handover_euicc_rq { struct request_base base; struct eis eis; };
+enum { ES7_CERTIFICATE_MAX = 1024, ES7_HOST_ID_MAX = 32, ES7_POINT_MAX = 256 }; /* bytes */
+#define ES7_COUNTER_MAX INT64_C(0xFFFFFFFFFF)
+/* The sender sets one of eid and eis, as the receiver's dialect wants it; read it with es7_authenticate_eid. */
+struct es7_authenticate_smsr_rq {
+	struct request_base base;
+	struct eid *eid;
+	struct eis *eis;
+	struct bytes certificate;        /* CERT.SR.ECDSA: the whole 7F21 TLV */
+};
+struct es7_authenticate_smsr_rs { struct response_base base; struct bytes random_challenge; /* empty: none, as in a failure */ };
+/* The EID of the card; 1.6/2.2: neither is there; 1.6/2.1: there are two. *out points into rq. */
+result es7_authenticate_eid(struct arena *a, const struct es7_authenticate_smsr_rq *rq, const struct eid **out);
+struct es7_create_additional_keyset_rq {
+	struct request_base base;
+	struct eid eid;
+	int64_t kvn;                     /* 1..127 */
+	int64_t counter;                 /* 0..ES7_COUNTER_MAX */
+	enum es7_ecc_length { ES7_ECC_256, ES7_ECC_384, ES7_ECC_512, ES7_ECC_521 } ecc_length;
+	int64_t scenario;                /* -128..127: a signed byte */
+	struct bytes host_id;            /* may be empty */
+	struct bytes point, signature;   /* ePK, and ECDSA over it and A6: common/card/isdr_agreement.h */
+};
+struct es7_create_additional_keyset_rs {
+	struct response_base base;
+	struct bytes derivation_random;  /* empty: none was asked for */
+	struct bytes receipt;            /* empty: none, as in a failure */
+};
 
 /* EUM order interface (ours; namespace urn of NS_EUM below is NOT used: same rps namespace for one toolchain). */
 struct eum_profile_order { /* one pre-loaded profile of every card of a batch */

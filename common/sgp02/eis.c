@@ -141,19 +141,28 @@ static result check_isdr(struct arena *a, const struct security_domain *isdr)
 	return OK;
 }
 
-/* What is free and what is granted fit into what there is. */
+/* What is free and what is granted: a number that can be counted with. */
+static result memory_sum(struct arena *a, const struct eis *eis, int64_t *out)
+{
+	*out = eis->remaining_memory;
+	for (size_t i = 0; i < eis->n_profiles; i++)
+		if (__builtin_add_overflow(*out, eis->profiles[i].allocated_memory, out))
+			return invalid(a, "AllocatedMemory", "too large");
+	return OK;
+}
+
+/* It fits into what there is. */
 static result check_memory(struct arena *a, const struct eis *eis)
 {
-	int64_t sum = eis->remaining_memory;
+	int64_t sum;
 
 	for (size_t i = 0; i < eis->n_profiles; i++) {
 		const struct profile_info *p = &eis->profiles[i];
 
 		if (p->free_memory && *p->free_memory > p->allocated_memory)
 			return invalid(a, "FreeMemory", "more than AllocatedMemory");
-		if (__builtin_add_overflow(sum, p->allocated_memory, &sum))
-			return invalid(a, "AllocatedMemory", "too large");
 	}
+	TRY(memory_sum(a, eis, &sum));
 	if (sum > eis->available_memory)
 		return invalid(a, "AvailableMemoryForProfiles", "less than RemainingMemory and all AllocatedMemory");
 	return OK;
@@ -166,6 +175,21 @@ result eis_check_registration(struct arena *a, const struct eis *eis)
 		TRY(check_profile(a, eis, i));
 	TRY(check_isdr(a, &eis->isdr));
 	return check_memory(a, eis);
+}
+
+result eis_check_handover(struct arena *a, const struct eis *eis)
+{
+	const struct security_domain *isdr = &eis->isdr;
+	int64_t sum;
+
+	TRY(check_fixed_aids(a, eis));
+	for (size_t i = 0; i < eis->n_profiles; i++)
+		TRY(check_profile(a, eis, i));
+	for (size_t i = 0; i < isdr->n_keysets; i++)
+		for (size_t j = 0; j < i; j++)
+			if (isdr->keysets[i].version == isdr->keysets[j].version)
+				return invalid(a, "Version", "two key sets of the ISD-R have it");
+	return memory_sum(a, eis, &sum);
 }
 
 static bool listed(const struct oid *oid, const struct oid *list, size_t n)

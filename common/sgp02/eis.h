@@ -161,6 +161,9 @@ struct eis {
  * holder at most, ISD-P AIDs in range, ISD-R with an SCP80 set (01..0F) whose keys are typed, SCP81 sets 40..4F, memory sums.
  * OK or 1.6/2.1 naming the element. (procedures.md 1.4, 2.1; wire.md 6) */
 result eis_check_registration(struct arena *a, const struct eis *eis);
+/* The same of one that another SM-SR hands over (ES7): versions of key sets without keys, and memory as that one counts it, if
+ * it can be counted with. */
+result eis_check_handover(struct arena *a, const struct eis *eis);
 
 /* Who looks at an EIS (decisions.md D2). */
 enum eis_view { VIEW_OPERATOR, VIEW_M2M_SP, VIEW_SM_DP, VIEW_SM_SR2 };

@@ -83,6 +83,28 @@ static const uint8_t send_next[PROC_STATES][PEV_EVENTS] = {
 			[PEV_EXPIRED] = TO(PROC_ENDED) },
 };
 
+/* What the card does of it is judged elsewhere; here only who manages it counts. */
+#define MOVING_ROW(here, expired)                                                                                          \
+	{ [PEV_FETCHED] = TO(here), [PEV_ACCEPTED] = TO(here), [PEV_REFUSED] = TO(here), [PEV_LOST] = TO(here),            \
+	  [PEV_NOT_DONE] = TO(here), [PEV_DONE] = TO(here), [PEV_EXPIRED] = expired, [PEV_MOVED] = TO(PROC_ENDED),         \
+	  [PEV_KEPT] = TO(PROC_ENDED) }
+
+static const uint8_t smsr_change_next[PROC_STATES][PEV_EVENTS] = {
+	[PROC_MOVING] = MOVING_ROW(PROC_MOVING, TO(PROC_DOUBT)),
+	[PROC_DOUBT] = MOVING_ROW(PROC_DOUBT, 0),
+};
+
+/* Not tried again here: the sm-sr-handover asks for it anew. */
+static const uint8_t handover_step_next[PROC_STATES][PEV_EVENTS] = {
+	[PROC_QUEUED] = { [PEV_FETCHED] = TO(PROC_SENT), [PEV_REFUSED] = TO(PROC_ENDED), [PEV_EXPIRED] = TO(PROC_ENDED) },
+	[PROC_SENT] = { [PEV_FETCHED] = TO(PROC_SENT),
+			[PEV_ACCEPTED] = TO(PROC_ENDED),
+			[PEV_REFUSED] = TO(PROC_ENDED),
+			[PEV_LOST] = TO(PROC_ENDED),
+			[PEV_NOT_DONE] = TO(PROC_QUEUED), /* its packet never reached the card */
+			[PEV_EXPIRED] = TO(PROC_ENDED) },
+};
+
 enum procedure_state procedure_next(enum procedure_kind kind, enum procedure_state state, enum procedure_event event)
 {
 	static const uint8_t(*const tables[PROC_KINDS])[PEV_EVENTS] = {
@@ -93,6 +115,8 @@ enum procedure_state procedure_next(enum procedure_kind kind, enum procedure_sta
 		[PROC_AUTO_DELETE] = auto_delete_next,
 		[PROC_CREATE] = create_next,
 		[PROC_SEND] = send_next,
+		[PROC_SMSR_CHANGE] = smsr_change_next,
+		[PROC_HANDOVER_STEP] = handover_step_next,
 	};
 	uint8_t next;
 
@@ -104,6 +128,8 @@ enum procedure_state procedure_next(enum procedure_kind kind, enum procedure_sta
 
 enum procedure_state procedure_first(enum procedure_kind kind, bool enabled)
 {
+	if (kind == PROC_SMSR_CHANGE)
+		return PROC_MOVING;
 	return kind == PROC_AUTO_DELETE || (kind == PROC_DELETE && !enabled) ? PROC_DELETE_QUEUED : PROC_QUEUED;
 }
 
@@ -119,14 +145,16 @@ bool procedure_untouched(enum procedure_state state)
 
 const char *procedure_kind_name(enum procedure_kind k)
 {
-	static const char *const names[PROC_KINDS] = { "enable", "audit", "disable", "delete", "auto_delete", "create", "send" };
+	static const char *const names[PROC_KINDS] = { "enable", "audit", "disable", "delete", "auto_delete", "create", "send",
+						       "smsr_change", "handover_step" };
 
 	return k < PROC_KINDS ? names[k] : "?";
 }
 
 const char *procedure_state_name(enum procedure_state s)
 {
-	static const char *const names[PROC_STATES] = { "queued", "sent", "taken", "confirming", "ended", "delete_queued", "delete_sent" };
+	static const char *const names[PROC_STATES] = { "queued", "sent", "taken", "confirming", "ended", "delete_queued", "delete_sent",
+							"moving", "doubt" };
 
 	return s < PROC_STATES ? names[s] : "?";
 }
@@ -134,7 +162,7 @@ const char *procedure_state_name(enum procedure_state s)
 const char *procedure_event_name(enum procedure_event e)
 {
 	static const char *const names[PEV_EVENTS] = { "fetched",     "accepted",      "refused", "notified", "confirmed", "rolled_back",
-						       "other_profile", "lost", "not_done", "done", "expired" };
+						       "other_profile", "lost", "not_done", "done", "expired", "moved", "kept" };
 
 	return e < PEV_EVENTS ? names[e] : "?";
 }

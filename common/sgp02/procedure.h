@@ -15,6 +15,8 @@ enum procedure_kind {
 	PROC_AUTO_DELETE, /* POL2 wants a profile deleted that was disabled; nobody waits for it */
 	PROC_CREATE,      /* an ISD-P is made */
 	PROC_SEND,        /* what an SM-DP has secured goes to an ISD-P, in one script or several */
+	PROC_SMSR_CHANGE, /* the card is locked for its SM-SR change, whose steps are the sm-sr-handover's (common/sgp02/handover.h) */
+	PROC_HANDOVER_STEP, /* what the sm-sr-handover has a card execute that was adopted; nobody's call waits for it */
 	PROC_KINDS
 };
 
@@ -26,6 +28,8 @@ enum procedure_state {
 	PROC_ENDED,
 	PROC_DELETE_QUEUED, /* DELETE waits for the card: from the beginning, or after the profile was disabled */
 	PROC_DELETE_SENT,   /* the card fetched it; its answer is the outcome */
+	PROC_MOVING,        /* until drop or unlock; commands that go to the card meanwhile do not move it */
+	PROC_DOUBT,         /* the same, and the caller was told that its time is over: no clock ends it (decisions.md E1) */
 	PROC_STATES
 };
 
@@ -41,6 +45,8 @@ enum procedure_event {
 	PEV_NOT_DONE,  /* that audit shows that the card did not execute it: it is queued again */
 	PEV_DONE,      /* that audit shows that it did: the notification is awaited; of a DELETE: the profile is gone */
 	PEV_EXPIRED,   /* the validity period is over */
+	PEV_MOVED,     /* the sm-sr-handover says that another SM-SR manages the card */
+	PEV_KEPT,      /* or that it stays here */
 	PEV_EVENTS
 };
 

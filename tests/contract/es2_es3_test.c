@@ -3,99 +3,15 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "common/msg/messages.h"
-#include "common/soap/envelope.h"
-#include "tests/contract/schema.h"
+#include "tests/contract/peer.h"
 
-#define EID "89049032000500881234567890123492"
-#define BASE "<rps:FunctionCallIdentifier>f-1</rps:FunctionCallIdentifier>"
-#define CARD BASE "<rps:Eid>" EID "</rps:Eid>"
 #define ICCID "<rps:Iccid>8933010000000000028F</rps:Iccid>"
 #define TOLD_OF "<rps:Eid>" EID "</rps:Eid>" ICCID
-#define DONE "<rps:FunctionExecutionStatus><rps:Status>EXECUTED_SUCCESS</rps:Status></rps:FunctionExecutionStatus>"
-#define FAILURE                                                                                                            \
-	"<rps:FunctionExecutionStatus><rps:Status>FAILED</rps:Status><rps:StatusCodeData><rps:Subject>8.2.1</rps:Subject>" \
-	"<rps:Reason>3.3</rps:Reason></rps:StatusCodeData></rps:FunctionExecutionStatus>"
 #define TIME_TEXT "2026-01-15T09:30:00Z"
 #define TIME_US INT64_C(1768469400000000)
 
-static struct arena *a;
-static struct soap_doc *last;
-
-static void start(void)
-{
-	a = arena_new();
-	last = NULL;
-}
-
-static void stop(void)
-{
-	soap_doc_free(last);
-	arena_free(a);
-}
-
-TestSuite(es2, .init = start, .fini = stop);
-TestSuite(es3, .init = start, .fini = stop);
-
-static const char *in_body(const char *root, const char *content)
-{
-	return arena_printf(
-		a,
-		"<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope'><s:Body><rps:%s xmlns:rps='%s'>%s</rps:%s>"
-		"</s:Body></s:Envelope>",
-		root, NS_RPS_DEFAULT, content, root);
-}
-
-static bool valid(const char *root, const char *content)
-{
-	CLEANUP(buf_free) struct buf why = { 0 };
-	const char *text = in_body(root, content);
-
-	return schema_valid(text, strlen(text), &why);
-}
-
-/* As the dispatcher does: the root says the function, the function the table. */
-static result decode(const char *root, const char *content, void *out)
-{
-	const char *text = in_body(root, content), *why = "", *name;
-	const struct function *f = function_by_root(root, &name);
-	const struct bind_message *m = f ? message_request(f->id) : message_response(function_by_response_root(root)->id);
-
-	soap_doc_free(last);
-	last = soap_doc_parse(a, text, strlen(text), &SOAP_LIMITS, &why);
-	cr_assert_not_null(last, "%s: %s", text, why);
-	return bind_decode(a, m, soap_first(soap_first(soap_doc_root(last))), NS_RPS_DEFAULT, NULL, out);
-}
-
-/* Decodes what must be good and, by the schema, valid. */
-static void take(const char *root, const char *content, void *out)
-{
-	CLEANUP(buf_free) struct buf why = { 0 };
-	const char *text = in_body(root, content);
-	result r = decode(root, content, out);
-
-	cr_assert(r == OK, "%s: %s", root, r ? r->message : "");
-	cr_assert(schema_valid(text, strlen(text), &why), "%s: %s", root, why.data);
-}
-
-static void refused(const char *root, const char *content, enum code code, const char *parameter, const char *message)
-{
-	uint64_t out[256]; /* more than any of them needs */
-	result r = decode(root, content, out);
-
-	cr_assert(r != OK, "%s", content);
-	cr_assert_eq(r->code, code, "%s", r->message);
-	cr_assert_str_eq(r->subject_id, parameter);
-	cr_assert_str_eq(r->message, message);
-}
-
-static const char *written(const struct bind_message *m, const void *in, enum bind_mask mask)
-{
-	CLEANUP(buf_free) struct buf b = { 0 };
-
-	bind_encode(&b, m, in, mask);
-	return arena_strdup(a, b.data);
-}
+TestSuite(es2, .init = peer_start, .fini = peer_stop);
+TestSuite(es3, .init = peer_start, .fini = peer_stop);
 
 Test(es2, a_delete_copied_by_its_prefix_says_the_same_on_es3)
 {

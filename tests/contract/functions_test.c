@@ -179,11 +179,16 @@ Test(functions, what_is_served_has_its_messages_and_each_message_its_name)
 	}
 }
 
-Test(functions, the_three_of_es1_and_es4_and_the_order_interface_are_served_now)
+Test(functions, what_is_served_stays_served)
 {
-	static const enum function_id served[] = { FN_ES1_RegisterEIS, FN_ES1_UpdateEISAdditionalProperties,
-						   FN_ES4_GetEIS,      FN_EUM_CreateBatch,
-						   FN_EUM_GetBatch,    FN_EUM_UpdateProperties };
+	static const enum function_id served[] = {
+		FN_ES1_RegisterEIS,      FN_ES1_UpdateEISAdditionalProperties,
+		FN_ES4_GetEIS,           FN_ES4_PrepareSMSRChange,
+		FN_ES4_SMSRChange,       FN_ES7_HandoverEUICC,
+		FN_ES7_AuthenticateSMSR, FN_ES7_CreateAdditionalKeySet,
+		FN_EUM_CreateBatch,      FN_EUM_GetBatch,
+		FN_EUM_UpdateProperties,
+	};
 
 	for (size_t i = 0; i < LEN(served); i++)
 		cr_assert_null(function_by_id(served[i])->not_served);

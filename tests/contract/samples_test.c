@@ -136,3 +136,147 @@ Test(samples, signed_octets_leave_as_they_came)
 	cr_assert_not_null(memmem(b.data, b.len, rs->eis->info_octets.data, rs->eis->info_octets.len));
 	cr_assert_not_null(memmem(b.data, b.len, rs->eis->signature_octets.data, rs->eis->signature_octets.len));
 }
+
+Test(samples, a_handed_card_travels_with_its_audit_trail_and_without_keys)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	CLEANUP(soap_doc_freep) struct soap_doc *d = NULL;
+	const struct es7_handover_euicc_rq *rq = take(a, "06-ES7-HandoverEUICCRequest", &d);
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	if (!rq)
+		return;
+	cr_assert_eq(*rq->base.validity_s, 3600);
+	cr_assert_str_eq(rq->eis.info.eid.text, "89049032000500881234567890123492");
+	cr_assert(rq->eis.audit_trail && rq->eis.audit_trail->n_records > 0);
+	for (size_t i = 0; i < rq->eis.isdr.n_keysets; i++)
+		cr_assert_eq(rq->eis.isdr.keysets[i].n_keys, 0);
+	bind_encode(&b, message_request(FN_ES7_HandoverEUICC), rq, BIND_PLAIN);
+	cr_assert_not_null(memmem(b.data, b.len, rq->eis.info_octets.data, rq->eis.info_octets.len));
+}
+
+static struct bytes text_of(struct arena *a, const struct eis *eis)
+{
+	CLEANUP(buf_free) struct buf b = { 0 };
+
+	eis_text_write(a, &b, eis);
+	return (struct bytes){ arena_memdup(a, b.data, b.len), b.len };
+}
+
+static bool same(struct bytes one, struct bytes two)
+{
+	return one.len && one.len == two.len && !memcmp(one.data, two.data, one.len);
+}
+
+/* Read and written again it is the same, as it goes over the bus and lies in rows. */
+static void check_text(struct arena *a, struct bytes text, struct eis *out)
+{
+	result r = eis_text_read(a, text, out);
+
+	cr_assert(r == OK, "%s", r ? r->message : "");
+	cr_assert_null(out->info_node, "its document is gone");
+	cr_assert(same(text_of(a, out), text));
+}
+
+/* And what was signed stays as it came. */
+Test(samples, an_eis_outside_of_messages_is_the_same_again)
+{
+	static const char *const names[] = { "01-ES1-RegisterEISRequest", "01c-ES1-RegisterEISRequest-compact" };
+
+	for (size_t i = 0; i < LEN(names); i++) {
+		CLEANUP(arena_freep) struct arena *a = arena_new();
+		CLEANUP(soap_doc_freep) struct soap_doc *d = NULL;
+		const struct es1_register_eis_rq *rq = take(a, names[i], &d);
+		struct eis read;
+
+		if (!rq)
+			return;
+		check_text(a, text_of(a, &rq->eis), &read);
+		cr_assert(same(read.info_octets, rq->eis.info_octets), "%s", names[i]);
+		cr_assert(same(read.signature_octets, rq->eis.signature_octets), "%s", names[i]);
+		cr_assert(!strcmp(read.info.eid.text, rq->eis.info.eid.text) && read.n_profiles == rq->eis.n_profiles);
+	}
+}
+
+Test(samples, an_eis_with_all_that_it_may_have_is_the_same_again)
+{
+	for (unsigned seed = 0; seed < 20; seed++) {
+		CLEANUP(arena_freep) struct arena *a = arena_new();
+		const struct es7_handover_euicc_rq *rq =
+			fill_new(a, message_request(FN_ES7_HandoverEUICC)->group, seed % 2 ? FILL_LEAST : FILL_ALL, seed);
+		struct eis first, read;
+
+		cr_assert(eis_text_read(a, text_of(a, &rq->eis), &first) == OK);
+		check_text(a, text_of(a, &first), &read); /* what fill makes is not canonical, what was read is */
+		cr_assert(!strcmp(read.info.eid.text, rq->eis.info.eid.text) && read.n_profiles == rq->eis.n_profiles);
+		cr_assert(read.isdr.n_keysets == rq->eis.isdr.n_keysets && !read.audit_trail == !rq->eis.audit_trail);
+	}
+}
+
+Test(samples, what_is_no_eis_is_refused)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	const struct es7_handover_euicc_rq *rq = fill_new(a, message_request(FN_ES7_HandoverEUICC)->group, FILL_ALL, 1);
+	static const char *const bad[] = {
+		"", "x", "<Eis/>", "<rps:Eis/>", "<Other xmlns=\"" NS_RPS_DEFAULT "\"/>", "<Eis xmlns=\"" NS_RPS_DEFAULT "\"/>"
+	};
+	const struct bytes text = text_of(a, &rq->eis);
+	struct eis eis;
+
+	for (size_t i = 0; i < LEN(bad); i++) {
+		result r = eis_text_read(a, (struct bytes){ (const uint8_t *)bad[i], strlen(bad[i]) }, &eis);
+
+		cr_assert(r != OK && r->status == STATUS_FAILED, "row %zu", i);
+	}
+	for (size_t n = 0; n < text.len; n += 97)
+		cr_assert_neq(eis_text_read(a, (struct bytes){ text.data, n }, &eis), OK, "cut after %zu octets", n);
+}
+
+/* What another SM-SR wrote into an audit trail must not keep a card from ever moving again. */
+Test(samples, an_eis_that_is_too_long_goes_without_its_older_records)
+{
+	enum { RECORDS = 41, LONG = 64 * 1024 };
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	CLEANUP(soap_doc_freep) struct soap_doc *d = NULL;
+	const struct es7_handover_euicc_rq *rq = take(a, "06-ES7-HandoverEUICCRequest", &d);
+	struct audit_record *records = arena_array(a, RECORDS, sizeof(*records));
+	struct audit_trail trail = { records, RECORDS };
+	struct properties many = { 0 };
+	struct eis eis = rq->eis, read;
+	CLEANUP(buf_free) struct buf b = { 0 };
+	char *words = arena_alloc(a, LONG);
+	size_t cut;
+
+	cr_assert(eis_text_write_cut(a, &b, &eis, &cut) && !cut);
+	cr_assert(same((struct bytes){ (const uint8_t *)b.data, b.len }, text_of(a, &rq->eis)));
+	memset(words, '\'', LONG - 1);
+	for (size_t i = 0; i < RECORDS; i++) {
+		struct status_code_data *code = ARENA_NEW(a, struct status_code_data);
+		struct execution_status *status = ARENA_NEW(a, struct execution_status);
+
+		*code = (struct status_code_data){ .subject = "8.1", .reason = "3.3", .message = words };
+		*status = (struct execution_status){ .status = STATUS_FAILED, .code = code };
+		records[i] = rq->eis.audit_trail->records[0];
+		records[i].status = status;
+		records[i].date = (int64_t)i * 1000000;
+	}
+	eis.audit_trail = &trail;
+	cr_assert(eis_text_write_cut(a, &b, &eis, &cut));
+	cr_assert(b.len <= EIS_TEXT_MAX && cut + eis.audit_trail->n_records == RECORDS, "%zu", b.len);
+	check_text(a, (struct bytes){ (const uint8_t *)b.data, b.len }, &read);
+	cr_assert(read.audit_trail->n_records > 1 && read.audit_trail->records[0].date == (int64_t)cut * 1000000,
+		  "the newest stay");
+	/* Each of these is two octets as JSON. */
+	memset(words, '\\', LONG - 1);
+	trail = (struct audit_trail){ records, RECORDS - 28 };
+	eis.audit_trail = &trail;
+	cr_assert(eis_text_write_cut(a, &b, &eis, &cut) && cut == 7 && b.len > 6 * LONG);
+	/* Nothing else can be left out. */
+	many.items = arena_array(a, RECORDS, sizeof(struct property));
+	many.n_items = RECORDS;
+	eis.properties = &many;
+	for (size_t i = 0; i < RECORDS; i++)
+		many.items[i] = (struct property){ arena_printf(a, "example.%zu", i), words };
+	cr_assert_not(eis_text_write_cut(a, &b, &eis, &cut));
+	cr_assert_eq(b.len, 0);
+}

@@ -55,6 +55,12 @@ BODIES = {
     "ES4-UpdatePolicyRules": lambda: dict(Eid=EID, Iccid="8933000000000000001", pol2=dict(
         Rule=[dict(Subject="PROFILE", Action="DISABLE", Qualification="Auto-Delete")])),
     "ES4-UpdateSubscriptionAddress": lambda: dict(Eid=EID, Iccid="8933000000000000001", newSubscriptionAddress=dict(Msisdn="88299000001")),
+    "ES4-PrepareSMSRChange": lambda: {"Eid": EID, "CurrentSMSRid": "1.3"},
+    "ES4-SMSRChange": lambda: {"Eid": EID, "Target-Smsr-id": "1.4"},
+    "ES7-HandoverEUICC": lambda: dict(Eis=eis()),
+    "ES7-AuthenticateSMSR": lambda: dict(Eid=EID, SmsrCertificate="7F21"),
+    "ES7-CreateAdditionalKeySet": lambda: dict(Eid=EID, KeyVersionNumber=2, InitialSequenceCounter=1, ECCKeyLength="ECC-256", ScenarioParameter=3,
+                                               HostId="01", EphemeralPublicKey="04", Signature="05"),
     "EUM-CreateBatch": lambda: dict(Name="b", Quantity=3, EidPrefix="890490320005008812", PlatformType="x", PlatformVersion="1.0.0",
                                     Memory=1000, HttpSupport=True, **{"Smsr-id": "1.3"}, Profile=[
                                         {"Mno-id": "1.5", "IccidPrefix": "8933", "ImsiPrefix": "00101", "MsisdnPrefix": "88299",
@@ -62,9 +68,11 @@ BODIES = {
     "EUM-GetBatch": lambda: dict(Batch="b"),
     "EUM-UpdateProperties": lambda: dict(Eid=EID, AdditionalProperties=dict(Property=[dict(key="a", value="b")])),
 }
-DEFERRED = {"ES4-AuditEIS", "ES4-DeleteProfile", "ES4-DisableProfile", "ES4-EnableProfile"}  # their Actions have no suffix (SGP.02 Annex B)
+# Their Actions have no suffix (SGP.02 Annex B).
+DEFERRED = {"ES4-AuditEIS", "ES4-DeleteProfile", "ES4-DisableProfile", "ES4-EnableProfile", "ES4-PrepareSMSRChange", "ES4-SMSRChange",
+            "ES7-HandoverEUICC", "ES7-AuthenticateSMSR", "ES7-CreateAdditionalKeySet"}
 SIDES = [("ES1", "sm-sr", "ES1SmSrService", "SmSrES1Port"), ("ES4", "sm-sr", "ES4SmSrService", "SmSrES4Port"),
-         ("EUM", "eum", "EUMOrderService", "EUMOrderPort")]
+         ("ES7", "sm-sr", "ES7SmSrProviderService", "ES7SmSrProviderPort"), ("EUM", "eum", "EUMOrderService", "EUMOrderPort")]
 
 
 def check(wsdl, service, port, schema, seen):

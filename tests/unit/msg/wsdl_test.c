@@ -8,7 +8,7 @@ Test(wsdl, a_side_that_serves_nothing_has_none)
 {
 	CLEANUP(buf_free) struct buf b = { 0 };
 
-	cr_assert(!wsdl_write(&b, IF_ES7, ROLE_SM_SR, false, "https://h/", NULL));
+	cr_assert(!wsdl_write(&b, IF_ES4A, ROLE_SM_SR, false, "https://h/", NULL));
 	cr_assert(!wsdl_write(&b, IF_ES1, ROLE_EUM, false, "https://h/", NULL), "an EUM serves no side of ES1");
 	cr_assert_eq(b.len, 0);
 	cr_assert_null(wsdl_service(IF_ES1, ROLE_EUM));
@@ -31,7 +31,7 @@ Test(wsdl, names_are_those_of_the_wire_and_the_address_is_escaped)
 	cr_assert(wsdl_write(&b, IF_ES4, ROLE_SM_SR, false, "https://h/?a&b", NULL));
 	for (size_t i = 0; i < LEN(parts); i++)
 		cr_assert(strstr(b.data, parts[i]), "%s", parts[i]);
-	cr_assert(!strstr(b.data, "ES4-SMSRChange\""), "what is not served is not offered");
+	cr_assert(!strstr(b.data, "ES4-GetPLMA\""), "what is not served is not offered");
 	buf_clear(&b);
 	cr_assert(wsdl_write(&b, IF_ES4, ROLE_SM_SR, true, "https://h/", "x.xsd"));
 	cr_assert(strstr(b.data, "schemaLocation=\"x.xsd\"") && !strstr(b.data, "<xs:element"));

@@ -139,6 +139,21 @@ Test(eis_check_registration, memory_must_add_up)
 	REFUSED("FreeMemory", c->profiles[1].free_memory = &more);
 }
 
+/* Another SM-SR counts its own way; but what is deleted later must be counted with. */
+Test(eis_check_handover, memory_need_not_add_up_but_be_a_number)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	struct card *c = new_card(a);
+	result r;
+
+	c->eis.remaining_memory = INT64_MAX - 2000;
+	cr_assert(eis_check_handover(a, &c->eis) == OK);
+	c->eis.remaining_memory++;
+	r = eis_check_handover(a, &c->eis);
+	cr_assert(r != OK && r->code == CODE_PARAM_INVALID);
+	cr_assert_str_eq(r->subject_id, "AllocatedMemory");
+}
+
 Test(eis_filter, each_viewer_sees_what_d2_says)
 {
 	static const struct {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/base/hex.h"
-#include "common/sgp02/result.h"
+#include "common/sgp02/code_text.h"
 
 #define GOOD_EID "89001012012341234012345678901224"
 
@@ -71,7 +71,8 @@ Test(eid, complete_makes_what_parse_takes)
 
 Test(eid, bytes_are_bcd_and_read_back_only_when_they_are_an_eid)
 {
-	static const uint8_t bytes[] = { 0x89, 0x00, 0x10, 0x12, 0x01, 0x23, 0x41, 0x23, 0x40, 0x12, 0x34, 0x56, 0x78, 0x90, 0x12, 0x24 };
+	static const uint8_t bytes[] = { 0x89, 0x00, 0x10, 0x12, 0x01, 0x23, 0x41, 0x23,
+					 0x40, 0x12, 0x34, 0x56, 0x78, 0x90, 0x12, 0x24 };
 	uint8_t made[16];
 	struct eid eid, again = { "untouched" };
 
@@ -174,4 +175,19 @@ Test(result, rows_carry_subject_and_reason)
 	cr_assert_str_eq(r->cause, "socket 7");
 	cr_assert_str_eq(status_name(STATUS_EXPIRED), "EXPIRED");
 	cr_assert_null(status_name((enum status)9));
+}
+
+Test(result, a_code_is_found_by_its_whole_text)
+{
+	static const char *const none[] = { NULL,       "",           "/",    "8.1.1",    "8.1.1/",
+					    "8.1/1.1/", "8.1.1/1.1 ", "/1.1", "8.1./1.1", "9.9/9.9" };
+
+	for (enum code c = 0; c < CODE_COUNT; c++) {
+		CLEANUP(arena_freep) struct arena *a = arena_new();
+
+		cr_assert_eq(code_of_text(arena_printf(a, "%s/%s", status_code(c)->subject, status_code(c)->reason), CODE_COUNT),
+			     c);
+	}
+	for (size_t i = 0; i < LEN(none); i++)
+		cr_assert_eq(code_of_text(none[i], CODE_BUSY), CODE_BUSY, "%zu", i);
 }
