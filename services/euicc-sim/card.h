@@ -13,7 +13,7 @@
 #include "common/sgp02/ids.h"
 
 enum { CARD_PROFILES = 16, CARD_KEYS = 16, CARD_COUNTERS = 8, CARD_KEY_LEN = 16, CARD_NONE = 255, CARD_ERROR = 256 };
-enum { CARD_CONNECTIVITY = 240 };
+enum { CARD_CONNECTIVITY = 240, CARD_URI = 95, CARD_NUMBER = 20 };
 enum pol1_rule { POL1_NO_DISABLE = 1, POL1_NO_DELETE = 2, POL1_DELETE_AFTER_DISABLE = 4 };
 /* "disable-not-allowed", "delete-not-allowed", "delete-after-disable"; 0: none of these. */
 uint8_t pol1_rule_parse(const char *name);
@@ -47,6 +47,16 @@ struct card_profile {
 struct card_key {
 	uint8_t version, index, type; /* version 0: free place; 88 AES, 85 PSK-TLS */
 	uint8_t value[CARD_KEY_LEN];
+};
+
+/* Where UpdateSMSRAddressingParameters sent it. */
+struct card_home {
+	uint32_t address;             /* IPv4 in host order; 0: nowhere yet */
+	uint16_t port;
+	uint8_t kvn;                  /* of the PSK; 0: any */
+	uint8_t scp80;                /* of the key set that secures its own SMS; 0: the lowest */
+	char uri[CARD_URI + 1];       /* "": not said */
+	char number[CARD_NUMBER + 1]; /* where its own SMS go, digits; "": not said */
 };
 
 /* What a card does next by itself. */
@@ -84,6 +94,9 @@ struct card {
 	uint64_t commands;           /* scripts executed; who runs them counts */
 	uint64_t enables, disables, deletes, confirmations; /* commands answered with 9000, by kind */
 	uint64_t creates, keysets, installs; /* ISD-Ps made; key sets agreed on; packages taken to their end */
+	struct card_home home;
+	uint16_t unused_scp80, unused_scp81; /* bit per key version & 15: a set that came by command and nothing was secured with yet */
+	uint64_t isdr_keysets, put_keys, finalises; /* key sets of the ISD-R agreed on; of SCP81 put; handovers made final */
 	struct card_channel *channel; /* what a reset ends (card_internal.h); NULL: nothing */
 	uint16_t domains;             /* bit per profile: its ISD-P has a file, of this version */
 	uint32_t domain_versions[CARD_PROFILES];
@@ -110,6 +123,7 @@ struct card_effects {
 	bool refresh;                /* the UICC resets after this session: card_refresh */
 	bool changed;                /* the state must be saved before anybody hears of it */
 	const struct card_faults *faults; /* given; NULL: nothing goes wrong */
+	uint8_t secured;             /* given: version of the ISD-R's key set that secures the command; 0: not said */
 	const char *why;             /* of the newest refusal, for the log; static */
 };
 
@@ -128,6 +142,13 @@ void card_free(struct card *c);
 uint8_t card_enabled(const struct card *c);
 struct card_profile *card_profile_of(struct card *c, const struct aid *aid);
 const struct card_key *card_key_of(const struct card *c, uint8_t version, uint8_t index);
+/* It speaks HTTPS, and the ISD-R has a key for that: an SM-SR that puts none has it by SMS alone. */
+bool card_by_https(const struct card *c);
+/* Something was secured with this key set: nothing replaces it any more. */
+void card_key_used(struct card *c, uint8_t version);
+
+/* The session ended in which an ISD-P was named for a key agreement: it is so no more. One with the ISD-R goes on. */
+void card_session_over(struct card *c);
 
 /* Power: on, it attaches, and what it gave up to notify is tried again; off, nothing is lost. */
 void card_power(struct card *c, bool on);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A key set for an ISD-P (procedures.md 3.3 B, 4.5): what the ECASD does with the SM-DP's certificate and signature, and what the
- * ISD-P then has. */
+/* A key set for an ISD-P, or a further one for the ISD-R (procedures.md 3.3 B, 3.20, 4.5): what the ECASD does with the certificate and
+ * signature of the SM-DP or SM-SR, and what the security domain then has. */
 #include <string.h>
 
 #include "common/base/hex.h"
 #include "common/base/random.h"
+#include "common/card/isdr_agreement.h"
 #include "services/euicc-sim/card_internal.h"
 
-enum { SCP03_FIRST = 0x30, SCP03_LAST = 0x3F, COUNTER_BYTES = 3, SIN_DIGITS = 8 };
+enum { SCP03_FIRST = 0x30, SCP03_LAST = 0x3F, SCP03_COUNTER_BYTES = 3, SIN_DIGITS = 8 };
 static const uint8_t sdin_ecasd[] = { 0x00, 0x02 }; /* as the EUM says it in the EIS */
 
 /* [GUESS] The fact sheets do not say which status word a failed check has (procedures.md 4.10). */
@@ -39,19 +40,18 @@ static uint16_t personalize(struct card *c, const struct apdu *apdu)
 	return SW_OK;
 }
 
+/* Without an INSTALL before it is for the ISD-R. */
 static uint16_t certificate(struct card *c, const struct apdu *apdu, struct buf *out, struct card_effects *effects)
 {
-	struct card_channel *ch = c->channel;
+	struct card_channel *ch = card_channel_of(c);
 	enum ka_verdict verdict;
 	struct bytes cert;
 	uint16_t sw = ka_certificate_parse(apdu, &cert);
 
 	if (sw != SW_OK)
 		return sw;
-	if (!ch || ch->agreeing == CARD_NONE)
-		return SW_CONDITIONS;
 	ch->has_rc = false;
-	verdict = ka_certificate_check(cert, c->ci_point, GP_ROLE_SM_DP, ch->signer);
+	verdict = ka_certificate_check(cert, c->ci_point, ch->agreeing == CARD_NONE ? GP_ROLE_SM_SR : GP_ROLE_SM_DP, ch->signer);
 	if (verdict != KA_GOOD) {
 		effects->why = ka_verdict_text(verdict);
 		return refused(verdict);
@@ -64,13 +64,13 @@ static uint16_t certificate(struct card *c, const struct apdu *apdu, struct buf 
 	return SW_OK;
 }
 
-/* The template's initial counter. False: more than a sequence counter holds. */
-static bool counter_of(const struct ka_template *t, uint32_t *out)
+/* The template's initial counter in at most so many bytes. False: it is more than its keys can count to. */
+static bool counter_of(const struct ka_template *t, size_t bytes, uint64_t *out)
 {
-	uint32_t n = 0;
+	uint64_t n = 0;
 
 	for (size_t i = 0; i < t->n_counter; i++) {
-		if (i + COUNTER_BYTES < t->n_counter && t->counter[i])
+		if (i + bytes < t->n_counter && t->counter[i])
 			return false;
 		n = n << 8 | t->counter[i];
 	}
@@ -87,6 +87,7 @@ static struct ka_identity identity_of(const struct card *c)
 	return id;
 }
 
+/* To the ISD-P at this place. */
 static void keys_take(struct card *c, uint8_t place, const struct card_keys *keys, uint32_t counter)
 {
 	struct card_domain *d = card_domain_new();
@@ -99,6 +100,28 @@ static void keys_take(struct card *c, uint8_t place, const struct card_keys *key
 	c->keysets++;
 }
 
+/* Does what was agreed on suit the security domain? */
+static bool suits(const struct ka_template *t, bool isdr, uint64_t *out_counter)
+{
+	if (isdr)
+		return t->kvn >= SCP80_KVN_FIRST && t->kvn <= SCP80_KVN_LAST && t->usage == KA_THREE_KEYS && t->key_id == 1 &&
+		       counter_of(t, SCP80_COUNTER_BYTES, out_counter);
+	return t->kvn >= SCP03_FIRST && t->kvn <= SCP03_LAST && counter_of(t, SCP03_COUNTER_BYTES, out_counter);
+}
+
+/* Gives the keys to whom they are for. */
+static uint16_t give(struct card *c, const struct card_keys *keys, uint64_t counter, struct card_effects *effects)
+{
+	struct card_channel *ch = c->channel;
+
+	if (ch->agreeing == CARD_NONE)
+		return card_isdr_keys_take(c, keys, counter, effects);
+	keys_take(c, ch->agreeing, keys, (uint32_t)counter);
+	ch->agreeing = CARD_NONE;
+	effects->changed = true;
+	return SW_OK;
+}
+
 static uint16_t agree(struct card *c, const struct ka_received *r, struct buf *out, struct card_effects *effects)
 {
 	CLEANUP(secret_free) struct secret scalar = secret_new(sizeof(c->ecasd_key));
@@ -108,22 +131,23 @@ static uint16_t agree(struct card *c, const struct ka_received *r, struct buf *o
 	struct card_channel *ch = c->channel;
 	struct ka_answer answer;
 	enum ka_verdict verdict;
-	uint32_t counter;
+	uint64_t counter = 0;
+	uint16_t sw;
 
 	memcpy(scalar.data, c->ecasd_key, sizeof(c->ecasd_key));
 	ecasd = ec_key_from_scalar(&scalar);
 	if (!ecasd)
 		return SW_MEMORY_FAILURE;
 	verdict = ka_card_agree(r, (struct bytes){ ch->rc, sizeof(ch->rc) }, ch->signer, ecasd, &identity, &keys, &answer);
-	if (verdict == KA_GOOD && (keys.kvn < SCP03_FIRST || keys.kvn > SCP03_LAST || !counter_of(&r->request.template, &counter)))
+	if (verdict == KA_GOOD && !suits(&r->request.template, ch->agreeing == CARD_NONE, &counter))
 		verdict = KA_UNSUPPORTED;
 	if (verdict != KA_GOOD) {
 		effects->why = ka_verdict_text(verdict);
 		return refused(verdict);
 	}
-	keys_take(c, ch->agreeing, &keys, counter);
-	ch->agreeing = CARD_NONE;
-	effects->changed = true;
+	sw = give(c, &keys, counter, effects);
+	if (sw != SW_OK)
+		return sw;
 	if (card_fault_strikes(effects, CARD_FAULT_RECEIPT, 0))
 		answer.receipt[0] ^= 0x01;
 	ka_answer_build(out, &answer);

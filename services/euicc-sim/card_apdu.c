@@ -215,6 +215,7 @@ uint16_t card_execute(struct card *c, struct bytes capdu, struct buf *out, struc
 {
 	uint8_t listed = c->listed;
 	struct isdr_command command;
+	enum isdr_change change;
 	enum ka_step step;
 	struct apdu apdu;
 	uint16_t sw;
@@ -225,6 +226,9 @@ uint16_t card_execute(struct card *c, struct bytes capdu, struct buf *out, struc
 	step = ka_step_of(&apdu);
 	if (step != KA_STEP_NONE)
 		return card_agree(c, &apdu, step, out, effects);
+	change = isdr_change_of(&apdu);
+	if (change != ISDR_CHANGE_NONE)
+		return card_isdr_change(c, &apdu, change, out, effects);
 	sw = isdr_command_parse(&apdu, &command);
 	if (sw != SW_OK)
 		return sw;

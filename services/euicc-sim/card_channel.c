@@ -47,6 +47,14 @@ void card_channel_close(struct card *c)
 	c->channel = NULL;
 }
 
+void card_session_over(struct card *c)
+{
+	if (!c->channel || c->channel->agreeing == CARD_NONE)
+		return;
+	c->channel->agreeing = CARD_NONE;
+	c->channel->has_rc = false;
+}
+
 struct card_domain *card_domain_new(void)
 {
 	return fresh(sizeof(struct card_domain));

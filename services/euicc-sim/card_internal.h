@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "common/card/isdr_handover.h"
 #include "common/card/key_agreement.h"
 #include "common/card/profile_reader.h"
 #include "common/card/scp03t.h"
@@ -36,8 +37,8 @@ struct card_install {
 	char imsi[IMSI_MAX + 1], msisdn[MSISDN_MAX + 1];
 };
 struct card_channel {
-	uint8_t agreeing; /* the ISD-P that INSTALL [for personalization] named last; CARD_NONE: none */
-	bool has_rc;      /* its SM-DP was certified and is to sign rc */
+	uint8_t agreeing; /* the ISD-P that INSTALL [for personalization] named last; CARD_NONE: none, so the ISD-R itself */
+	bool has_rc;      /* its SM-DP, or the new SM-SR, was certified and is to sign rc */
 	uint8_t rc[KA_CHALLENGE_MIN], signer[P256_POINT];
 	uint8_t secured; /* the ISD-P that scp03 is with; CARD_NONE: none */
 	struct scp03_session scp03;
@@ -52,8 +53,15 @@ void card_channel_unsecure(struct card_channel *ch);
 struct card_domain *card_domain_new(void);
 void card_domain_free(struct card_domain *d);
 
-/* card_agree.c: the ECASD's and ISD-P's side of the key agreement; step is not KA_STEP_NONE. The status word. */
+/* card_agree.c: the ECASD's, ISD-P's and ISD-R's side of the key agreement; step is not KA_STEP_NONE. The status word. */
 uint16_t card_agree(struct card *c, const struct apdu *apdu, enum ka_step step, struct buf *out, struct card_effects *effects);
+
+/* card_isdr.c: a further key set for the ISD-R. SW_OK; SW_CONDITIONS: its version is in use; SW_NO_MEMORY: no place; nothing has changed
+ * then. */
+uint16_t card_isdr_keys_take(struct card *c, const struct card_keys *k, uint64_t counter, struct card_effects *effects);
+/* What a new SM-SR does with them; change is not ISDR_CHANGE_NONE. The status word. */
+uint16_t card_isdr_change(struct card *c, const struct apdu *apdu, enum isdr_change change, struct buf *out,
+			  struct card_effects *effects);
 
 /* 61, 62, 63, 90, 91 let a script go on. */
 bool card_script_stops(uint16_t sw);

@@ -40,6 +40,12 @@ static const struct member later_members[] = {
 	MEMBER(card, enables), MEMBER(card, disables), MEMBER(card, deletes), MEMBER(card, confirmations),   MEMBER(card, creates),
 	MEMBER(card, keysets), MEMBER(card, installs), MEMBER(card, domains), MEMBER(card, domain_versions),
 };
+/* And behind these. */
+static const struct member home_members[] = {
+	MEMBER(card, home.address), MEMBER(card, home.port),   MEMBER(card, home.kvn),     MEMBER(card, home.scp80),
+	MEMBER(card, home.uri),     MEMBER(card, home.number), MEMBER(card, unused_scp80), MEMBER(card, unused_scp81),
+	MEMBER(card, isdr_keysets), MEMBER(card, put_keys),    MEMBER(card, finalises),
+};
 static const struct member later_profile_members[] = {
 	FLAG(card_profile, grows),
 };
@@ -103,6 +109,7 @@ void card_record_write(const struct card *c, uint64_t generation, uint8_t out[CA
 	at += put(c, later_members, LEN(later_members), out + at);
 	for (size_t i = 0; i < CARD_PROFILES; i++)
 		at += put(&c->profiles[i], later_profile_members, LEN(later_profile_members), out + at);
+	at += put(c, home_members, LEN(home_members), out + at);
 	crc = crc32(out + AT_GENERATION, CARD_RECORD - AT_GENERATION);
 	memcpy(out + AT_CRC, &crc, sizeof(crc));
 }
@@ -127,7 +134,8 @@ static bool sound(const struct card *c)
 		enabled += p->aid.len && p->state == ISDP_ENABLED;
 		fallback += p->aid.len && p->fallback;
 	}
-	return enabled <= 1 && fallback <= 1 && index_ok(c, c->before) && index_ok(c, c->pinned);
+	return !c->home.uri[CARD_URI] && !c->home.number[CARD_NUMBER] && enabled <= 1 && fallback <= 1 && index_ok(c, c->before) &&
+	       index_ok(c, c->pinned);
 }
 
 static bool read_members(struct card *c, const uint8_t in[CARD_RECORD])
@@ -149,7 +157,7 @@ static bool read_members(struct card *c, const uint8_t in[CARD_RECORD])
 	for (size_t i = 0; i < CARD_PROFILES; i++)
 		if (!get(&c->profiles[i], later_profile_members, LEN(later_profile_members), in, &at))
 			return false;
-	return sound(c);
+	return get(c, home_members, LEN(home_members), in, &at) && sound(c);
 }
 
 void card_forget(struct card *c)

@@ -48,6 +48,7 @@ static bool counter_take(struct card *c, uint8_t version, uint64_t counter)
 		return false;
 	c->counters[at].version = version;
 	c->counters[at].last = counter;
+	card_key_used(c, version);
 	return true;
 }
 
@@ -124,7 +125,7 @@ bool card_sms_notification(const struct card *c, struct bytes e1, struct buf *ou
 {
 	struct scp80_command command = { .spi1 = SPI_CC_ONLY, .spi2 = SPI_POR_NONE, .data = e1 };
 	struct scp80_keys keys;
-	uint8_t version = SCP80_FIRST;
+	uint8_t version = keys_of(c, c->home.scp80, &keys) ? c->home.scp80 : SCP80_FIRST;
 
 	while (version <= SCP80_LAST && !keys_of(c, version, &keys))
 		version++;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What may be asked of the cards. Keys are shown to nobody. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,49 @@ static void counters_out(struct buf *b, const struct card *c)
 	buf_char(b, '}');
 }
 
+/* Versions of the ISD-R's key sets and how many keys each has: never a key. */
+static void keys_out(struct buf *b, const struct card *c)
+{
+	unsigned n[UINT8_MAX + 1] = { 0 };
+	bool first = true;
+
+	for (size_t i = 0; i < CARD_KEYS; i++)
+		n[c->keys[i].version]++;
+	buf_str(b, ",\"keys\":{");
+	for (unsigned version = 1; version < LEN(n); version++) {
+		if (!n[version])
+			continue;
+		buf_printf(b, "%s\"%u\":%u", first ? "" : ",", version, n[version]);
+		first = false;
+	}
+	buf_char(b, '}');
+}
+
+/* Where an SM-SR sent it; null: it goes where its batch says. */
+static void home_out(struct buf *b, const struct card_home *home)
+{
+	const struct in_addr address = { .s_addr = htonl(home->address) };
+	char host[INET_ADDRSTRLEN];
+
+	if (!home->address && !*home->number) {
+		buf_str(b, ",\"home\":null");
+		return;
+	}
+	buf_str(b, ",\"home\":{");
+	json_out_member(b, "host", home->address ? inet_ntop(AF_INET, &address, host, sizeof(host)) : NULL);
+	json_out_member(b, "uri", home->uri);
+	json_out_member(b, "number", home->number);
+	buf_printf(b, ",\"port\":%u,\"kvn\":%u}", home->port, home->kvn);
+}
+
+static void isdr_out(struct buf *b, const struct card *c)
+{
+	buf_printf(b, ",\"isdr_keysets\":%llu,\"put_keys\":%llu,\"finalises\":%llu", (unsigned long long)c->isdr_keysets,
+		   (unsigned long long)c->put_keys, (unsigned long long)c->finalises);
+	keys_out(b, c);
+	home_out(b, &c->home);
+}
+
 static void card_out(struct buf *b, const struct holder *h)
 {
 	const struct card *c = h->card;
@@ -111,6 +155,7 @@ static void card_out(struct buf *b, const struct holder *h)
 		   (unsigned long long)c->creates, (unsigned long long)c->keysets, (unsigned long long)c->installs,
 		   (long long)c->memory, (long long)c->remaining_memory);
 	counters_out(b, c);
+	isdr_out(b, c);
 	buf_printf(b, ",\"deletes\":%llu,\"confirmations\":%llu,\"waiting_sms\":%u,\"profiles\":[", (unsigned long long)c->deletes,
 		   (unsigned long long)c->confirmations, h->n_waiting);
 	for (unsigned i = 0; i < CARD_PROFILES; i++) {

@@ -195,7 +195,8 @@ void life_triggered(struct holder *h, const struct ram_trigger *t)
 		memcpy(h->goal->uri, t->uri.data, t->uri.len);
 		h->goal->uri[t->uri.len] = '\0';
 	}
-	h->goal->kvn = t->stored ? 0 : t->kvn;
+	if (!t->stored)
+		h->goal->kvn = t->kvn;
 	if (h->pausing)
 		loop_timer_stop(h->sim->loop, &h->timer);
 	h->pausing = false;
@@ -245,7 +246,7 @@ void life_go_on(struct holder *h)
 		return;
 	goal_default(h, &home);
 	if (h->card->pending && !h->card->given_up) {
-		if (home.port || !h->card->http)
+		if (home.port || !card_by_https(h->card))
 			notify_send(h);
 	} else if (h->goal && h->goal->port) {
 		open_wanted(h);

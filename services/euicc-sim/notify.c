@@ -15,7 +15,7 @@ static void log_note(const struct holder *h, const char *event, const char *why)
 	log_int(&l, "type", h->card->pending);
 	log_int(&l, "seq", h->card->seq);
 	log_int(&l, "try", h->card->tries);
-	log_str(&l, "via", h->card->http ? "http" : "sms");
+	log_str(&l, "via", card_by_https(h->card) ? "http" : "sms");
 	log_str(&l, "why", why);
 	log_end(&l);
 }
@@ -113,7 +113,7 @@ void notify_send(struct holder *h)
 	log_note(h, "card_notification", NULL);
 	if (hook_now(h, HOOK_DROP_NOTIFICATION, NULL) || !note_build(h, &note))
 		life_pause(h, h->sim->config->retry_ms);
-	else if (h->card->http && !hook_now(h, HOOK_NO_SESSIONS, NULL))
+	else if (card_by_https(h->card) && !hook_now(h, HOOK_NO_SESSIONS, NULL))
 		send_http(h, &note);
 	else
 		send_sms(h, &note);

@@ -80,9 +80,13 @@ static void execute(struct holder *h, const struct script *script, struct run *r
 			r->results[i].data.data = (const uint8_t *)r->data.data + r->from[i];
 }
 
-/* A confirmation, a key agreement and a piece of a profile have points of their own: there are other scripts before and behind them. */
+/* A confirmation, a key agreement, a piece of a profile and what a new SM-SR changes have points of their own: there are other scripts
+ * before and behind them. */
 static const char *kind_of(const struct script *script)
 {
+	static const char *const changes[] = {
+		[ISDR_PUT_KEY] = "put-key", [ISDR_ADDRESSING] = "addressing", [ISDR_FINALISE] = "finalise"
+	};
 	const char *kind = "script";
 	struct isdr_command command;
 	struct apdu apdu;
@@ -92,6 +96,8 @@ static const char *kind_of(const struct script *script)
 			continue;
 		if (ka_step_of(&apdu) == KA_STEP_CERTIFICATE || ka_step_of(&apdu) == KA_STEP_REQUEST)
 			kind = "store-data";
+		else if (isdr_change_of(&apdu) != ISDR_CHANGE_NONE)
+			kind = changes[isdr_change_of(&apdu)];
 		else if (isdr_command_parse(&apdu, &command) == SW_OK && command.function == ISDR_CONFIRM)
 			kind = "confirmation";
 	}
@@ -127,10 +133,10 @@ static bool keep(struct holder *h, const char *kind, const struct card_effects *
 	return true;
 }
 
-static bool run_isdr(struct holder *h, struct bytes body, const struct card_faults *faults, struct buf *out_answer,
+static bool run_isdr(struct holder *h, uint8_t secured, struct bytes body, const struct card_faults *faults, struct buf *out_answer,
 		     bool *out_refresh)
 {
-	CLEANUP(run_free) struct run r = { .effects.faults = faults };
+	CLEANUP(run_free) struct run r = { .effects = { .faults = faults, .secured = secured } };
 	const char *why = "", *kind;
 	struct script script;
 
@@ -238,11 +244,13 @@ static bool run_isdp(struct holder *h, const struct aid *isdp, struct bytes body
 	return true;
 }
 
-bool script_run(struct holder *h, const struct aid *target, struct bytes body, struct buf *out_answer, bool *out_refresh)
+bool script_run(struct holder *h, uint8_t secured, const struct aid *target, struct bytes body, struct buf *out_answer,
+		bool *out_refresh)
 {
 	const struct card_faults faults = { strikes, h };
 
 	h->sim->stats.scripts++;
-	return aid_equal(target, &AID_ISDR) ? run_isdr(h, body, &faults, out_answer, out_refresh)
+	card_key_used(h->card, secured);
+	return aid_equal(target, &AID_ISDR) ? run_isdr(h, secured, body, &faults, out_answer, out_refresh)
 					    : run_isdp(h, target, body, &faults, out_answer, out_refresh);
 }

@@ -31,6 +31,7 @@ struct session {
 	struct watch watch;
 	struct timer timer; /* for an answer, or while one of ours is held back */
 	struct psk_client *client;
+	uint8_t kvn;  /* of the PSK */
 	bool begun;   /* the first request was posted */
 	bool refresh; /* a script asks for it */
 	bool endless, resumes, may_resume;
@@ -100,7 +101,7 @@ static bool client_open(struct session *s, const char **out_why)
 		*out_why = "the card has no such PSK";
 		return false;
 	}
-	identity.kvn = key->version;
+	identity.kvn = s->kvn = key->version;
 	psk_identity_format(&identity, text);
 	memcpy(value, key->value, sizeof(value));
 	value[0] ^= hook_now(s->h, HOOK_WRONG_PSK, NULL) ? 0xFF : 0;
@@ -121,6 +122,7 @@ static bool client_open(struct session *s, const char **out_why)
 static void session_free(struct session *s)
 {
 	loop_timer_stop(s->h->sim->loop, &s->timer);
+	card_session_over(s->h->card);
 	s->h->session = NULL;
 	s->h->sim->open_sessions--;
 	buf_free(&s->held);
@@ -326,7 +328,7 @@ static bool take_script(struct session *s, const struct aid *target)
 		return false;
 	if (s->may_resume && hook_now(s->h, HOOK_RESUME, NULL))
 		return resume(s);
-	if (!script_run(s->h, target, psk_client_body(s->client), &answer, &s->refresh)) {
+	if (!script_run(s->h, s->kvn, target, psk_client_body(s->client), &answer, &s->refresh)) {
 		life_dead(s->h);
 		return false;
 	}

@@ -56,7 +56,7 @@ struct goal {
 	char host[46]; /* numeric */
 	uint16_t port;
 	char uri[URI_MAX + 1];
-	uint8_t kvn;   /* 0: any */
+	uint8_t kvn; /* 0: any */
 	unsigned tries;
 };
 
@@ -65,21 +65,21 @@ struct holder {
 	struct sim *sim;
 	struct card *card;
 	struct card_file *file;
-	const char *smsr;                          /* OID of its SM-SR as its batch says; "": not said */
-	size_t place;                              /* in the fleet */
+	const char *smsr;                            /* OID of its SM-SR as its batch says; "": not said */
+	size_t place;                                /* in the fleet */
 	struct holder *next_of_eid, *next_of_number; /* fleet.c's chains */
-	char number[MSISDN_MAX + 1];               /* as fleet.c knows it: of the enabled profile */
-	char smsr_number[SMPP_ADDRESS_MAX + 1];    /* where its own SMS go; "": the configured one */
-	struct timer timer;                        /* what it does next by itself */
-	bool pausing;                              /* the timer is a pause before a retry: only a new trigger ends it */
-	bool delayed;                              /* hook: its notification was delayed already */
-	uint8_t ref;                               /* of its next concatenated SMS */
+	char number[MSISDN_MAX + 1];                 /* as fleet.c knows it: of the enabled profile */
+	char smsr_number[SMPP_ADDRESS_MAX + 1];      /* where its own SMS go; "": the default */
+	struct timer timer;                          /* what it does next by itself */
+	bool pausing;                                /* the timer is a pause before a retry: only a new trigger ends it */
+	bool delayed;                                /* hook: its notification was delayed already */
+	uint8_t ref;                                 /* of its next concatenated SMS */
 	unsigned n_waiting;
-	struct sms *waiting;                       /* SMS on their way to it, oldest first */
-	struct sms_parts *parts;                   /* of SMS that have not come whole */
-	struct late *late;                         /* SMS of it that the network has not brought to the SMSC yet (air.c) */
-	struct session *session;                   /* the one that is open */
-	struct goal *goal;                         /* a session is wanted, once there is none open */
+	struct sms *waiting;     /* SMS on their way to it, oldest first */
+	struct sms_parts *parts; /* of SMS that have not come whole */
+	struct late *late;       /* SMS of it that the network has not brought to the SMSC yet (air.c) */
+	struct session *session; /* the one that is open */
+	struct goal *goal;       /* a session is wanted, once there is none open */
 };
 
 /* sim.c: opens what the configuration says. False: error says why; sim_close is due either way. */
@@ -127,11 +127,11 @@ void life_stop(struct holder *h);
 enum session_kind { SESSION_TRIGGERED, SESSION_NOTIFICATION };
 struct session_end {
 	enum session_kind kind;
-	bool ok;               /* ended by the SM-SR, in order */
-	bool refresh;          /* a script asks for it */
-	const char *why;       /* not ok: for the log */
+	bool ok;         /* ended by the SM-SR, in order */
+	bool refresh;    /* a script asks for it */
+	const char *why; /* not ok: for the log */
 	const struct goal *goal;
-	const char *path;      /* of the first request */
+	const char *path; /* of the first request */
 };
 /* path: with query. False: it does not come about, *out_why (static). */
 bool session_open(struct holder *h, enum session_kind kind, const struct goal *goal, const char *path, const char **out_why);
@@ -140,9 +140,11 @@ void session_cut(struct holder *h);
 /* life.c: what follows a session; h->session is NULL by then. */
 void life_session_ended(struct holder *h, const struct session_end *end);
 
-/* script.c: executes a script for the ISD-R or an ISD-P that the card has, and saves the card. False: the state is not durable, so that no
+/* script.c: executes a script for the ISD-R or an ISD-P that the card has, and saves the card. secured: version of the ISD-R's key set that it
+ * came under, by SMS or in a session. False: the state is not durable, so that no
  * answer may be sent. */
-bool script_run(struct holder *h, const struct aid *target, struct bytes body, struct buf *out_answer, bool *out_refresh);
+bool script_run(struct holder *h, uint8_t secured, const struct aid *target, struct bytes body, struct buf *out_answer,
+		bool *out_refresh);
 
 /* notify.c. */
 void notify_send(struct holder *h);
@@ -153,10 +155,12 @@ void notify_confirmed(struct holder *h);
 /* targets.c: where the cards of an SM-SR (OID) go; kept beside the batch files, so that a restart knows. */
 struct targets *targets_open(const struct sim_config *config, char error[SIM_ERROR]);
 void targets_close(struct targets *t);
-/* smsr: {OID: {"host", "port", "uri"}}, added to what is known. False: error says what is wrong; nothing is changed. */
+/* smsr: {OID: {"host", "port", "uri", "number"}}, number may be left out; added to what is known. False: error says what is wrong; nothing is changed. */
 bool targets_take(struct targets *t, json_t *smsr, char error[SIM_ERROR]);
 /* Where a card goes without a trigger; port 0: that is not known yet. */
 void goal_default(const struct holder *h, struct goal *out);
+/* Where its SMS go before it has received one; "": that is not known. */
+const char *number_default(const struct holder *h);
 
 /* sms.c. */
 void sms_arrive(struct holder *h, const struct smpp_message *m, uint32_t id);
@@ -178,7 +182,7 @@ struct smsc *smsc_open(struct sim *sim, char error[SIM_ERROR]);
 void smsc_close(struct smsc *s);
 uint16_t smsc_port(const struct smsc *s);
 unsigned smsc_bound(const struct smsc *s);
-/* Queues a message to the ESMEs; it is sent until one has taken it. */
+/* Queues a message to the ESMEs that have its destination's number; it is sent until one has taken it. */
 void smsc_queue(struct smsc *s, const struct smpp_message *m);
 void smsc_receipt(struct smsc *s, const char *number, const char *to, uint32_t id, const char *state);
 

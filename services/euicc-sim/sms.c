@@ -133,7 +133,7 @@ static void run_by_sms(struct holder *h, const struct scp80_command *command)
 	bool refresh = false, was_pending = h->card->pending != 0;
 	struct aid target;
 
-	if (!card_sms_target(h->card, command, &target) || !script_run(h, &target, command->data, &out, &refresh)) {
+	if (!card_sms_target(h->card, command, &target) || !script_run(h, command->kid >> 4, &target, command->data, &out, &refresh)) {
 		life_dead(h);
 		return;
 	}
@@ -296,7 +296,8 @@ void sms_free(struct holder *h)
 void sms_from_card(struct holder *h, bool por, struct bytes packet)
 {
 	CLEANUP(arena_freep) struct arena *a = arena_new();
-	const char *to = *h->smsr_number ? h->smsr_number : h->sim->config->smsr_number;
+	const char *home = h->card->home.number, *known = *h->smsr_number ? h->smsr_number : number_default(h);
+	const char *to = *home && !por ? home : known; /* who asked is answered, whoever it is */
 	struct smpp_message m = {
 		.source_ton = 1, .source_npi = 1, .esm_class = SMPP_ESM_UDHI, .protocol_id = SMS_PID, .data_coding = SMS_DCS
 	};

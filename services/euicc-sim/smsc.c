@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "common/base/random.h"
-#include "services/euicc-sim/sim.h"
+#include "services/euicc-sim/accounts.h"
 
-enum { ESMES_MAX = 64, BACKLOG = 64, AGAIN_MS = 500, PASSWORD_MAX = 64, WINDOW = 64, QUEUE_MAX = 100000, RECEIPT_TEXT = 160 };
+enum { ESMES_MAX = 64, BACKLOG = 64, AGAIN_MS = 500, WINDOW = 64, QUEUE_MAX = 100000, RECEIPT_TEXT = 160 };
 
 struct esme {
 	struct esme *next;
@@ -23,13 +23,15 @@ struct esme {
 	struct smpp_session *session;
 	struct watch watch;
 	struct timer timer;
-	bool over; /* it ended; to be freed when nobody runs it */
+	size_t account; /* bound: whose */
+	bool over;      /* it ended; to be freed when nobody runs it */
 };
 
 /* A message to an ESME. */
 struct outgoing {
 	struct outgoing *next;
 	const struct esme *with; /* it was sent there and is not answered; NULL: it waits */
+	size_t account;          /* whose ESMEs may have it */
 	uint64_t token;
 	struct smpp_message message;
 	uint8_t data[SMPP_DATA_MAX];
@@ -46,17 +48,17 @@ struct smsc {
 	uint64_t tokens;
 	uint32_t ids;
 	struct timer again; /* somebody did not take a message */
-	struct secret password;
+	struct accounts *accounts;
 };
 
 /* ---- what cards send ---- */
 
 static void esme_update(struct esme *e);
 
-static struct esme *esme_with_room(const struct smsc *s)
+static struct esme *esme_with_room(const struct smsc *s, size_t account)
 {
 	for (struct esme *e = s->esmes; e; e = e->next)
-		if (!e->over && smpp_is_bound(e->session) && smpp_room(e->session))
+		if (!e->over && smpp_is_bound(e->session) && e->account == account && smpp_room(e->session))
 			return e;
 	return NULL;
 }
@@ -74,17 +76,19 @@ static void outgoing_drop(struct smsc *s, struct outgoing **at)
 
 static void pump(struct smsc *s)
 {
-	struct outgoing *o = s->first;
+	bool full[ACCOUNTS_MAX] = { false };
+	size_t n_full = 0;
 	struct esme *e;
 
-	while (o && o->with)
-		o = o->next;
-	for (; o && !s->again.place; o = o->next) {
-		if (o->with)
+	for (struct outgoing *o = s->first; o && !s->again.place && n_full < accounts_count(s->accounts); o = o->next) {
+		if (o->with || full[o->account])
 			continue;
-		e = esme_with_room(s);
-		if (!e)
-			return;
+		e = esme_with_room(s, o->account);
+		if (!e) { /* others' messages do not wait for this one */
+			full[o->account] = true;
+			n_full++;
+			continue;
+		}
 		if (smpp_send(e->session, &o->message, o->token))
 			o->with = e;
 		esme_update(e);
@@ -111,6 +115,7 @@ void smsc_queue(struct smsc *s, const struct smpp_message *m)
 	if (m->data.len)
 		memcpy(o->data, m->data.data, m->data.len);
 	o->message.data.data = o->data;
+	o->account = accounts_of_number(s->accounts, m->destination);
 	o->token = ++s->tokens;
 	*s->last = o;
 	s->last = &o->next;
@@ -219,22 +224,10 @@ static void esme_update(struct esme *e)
 		loop_timer_stop(loop, &e->timer);
 }
 
-/* Takes as long for a wrong password as for a right one. */
-static bool same_secret(const struct secret *a, const char *b)
-{
-	size_t n = strlen(b);
-	uint8_t differs = n != a->len;
-
-	for (size_t i = 0; i < a->len; i++)
-		differs |= (uint8_t)(a->data[i] ^ (uint8_t)b[i < n ? i : n]);
-	return !differs;
-}
-
 static bool on_bound(void *ctx, struct smpp_session *session, const char *system_id, const char *password)
 {
 	struct esme *e = ctx;
-	const struct smsc *s = e->smsc;
-	bool ok = same_secret(&s->password, password) && !strcmp(system_id, s->sim->config->smpp_system_id);
+	bool ok = accounts_bind(e->smsc->accounts, system_id, password, &e->account);
 	struct log_line l;
 
 	(void)session;
@@ -365,20 +358,6 @@ static int listen_at(const char *address, unsigned port)
 	return on;
 }
 
-/* One line. False: error says what is wrong with the file. */
-static bool password_read(const char *path, struct secret *out, char error[SIM_ERROR])
-{
-	int rc = secret_read_file(path, PASSWORD_MAX, out);
-
-	if (rc < 0) {
-		(void)snprintf(error, SIM_ERROR, "%s: %s (RSP_SIM_SMPP_PASSWORD_FILE)", path, strerror(-rc));
-		return false;
-	}
-	while (out->len && (out->data[out->len - 1] == '\n' || out->data[out->len - 1] == '\r'))
-		out->data[--out->len] = 0;
-	return true;
-}
-
 struct smsc *smsc_open(struct sim *sim, char error[SIM_ERROR])
 {
 	const struct sim_config *config = sim->config;
@@ -390,7 +369,8 @@ struct smsc *smsc_open(struct sim *sim, char error[SIM_ERROR])
 	s->last = &s->first;
 	random_bytes(&s->ids, sizeof(s->ids)); /* after a restart ids do not come back */
 	s->ids &= 0x7FFFFFFF;
-	if (!password_read(config->smpp_password_file, &s->password, error)) {
+	s->accounts = accounts_open(config, error);
+	if (!s->accounts) {
 		smsc_close(s);
 		return NULL;
 	}
@@ -416,7 +396,7 @@ void smsc_close(struct smsc *s)
 	loop_unwatch(s->sim->loop, &s->watch);
 	if (s->fd >= 0)
 		(void)close(s->fd);
-	secret_free(&s->password);
+	accounts_close(s->accounts);
 	free(s);
 }
 

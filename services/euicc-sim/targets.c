@@ -32,10 +32,18 @@ static bool is_address(const char *text)
 	return text && (inet_pton(AF_INET, text, &any) == 1 || inet_pton(AF_INET6, text, &any) == 1);
 }
 
+static bool is_number(const char *text)
+{
+	size_t n = strlen(text);
+
+	return n && n <= SMPP_ADDRESS_MAX && strspn(text, "0123456789") == n;
+}
+
 static bool check(const char *oid, const json_t *target, char error[SIM_ERROR])
 {
 	const char *host = json_string_value(json_object_get(target, "host")),
 		   *uri = json_string_value(json_object_get(target, "uri"));
+	const char *number = json_string_value(json_object_get(target, "number"));
 	json_int_t port = json_integer_value(json_object_get(target, "port"));
 	const char *wrong = NULL;
 	struct oid parsed;
@@ -48,6 +56,8 @@ static bool check(const char *oid, const json_t *target, char error[SIM_ERROR])
 		wrong = "port should be from 1 to 65535";
 	else if (!uri || *uri != '/' || strlen(uri) > URI_MAX)
 		wrong = "uri should be a path";
+	else if (number ? !is_number(number) : json_object_get(target, "number") != NULL)
+		wrong = "number should be 1 to 20 digits, or left out";
 	if (wrong)
 		(void)snprintf(error, SIM_ERROR, "SM-SR %.127s: %s", oid, wrong);
 	return !wrong;
@@ -117,6 +127,28 @@ bool targets_take(struct targets *t, json_t *smsr, char error[SIM_ERROR])
 	return true;
 }
 
+/* Where an SM-SR sent the card is no matter of its batch any more. */
+static void go_home(const struct card_home *home, struct goal *out)
+{
+	const struct in_addr address = { .s_addr = htonl(home->address) };
+
+	if (!home->address)
+		return;
+	(void)inet_ntop(AF_INET, &address, out->host, sizeof(out->host));
+	out->port = home->port;
+	out->kvn = home->kvn;
+	if (*home->uri)
+		(void)snprintf(out->uri, sizeof(out->uri), "%s", home->uri);
+}
+
+const char *number_default(const struct holder *h)
+{
+	const json_t *target = json_object_get(h->sim->targets->by_oid, h->smsr);
+	const char *number = json_string_value(json_object_get(target, "number"));
+
+	return number ? number : h->sim->config->smsr_number;
+}
+
 void goal_default(const struct holder *h, struct goal *out)
 {
 	const struct sim_config *config = h->sim->config;
@@ -131,4 +163,5 @@ void goal_default(const struct holder *h, struct goal *out)
 	}
 	(void)snprintf(out->host, sizeof(out->host), "%s", host);
 	(void)snprintf(out->uri, sizeof(out->uri), "%s", uri);
+	go_home(&h->card->home, out);
 }
