@@ -7,6 +7,7 @@
 #include "common/rpc/deferred.h"
 #include "services/sm-sr/card_wait.h"
 #include "services/sm-sr/cards.h"
+#include "services/sm-sr/handover_command.h"
 
 enum { BUSY_LEASE = 100 /* in eid_busy.kind, as in SMSR_LEASE_SET */ };
 enum { AT_LOCK, AT_EIS, AT_PROCEDURE, AT_BUSY, AT_COMMANDS, AT_SESSION, AT_ROUTES };
@@ -35,6 +36,26 @@ static struct aid aid_of(const struct rows *rows, size_t i, unsigned col)
 		aid.len = (uint8_t)b.len;
 	}
 	return aid;
+}
+
+/* Of the running procedure: columns of SMSR_CASE_PROCEDURE. */
+static result step_take(struct card_case *c, const struct rows *rows)
+{
+	struct handover_step *s;
+
+	if (row_null(rows, 0, 20))
+		return OK;
+	s = ARENA_NEW(c->a, struct handover_step);
+	*s = (struct handover_step){ .handover = row_text_dup(c->a, rows, 0, 20),
+				     .step = row_text_dup(c->a, rows, 0, 21),
+				     .command = (enum handover_command)row_int(rows, 0, 22),
+				     .kvn = row_null(rows, 0, 23) ? 0 : (uint8_t)row_int(rows, 0, 23),
+				     .keep = row_text_dup(c->a, rows, 0, 24),
+				     .overdue = row_bool(rows, 0, 25) };
+	if (row_int(rows, 0, 22) < 0 || row_int(rows, 0, 22) >= HANDOVER_COMMANDS)
+		return internal(c->a, "step %s of %s is damaged", s->step, c->eid.text);
+	c->step = s;
+	return OK;
 }
 
 static result procedure_take(struct card_case *c, const struct rows *rows)
@@ -69,7 +90,7 @@ static result procedure_take(struct card_case *c, const struct rows *rows)
 		p->customers = oids_parse(c->a, row_text(rows, 0, 17), &p->n_customers);
 	c->running = p;
 	c->parked_replicas = row_null(rows, 0, 16) ? "" : row_text_dup(c->a, rows, 0, 16);
-	return OK;
+	return step_take(c, rows);
 }
 
 /* Whose procedure it is, or who has more to do and still may. */

@@ -20,6 +20,8 @@ enum command_kind {
 	COMMAND_CERTIFICATE, /* INSTALL [for personalization] and STORE DATA 3A01, to the ISD-R */
 	COMMAND_AGREEMENT,   /* STORE DATA 3A02, to the ISD-R */
 	COMMAND_PARAMETERS,  /* connectivity parameters secured by an SM-DP, to its ISD-P: one script, that may go by SMS */
+	COMMAND_ISDR_CERTIFICATE, COMMAND_ISDR_AGREEMENT, /* the same two of another SM-SR, for the ISD-R itself (handover_command.h) */
+	COMMAND_PUT_KEY, COMMAND_ADDRESSING, COMMAND_FINALISE,
 };
 
 struct card_command {
@@ -33,7 +35,7 @@ struct card_command {
 	struct aid target;
 	struct bytes script;
 	/* A confirmation: the notification (E1) whose effects are due, empty: none. GET STATUS: what was listed before. COMMAND_SEND: what
-	 * the scripts before it were answered. */
+	 * the scripts before it were answered. COMMAND_PUT_KEY: what the answer must be. */
 	struct bytes kept;
 };
 
@@ -86,6 +88,7 @@ struct card_case {
 	struct aid expired_aid;  /* len 0: none */
 	const char *auto_delete; /* ICCIDs that POL2 wants deleted, blank between two; "": none */
 	struct procedure *running; /* NULL: none */
+	struct handover_step *step; /* of an SM-SR change, for which it runs or which it locks; NULL: none (handover_command.h) */
 	const char *busy_holder; /* OID of whose procedure commands the card (eid_busy); NULL: nobody */
 	struct lease *lease;     /* NULL: none; while it is not over, busy_holder is its SM-DP */
 	const char *lane_replica; /* who holds the SMS lane; "" : nobody */
@@ -98,6 +101,7 @@ struct card_case {
 	size_t n_routes;
 	struct profile_info *gone; /* went from the EIS in this step; their owners are to be told */
 	size_t n_gone;
+	bool target_known;         /* the SM-SR that a call hands the card to is in the registry (smsr_change.c) */
 	bool iccid_taken;          /* the ICCID that a call wants is some profile's (es3_download.c) */
 	/* What the work has made due after its commit. */
 	bool outbox;             /* outbox rows were added */

@@ -342,6 +342,8 @@ int cards_open(struct app *app, struct http_server **out, char error[256])
 		return 0;
 	sessions_left(app);
 	*out = http_server_open(&spec, error);
+	if (*out)
+		((struct smsr *)app->rpc.role_state)->cards_port = http_server_port(*out);
 	if (!*out && strlen(error) + sizeof(PORT_KEY) <= 256)
 		strcat(error, PORT_KEY);
 	return *out ? 0 : -1;

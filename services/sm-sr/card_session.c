@@ -224,6 +224,15 @@ static void decide(struct visit *v)
 	choose_next(v);
 }
 
+/* It went to another SM-SR while its connection was open: a next one finds no key here. */
+static void not_ours(struct visit *v)
+{
+	log_msg(LOG_INFO, "card_refused", "eid %s: it is not managed here any more", v->c.eid.text);
+	v->peer.session[0] = '\0';
+	end_with(v, STATUS_END);
+	v->answer.closes = true;
+}
+
 /* One transaction. failure: whether another attempt may help. */
 static result attempt(struct visit *v, struct db_failure *failure)
 {
@@ -239,9 +248,10 @@ static result attempt(struct visit *v, struct db_failure *failure)
 	TRY(case_take(c, rows));
 	v->astray = rows_count(rows[CASE_RESULTS]) > 0;
 	fault_points(v, "loaded");
-	if (!c->known)
-		return internal(c->a, "eid %s has keys, but no EIS", c->eid.text);
-	decide(v);
+	if (c->known)
+		decide(v);
+	else
+		not_ours(v);
 	fault_points(v, "decided");
 	db_commit(c->db);
 	TRY(db_sync(c->db, c->a, NULL, 0, failure));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "services/sm-sr/card_post.h"
+#include "services/sm-sr/handover_command.h"
 #include "services/sm-sr/procedures.h"
 
 const char *command_kind_name(enum command_kind kind)
@@ -18,7 +19,12 @@ const char *command_kind_name(enum command_kind kind)
 					     [COMMAND_CERTIFICATE] = "EstablishISDPKeySet1",
 					     [COMMAND_AGREEMENT] = "EstablishISDPKeySet2",
 					     [COMMAND_CONFIRM] = "HandleNotificationConfirmation",
-					     [COMMAND_PARAMETERS] = "UpdateConnectivityParameters" };
+					     [COMMAND_PARAMETERS] = "UpdateConnectivityParameters",
+					     [COMMAND_ISDR_CERTIFICATE] = "establishISDRKeySet1",
+					     [COMMAND_ISDR_AGREEMENT] = "establishISDRKeySet2",
+					     [COMMAND_PUT_KEY] = "PutKey",
+					     [COMMAND_ADDRESSING] = "UpdateSMSRAddressingParameters",
+					     [COMMAND_FINALISE] = "FinaliseISDRhandover" };
 
 	return (size_t)kind < LEN(words) ? words[kind] : "?";
 }
@@ -26,9 +32,10 @@ const char *command_kind_name(enum command_kind kind)
 bool card_turn_fits_sms(const struct smsr *smsr, enum command_kind kind, size_t script_len)
 {
 	bool small = kind == COMMAND_ENABLE || kind == COMMAND_DISABLE || kind == COMMAND_DELETE || kind == COMMAND_STATUS ||
-		     kind == COMMAND_CONFIRM || kind == COMMAND_PARAMETERS;
+		     kind == COMMAND_CONFIRM || kind == COMMAND_PARAMETERS ||
+		     command_is_handover(kind);
 
-	return small && script_len <= smsr->config->sms_script_max;
+	return small && (command_only_by_sms(kind) || script_len <= smsr->config->sms_script_max);
 }
 
 struct card_command *card_turn_fetched(const struct card_case *c, const char *session)
@@ -115,6 +122,8 @@ static struct card_command *sendable(const struct card_turn *t)
 
 	if (!next || (t->by_sms && !card_turn_fits_sms(t->c->smsr, next->kind, next->script.len)))
 		return NULL;
+	if (!t->by_sms && command_only_by_sms(next->kind))
+		return NULL;
 	return !t->c->uncertain || next->kind == COMMAND_STATUS ? next : NULL;
 }
 
@@ -124,8 +133,7 @@ struct card_command *card_turn_next(struct card_turn *t)
 	struct card_command *next;
 
 	/* The sweeper has not come yet: nothing of it is sent any more. */
-	if (c->running && c->running->overdue)
-		procedure_expire(c);
+	(void)procedure_overdue(c);
 	procedure_follow_up(c);
 	next = card_turn_fetched(c, c->session);
 	if (next) /* it did not get it; the rest of a list; a confirmation once more */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/sm-sr/eis_store.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/hex.h"
+#include "services/sm-sr/eis_json.h"
 #include "services/sm-sr/statements.h"
 
 /* Columns of SMSR_EIS_LOAD. */
@@ -205,26 +205,24 @@ enum eis_view eis_view_of(const struct function *fn, unsigned roles)
 	return roles & ROLE_OPERATOR ? VIEW_OPERATOR : VIEW_M2M_SP;
 }
 
-/* What is left out, here and below, becomes null. */
-static void put_text(json_t *o, const char *key, const char *value)
+void json_put_text(json_t *o, const char *key, const char *value)
 {
 	if (value)
 		(void)json_object_set_new(o, key, json_string(value));
 }
 
-static void put_int(json_t *o, const char *key, const int64_t *value)
+void json_put_int(json_t *o, const char *key, const int64_t *value)
 {
 	if (value)
 		(void)json_object_set_new(o, key, json_integer(*value));
 }
 
-static void put_hex(struct arena *a, json_t *o, const char *key, const void *data, size_t n)
+void json_put_hex(struct arena *a, json_t *o, const char *key, const void *data, size_t n)
 {
-	put_text(o, key, hex_text(a, data, n));
+	json_put_text(o, key, hex_text(a, data, n));
 }
 
-/* Takes the value over. */
-static struct param p_json(struct arena *a, json_t *value)
+struct param p_json(struct arena *a, json_t *value)
 {
 	char *text = json_dumps(value, JSON_COMPACT);
 	struct param p = p_text(arena_strdup(a, text ? text : ""));
@@ -240,18 +238,18 @@ static json_t *profile_json(struct arena *a, const struct profile_info *p)
 	int64_t state = p->state;
 	json_t *o = json_object();
 
-	put_text(o, "iccid", p->iccid.text);
-	put_hex(a, o, "aid", p->isdp_aid.data, p->isdp_aid.len);
-	put_text(o, "mno", p->mno.text);
+	json_put_text(o, "iccid", p->iccid.text);
+	json_put_hex(a, o, "aid", p->isdp_aid.data, p->isdp_aid.len);
+	json_put_text(o, "mno", p->mno.text);
 	(void)json_object_set_new(o, "fallback", json_boolean(p->fallback));
-	put_text(o, "imsi", p->address.imsi);
-	put_text(o, "msisdn", p->address.msisdn);
-	put_int(o, "state", &state);
-	put_text(o, "smdp", p->smdp ? p->smdp->text : NULL);
-	put_text(o, "type", p->profile_type);
-	put_int(o, "allocated", &p->allocated_memory);
-	put_int(o, "free", p->free_memory);
-	put_hex(a, o, "pol2", pol2.data, pol2.len);
+	json_put_text(o, "imsi", p->address.imsi);
+	json_put_text(o, "msisdn", p->address.msisdn);
+	json_put_int(o, "state", &state);
+	json_put_text(o, "smdp", p->smdp ? p->smdp->text : NULL);
+	json_put_text(o, "type", p->profile_type);
+	json_put_int(o, "allocated", &p->allocated_memory);
+	json_put_int(o, "free", p->free_memory);
+	json_put_hex(a, o, "pol2", pol2.data, pol2.len);
 	return o;
 }
 
@@ -273,9 +271,9 @@ static struct param keysets_param(struct arena *a, const struct eis *eis)
 		int64_t type = k->type ? *k->type : 0;
 		json_t *o = json_object();
 
-		put_int(o, "version", &k->version);
-		put_int(o, "type", k->type ? &type : NULL);
-		put_int(o, "counter", k->counter);
+		json_put_int(o, "version", &k->version);
+		json_put_int(o, "type", k->type ? &type : NULL);
+		json_put_int(o, "counter", k->counter);
 		(void)json_array_append_new(all, o);
 	}
 	return p_json(a, all);
@@ -289,11 +287,11 @@ static struct param keys_param(struct arena *a, const struct stored_key *keys, s
 		int64_t type = keys[i].type;
 		json_t *o = json_object();
 
-		put_int(o, "version", &keys[i].version);
-		put_int(o, "idx", &keys[i].index);
-		put_int(o, "type", &type);
-		put_hex(a, o, "kcv", keys[i].kcv, sizeof(keys[i].kcv));
-		put_hex(a, o, "wrapped", keys[i].wrapped.data, keys[i].wrapped.len);
+		json_put_int(o, "version", &keys[i].version);
+		json_put_int(o, "idx", &keys[i].index);
+		json_put_int(o, "type", &type);
+		json_put_hex(a, o, "kcv", keys[i].kcv, sizeof(keys[i].kcv));
+		json_put_hex(a, o, "wrapped", keys[i].wrapped.data, keys[i].wrapped.len);
 		(void)json_array_append_new(all, o);
 	}
 	return p_json(a, all);
@@ -304,12 +302,12 @@ void eis_save_properties(struct db *db, struct arena *a, const struct eid *eid, 
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < p->n_items; i++)
-		put_text(object, p->items[i].key, p->items[i].value);
+		json_put_text(object, p->items[i].key, p->items[i].value);
 	DB_QUEUE(db, SMSR_PROPERTIES_SAVE, p_text(eid->text), p_json(a, object));
 }
 
-void eis_insert(struct db *db, struct arena *a, const struct eis *eis, struct bytes signer, bool signer_revoked,
-		const struct stored_key *keys, size_t n_keys)
+void eis_insert(struct db *db, struct arena *a, const struct eis *eis, const struct eis_signer *signer,
+		const struct stored_key *keys, size_t n_keys, bool shared_iccids)
 {
 	const struct security_domain *isdr = &eis->isdr;
 	uint8_t *tars = arena_alloc(a, isdr->n_tars * TAR_LEN);
@@ -319,11 +317,11 @@ void eis_insert(struct db *db, struct arena *a, const struct eis *eis, struct by
 	DB_QUEUE(db, SMSR_EIS_INSERT, p_text(eis->info.eid.text), p_int(a, eis->remaining_memory),
 		 eis->last_audit ? p_time(a, *eis->last_audit) : p_null(), p_text(eis->info.eum.text),
 		 p_bytes(eis->info_octets.data, eis->info_octets.len),
-		 p_bytes(eis->signature_octets.data, eis->signature_octets.len), p_bytes(signer.data, signer.len),
-		 p_bool(signer_revoked), p_int(a, eis->available_memory), p_bytes(isdr->aid.data, isdr->aid.len),
+		 p_bytes(eis->signature_octets.data, eis->signature_octets.len), p_bytes(signer->der.data, signer->der.len),
+		 p_bool(signer->revoked), p_int(a, eis->available_memory), p_bytes(isdr->aid.data, isdr->aid.len),
 		 p_bytes(tars, isdr->n_tars * TAR_LEN), p_bytes(isdr->sin.data, isdr->sin.len),
 		 p_bytes(isdr->sdin.data, isdr->sdin.len), p_bool(eis->info.capabilities.http_support));
-	DB_QUEUE(db, SMSR_PROFILES_INSERT, p_text(eis->info.eid.text), profiles_param(a, eis));
+	DB_QUEUE(db, SMSR_PROFILES_INSERT, p_text(eis->info.eid.text), profiles_param(a, eis), p_bool(shared_iccids));
 	DB_QUEUE(db, SMSR_KEYS_INSERT, p_text(eis->info.eid.text), keysets_param(a, eis), keys_param(a, keys, n_keys));
 	if (eis->properties)
 		eis_save_properties(db, a, &eis->info.eid, eis->properties);

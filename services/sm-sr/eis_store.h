@@ -18,9 +18,14 @@ struct stored_key {
 	uint8_t kcv[3];
 	struct bytes wrapped;
 };
-/* Queues all rows of a new EIS. signer: DER of the certificate that verified it. */
-void eis_insert(struct db *db, struct arena *a, const struct eis *eis, struct bytes signer, bool signer_revoked, const struct stored_key *keys,
-		size_t n_keys);
+/* Who signed it: DER of the certificate, and whether it is revoked. */
+struct eis_signer {
+	struct bytes der;
+	bool revoked;
+};
+/* Queues all rows of a new EIS; a tombstone of it goes. shared_iccids: what another card has as its ICCID here is no obstacle. */
+void eis_insert(struct db *db, struct arena *a, const struct eis *eis, const struct eis_signer *signer, const struct stored_key *keys,
+		size_t n_keys, bool shared_iccids);
 /* As the rules of a profile are stored, in a. */
 struct bytes pol2_to_bytes(struct arena *a, const struct pol2 *pol2);
 /* Queues properties: replaced by key. */

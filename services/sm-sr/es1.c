@@ -9,12 +9,13 @@
 #include "common/base/metrics.h"
 #include "services/sm-sr/eis_store.h"
 #include "services/sm-sr/isdr_keys.h"
-#include "services/sm-sr/smsr.h"
+#include "services/sm-sr/smsr_change.h"
 
 /* What RegisterEIS must know before it decides. */
 struct register_loaded {
 	bool eid_taken;
 	const char *iccid_taken; /* NULL: none */
+	const char *moved_to;    /* NULL: it was not here before and moved to another SM-SR */
 	bool signer_revoked;     /* found by the handler, told after the commit */
 };
 
@@ -41,6 +42,7 @@ static result register_take(struct rq *rq, const void *in, const struct rows *co
 
 	loaded->eid_taken = row_bool(rows[0], 0, 0);
 	loaded->iccid_taken = row_text_dup(rq->arena, rows[0], 0, 1);
+	loaded->moved_to = row_text_dup(rq->arena, rows[0], 0, 2);
 	rq->loaded = loaded;
 	return OK;
 }
@@ -67,40 +69,12 @@ static result check_free(struct rq *rq, const struct eis *eis)
 	return OK;
 }
 
-/* D3: which canonical form was signed is found by trying; what verified is what is stored. Inclusive C14N depends on the place: it may have
- * been that of the two elements in this message or in documents of their own. */
-static struct sig_result find_signed(struct rq *rq, struct eis *eis)
-{
-	const struct smsr *smsr = rq->role;
-	const struct soap_node *info = eis->info_node, *signature = info ? soap_next(info) : NULL;
-	struct bytes infos[3] = { eis->info_octets }, signatures[3] = { eis->signature_octets };
-	struct sig_result r = xml_verify_eum(rq->arena, infos, 1, signatures[0], smsr->ci_pem, smsr->ci_crl_pem, rq->received_us);
-	size_t n = 0;
-
-	if (r.verdict == SIG_BAD && signature) {
-		infos[1] = soap_canonical(rq->arena, info, C14N_INCLUSIVE);
-		infos[2] = soap_canonical(rq->arena, info, C14N_INCLUSIVE_DETACHED);
-		signatures[1] = soap_canonical(rq->arena, signature, C14N_INCLUSIVE);
-		signatures[2] = soap_canonical(rq->arena, signature, C14N_INCLUSIVE_DETACHED);
-		for (; n < LEN(signatures); n++) {
-			r = xml_verify_eum(rq->arena, infos, LEN(infos), signatures[n], smsr->ci_pem, smsr->ci_crl_pem,
-					   rq->received_us);
-			if (r.verdict != SIG_BAD)
-				break;
-		}
-	}
-	if (r.verdict == SIG_GOOD) {
-		eis->info_octets = infos[r.form];
-		eis->signature_octets = signatures[n];
-	}
-	return r;
-}
-
 static result check_signature(struct rq *rq, struct eis *eis, struct sig_result *out)
 {
 	struct register_loaded *loaded = rq->loaded;
+	const struct smsr *smsr = rq->role;
 
-	*out = find_signed(rq, eis);
+	*out = eis_signature_find(rq->arena, eis, smsr->ci_pem, smsr->ci_crl_pem, rq->received_us);
 	TRY(eis_signature_check(rq->arena, eis, out));
 	loaded->signer_revoked = out->revoked;
 	return OK;
@@ -139,16 +113,19 @@ result es1_register_eis(struct rq *rq, const void *in, void *out)
 	TRY(check_signature(rq, eis, &signature));
 	TRY(check_ecasd(rq, eis, signature.cert_der));
 	TRY(isdr_keys_take(rq, eis, &keys, &n_keys));
-	eis_insert(rq->db, rq->arena, eis, signature.cert_der, signature.revoked, keys, n_keys);
+	eis_insert(rq->db, rq->arena, eis, &(const struct eis_signer){ signature.cert_der, signature.revoked }, keys, n_keys,
+		   false);
 	rq_event(rq, "eis.registered", eis->info.eid.text, event_json(rq, &eis->info.eid, &eis->info.eum));
 	return OK;
 }
 
-/* D4: never refused, but nobody shall overlook it. */
+/* D4: never refused, but nobody shall overlook it; nor that a card which moved away is registered anew: its EUM says which keys it has. */
 void es1_register_eis_committed(struct rq *rq)
 {
 	const struct register_loaded *loaded = rq->loaded;
 
+	if (loaded->moved_to)
+		log_msg(LOG_WARN, "registered_again", "eid %s had moved to SM-SR %s", rq->eid, loaded->moved_to);
 	if (!loaded->signer_revoked)
 		return;
 	metric_add("rsp_eis_signer_revoked_total", "", 1);
@@ -161,6 +138,7 @@ static void properties_queue(struct rq *rq, const void *in)
 
 	DB_QUEUE(rq->db, SMSR_EIS_LOCK, p_text(request->eid.text));
 	DB_QUEUE(rq->db, SMSR_EIS_EUM, p_text(request->eid.text));
+	DB_QUEUE(rq->db, SMSR_EIS_MOVING, p_text(request->eid.text));
 }
 
 static result properties_take(struct rq *rq, const void *in, const struct rows *const *rows, struct relation_facts *facts)
@@ -172,16 +150,19 @@ static result properties_take(struct rq *rq, const void *in, const struct rows *
 	facts->eid_known = rows_count(rows[1]) > 0;
 	if (facts->eid_known && !oid_parse(row_text(rows[1], 0, 0), &facts->eum))
 		return internal(rq->arena, "eis %s: eum is damaged", request->eid.text);
+	rq->loaded = row_bool(rows[2], 0, 0) ? rq : NULL; /* locked */
 	return OK;
 }
 
-const struct load es1_update_properties_load = { .results = 2, .queue = properties_queue, .take = properties_take };
+const struct load es1_update_properties_load = { .results = 3, .queue = properties_queue, .take = properties_take };
 
 result es1_update_eis_additional_properties(struct rq *rq, const void *in, void *out)
 {
 	const struct es1_update_properties_rq *request = in;
 
 	(void)out;
+	if (rq->loaded)
+		return failed(rq->arena, CODE_BUSY, request->eid.text, SMSR_CHANGE_RUNS);
 	eis_save_properties(rq->db, rq->arena, &request->eid, &request->properties);
 	rq_event(rq, "eis.changed", request->eid.text, event_json(rq, &request->eid, &rq->caller->oid));
 	return OK;

@@ -5,6 +5,7 @@
 #include "services/sm-sr/eis_store.h"
 #include "services/sm-sr/es4_card.h"
 #include "services/sm-sr/procedures.h"
+#include "services/sm-sr/smsr_change.h"
 
 static void queue(struct rq *rq, const void *in)
 {
@@ -111,6 +112,7 @@ static result set_rules(struct rq *rq, const struct iccid *iccid, const struct p
 	const struct profile_info *target = case_profile_of_iccid(c, iccid);
 	struct bytes pol2 = pol2_to_bytes(rq->arena, rules);
 
+	TRY(smsr_change_lets(c));
 	if (!target)
 		return failed(rq->arena, CODE_ICCID_UNKNOWN, iccid->text, NULL);
 	DB_QUEUE(rq->db, SMSR_PROFILE_POL2, p_text(c->eid.text), p_text(iccid->text), p_bytes(pol2.data, pol2.len));
@@ -153,6 +155,7 @@ result es4_update_subscription_address(struct rq *rq, const void *in, void *out)
 	const struct profile_info *target = case_profile_of_iccid(c, &request->iccid);
 
 	(void)out;
+	TRY(smsr_change_lets(c));
 	if (!target)
 		return failed(rq->arena, CODE_ICCID_UNKNOWN, request->iccid.text, NULL);
 	DB_QUEUE(rq->db, SMSR_PROFILE_ADDRESS, p_text(request->eid.text), p_text(request->iccid.text),

@@ -3,6 +3,7 @@
 #include "services/sm-sr/functions.h"
 
 #include "services/sm-sr/procedures.h"
+#include "services/sm-sr/smsr_change.h"
 
 const struct served smsr_served[] = {
 	{ FN_ES1_RegisterEIS, &es1_register_eis_load, es1_register_eis, es1_register_eis_committed },
@@ -27,5 +28,7 @@ const struct served smsr_served[] = {
 	{ FN_ES4_DisableProfile, &es4_profile_load, es4_disable_profile, es4_procedure_committed },
 	{ FN_ES4_DeleteProfile, &es4_profile_load, es4_delete_profile, es4_procedure_committed },
 	{ FN_ES4_AuditEIS, &es4_audit_eis_load, es4_audit_eis, es4_procedure_committed },
+	SERVE(ES4, PrepareSMSRChange, &es4_prepare_smsr_change_load, es4_prepare_smsr_change),
+	{ FN_ES4_SMSRChange, &es4_smsr_change_load, es4_smsr_change, es4_procedure_committed },
 };
 const size_t smsr_served_count = LEN(smsr_served);

@@ -35,8 +35,8 @@ static bool reading_matches(const struct secret *reading, uint8_t type, struct b
 	return key_kcv(type, reading->data, reading->len, own) && kcv.len == KCV_LEN && !memcmp(own, kcv.data, KCV_LEN);
 }
 
-static result key_take(struct rq *rq, const struct secret *transport, const struct eid *eid, const struct keyset *set, const struct key *k,
-		       struct stored_key *out)
+static result key_take(struct rq *rq, const struct secret *transport, const struct eid *eid, const struct keyset *set,
+		       const struct key *k, struct stored_key *out)
 {
 	const struct smsr *smsr = rq->role;
 	struct secret readings[2] = { { 0 } };
@@ -76,13 +76,28 @@ result isdr_keys_take(struct rq *rq, const struct eis *eis, struct stored_key **
 	n = 0;
 	for (size_t i = 0; i < eis->isdr.n_keysets; i++)
 		for (size_t k = 0; k < eis->isdr.keysets[i].n_keys; k++)
-			TRY(key_take(rq, transport, &eis->info.eid, &eis->isdr.keysets[i], &eis->isdr.keysets[i].keys[k], &keys[n++]));
+			TRY(key_take(rq, transport, &eis->info.eid, &eis->isdr.keysets[i], &eis->isdr.keysets[i].keys[k],
+				     &keys[n++]));
 	*out = keys;
 	*out_n = n;
 	return OK;
 }
 
-bool isdr_key_open(const struct smsr *smsr, const struct eid *eid, int64_t version, int64_t index, struct bytes wrapped, struct secret *out)
+bool isdr_key_store(const struct smsr *smsr, struct arena *a, const struct eid *eid, const struct isdr_key *k,
+		    struct stored_key *out)
+{
+	char aad[AAD_MAX];
+
+	*out = (struct stored_key){ .version = k->version, .index = k->index, .type = k->type };
+	if (!key_kcv(k->type, k->value, k->len, out->kcv))
+		return false;
+	key_aad(eid, k->version, k->index, aad);
+	kek_wrap(&smsr->kek, aad, k->value, k->len, a, &out->wrapped);
+	return true;
+}
+
+bool isdr_key_open(const struct smsr *smsr, const struct eid *eid, int64_t version, int64_t index, struct bytes wrapped,
+		   struct secret *out)
 {
 	char aad[AAD_MAX];
 

@@ -13,6 +13,16 @@ result isdr_keys_take(struct rq *rq, const struct eis *eis, struct stored_key **
 
 /* A key as it is stored, opened: for the PSK of a session and for SCP80. False: it was wrapped for another place or under another KEK. The caller
  * frees *out. */
-bool isdr_key_open(const struct smsr *smsr, const struct eid *eid, int64_t version, int64_t index, struct bytes wrapped, struct secret *out);
+bool isdr_key_open(const struct smsr *smsr, const struct eid *eid, int64_t version, int64_t index, struct bytes wrapped,
+		   struct secret *out);
+
+/* A key of our own making, as it is stored; in a. False: key type or length not known. */
+struct isdr_key {
+	uint8_t version, index, type;
+	const uint8_t *value;
+	size_t len;
+};
+bool isdr_key_store(const struct smsr *smsr, struct arena *a, const struct eid *eid, const struct isdr_key *k,
+		    struct stored_key *out);
 
 #endif

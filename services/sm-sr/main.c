@@ -2,7 +2,7 @@
 #include "services/sm-sr/card_wait.h"
 #include "services/sm-sr/cards.h"
 #include "services/sm-sr/functions.h"
-#include "services/sm-sr/smsr.h"
+#include "services/sm-sr/smsr_change.h"
 
 static const struct config_row config[] = {
 #define CONFIG(key, type, member, def, text) { key, CONFIG_##type, offsetof(struct smsr_config, member), def, text },
@@ -21,7 +21,9 @@ static const struct cleaning cleanings[] = {
 	{ SMSR_CLEAN_PROCEDURES, "procedures", offsetof(struct config_common, keep_days), false },
 	{ SMSR_CLEAN_COMMANDS, "scripts", offsetof(struct config_common, keep_days), false },
 	{ SMSR_CLEAN_NOTIFICATIONS, "notifications of cards", offsetof(struct config_common, keep_days), true },
+	{ SMSR_CLEAN_STEPS, "steps of SM-SR changes", offsetof(struct config_common, keep_days), false },
 	{ SMSR_CLEAN_SMS, "SMS", offsetof(struct config_common, keep_days), false },
+	{ SMSR_CLEAN_PREPARES, "SM-SR changes that were announced", offsetof(struct config_common, keep_days), false },
 };
 
 extern const struct migration smsr_migrations[];
@@ -64,6 +66,9 @@ int main(int argc, char **argv)
 				       .plan_once = true,
 				       .served = smsr_served,
 				       .n_served = smsr_served_count,
+				       .replied = smsr_replied,
+				       .asked = smsr_asked,
+				       .n_asked = smsr_asked_count,
 				       .cleanings = cleanings,
 				       .n_cleanings = LEN(cleanings),
 				       .open = smsr_open,

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#include "services/sm-sr/handover_command.h"
+#include "services/sm-sr/smsr_change.h"
+
 const struct bytes NO_DATA = { NULL, 0 };
 
 void card_log(const struct card_case *c, enum log_level level, const char *event, const char *fmt, ...)
@@ -127,7 +130,7 @@ static struct param p_aid(const struct aid *aid)
 	return aid->len ? p_bytes(aid->data, aid->len) : p_null();
 }
 
-/* Its row and its first command. */
+/* Its row and its first command, if it has one from the beginning. */
 static void begin(struct card_case *c, struct procedure *p, const struct procedure_start *s, unsigned validity_s)
 {
 	case_lease_end(c);
@@ -137,6 +140,8 @@ static void begin(struct card_case *c, struct procedure *p, const struct procedu
 		 p_int(c->a, p->state), p_bool(p->more), p->session ? p_text(p->session) : p_null());
 	c->running = p;
 	c->busy_holder = p->caller.text;
+	if (p->kind == PROC_SMSR_CHANGE || p->kind == PROC_HANDOVER_STEP)
+		return; /* what goes to the card the sm-sr-handover says */
 	if (p->state == PROC_DELETE_QUEUED)
 		delete_command_add(c, p);
 	else if (p->kind == PROC_AUDIT)
@@ -154,15 +159,24 @@ result procedure_start(struct rq *rq, struct card_case *c, const struct procedur
 	struct procedure *p;
 
 	TRY(procedure_may_start(rq, c, s->target ? &s->target->isdp_aid : NULL));
-	p = procedure_new(c, s, rq->validity_s);
+	p = procedure_new(c, s, rq->validity_s + s->grace_s);
 	p->caller = rq->caller->oid;
 	p->caller_roles = rq->caller->roles;
 	p->function = rq->fn->wire;
 	p->fci = rq->claim_key;
 	p->context_id = rq->envelope->context_id ? rq->envelope->context_id : "";
 	p->trace = rq->trace ? rq->trace : "";
-	begin(c, p, s, rq->validity_s);
+	begin(c, p, s, rq->validity_s + s->grace_s);
 	return OK;
+}
+
+void procedure_start_own(struct card_case *c, const struct procedure_start *s, unsigned validity_s)
+{
+	struct procedure *p = procedure_new(c, s, validity_s);
+
+	p->caller = c->rpc->self;
+	p->caller_roles = ROLE_SM_SR;
+	begin(c, p, s, validity_s);
 }
 
 /* The first of the list that is still to be deleted; the others leave it. */
@@ -190,20 +204,14 @@ static const struct profile_info *follow_up_target(struct card_case *c)
 void procedure_follow_up(struct card_case *c)
 {
 	struct procedure_start start = { .kind = PROC_AUTO_DELETE };
-	const struct profile_info *target;
-	struct procedure *p;
 
 	if (c->running || c->busy_holder)
 		return;
-	target = follow_up_target(c);
-	if (!target)
+	start.target = follow_up_target(c);
+	if (!start.target)
 		return;
-	start.target = target;
-	p = procedure_new(c, &start, (unsigned)c->smsr->config->auto_delete_s);
-	p->caller = c->rpc->self;
-	p->caller_roles = ROLE_SM_SR;
-	begin(c, p, &start, (unsigned)c->smsr->config->auto_delete_s);
-	card_log(c, LOG_INFO, "auto_delete", "POL2 wants profile %s deleted", target->iccid.text);
+	procedure_start_own(c, &start, (unsigned)c->smsr->config->auto_delete_s);
+	card_log(c, LOG_INFO, "auto_delete", "POL2 wants profile %s deleted", start.target->iccid.text);
 }
 
 bool procedure_step(struct card_case *c, enum procedure_event event)
@@ -273,6 +281,13 @@ void procedure_answered(struct card_case *c, const struct card_command *m, const
 	case COMMAND_AGREEMENT:
 	case COMMAND_PARAMETERS:
 		break; /* procedure_relayed */
+	case COMMAND_ISDR_CERTIFICATE:
+	case COMMAND_ISDR_AGREEMENT:
+	case COMMAND_PUT_KEY:
+	case COMMAND_ADDRESSING:
+	case COMMAND_FINALISE:
+		handover_answered(c, m, answer);
+		break;
 	}
 }
 
@@ -288,6 +303,10 @@ void procedure_unanswerable(struct card_case *c, const struct card_command *m, c
 {
 	command_close(c, m);
 	card_uncertain(c, why);
+	if (command_is_handover(m->kind)) {
+		handover_silent(c, m);
+		return;
+	}
 	/* An unconfirmed notification comes again, or the procedure expires (C9). */
 	if (m->kind == COMMAND_CONFIRM || !command_is_of(m, c->running) || !procedure_step(c, PEV_REFUSED))
 		return;
@@ -324,6 +343,10 @@ void procedure_lost(struct card_case *c, struct card_command *m)
 		return;
 	}
 	case_command_answered(c, m);
+	if (command_is_handover(m->kind)) {
+		handover_silent(c, m);
+		return;
+	}
 	if (command_is_sent(m)) {
 		if (ours && procedure_step(c, PEV_LOST))
 			procedure_end(c, expired(c->a, CODE_NO_RESPONSE), NO_DATA);
@@ -353,7 +376,8 @@ bool procedure_may_send(struct card_case *c, const struct card_command *m)
 	const struct profile_info *target;
 	result r;
 
-	if (m->kind == COMMAND_STATUS || m->kind == COMMAND_CONFIRM || m->kind == COMMAND_CREATE || !command_is_of(m, p))
+	if (m->kind == COMMAND_STATUS || m->kind == COMMAND_CONFIRM || m->kind == COMMAND_CREATE || command_is_handover(m->kind) ||
+	    !command_is_of(m, p))
 		return true;
 	if (command_is_sent(m)) {
 		r = send_allowed(c, p);
@@ -377,6 +401,10 @@ void procedure_expire(struct card_case *c)
 	const struct procedure *p = c->running;
 	bool taken = p && !procedure_untouched(p->state), confirmed = p && p->state == PROC_CONFIRMING;
 
+	if (p && p->kind == PROC_SMSR_CHANGE) {
+		smsr_change_expired(c);
+		return;
+	}
 	if (!p || !procedure_step(c, PEV_EXPIRED))
 		return;
 	/* What the card does from now on is not confirmed: it goes back by itself. But what was confirmed in time stays, and owners
@@ -392,4 +420,16 @@ void procedure_expire(struct card_case *c)
 	procedure_end(c, expired(c->a, taken ? CODE_NO_RESPONSE : CODE_TIME_EXPIRED), NO_DATA);
 	if (taken && c->uncertain)
 		audit_wake(c);
+}
+
+bool procedure_overdue(struct card_case *c)
+{
+	bool due = c->step && c->step->overdue && c->running->kind == PROC_SMSR_CHANGE;
+
+	if (due)
+		handover_expire(c);
+	if (!c->running || !(c->running->overdue || (c->step && c->step->overdue)))
+		return due;
+	procedure_expire(c);
+	return true;
 }

@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/rpc/rpc.h"
+#include "services/sm-sr/handover_command.h"
 #include "services/sm-sr/procedure_internal.h"
 
 static const struct function *function_of(const struct procedure *p)
@@ -14,13 +15,12 @@ static const struct function *function_of(const struct procedure *p)
 	return NULL;
 }
 
-/* iccids: blank between two. */
-static bool named(const char *iccids, const char *iccid)
+bool text_lists(const char *words, const char *word)
 {
-	size_t n = strlen(iccid);
+	size_t n = strlen(word);
 
-	for (const char *p = strstr(iccids, iccid); p; p = strstr(p + 1, iccid))
-		if ((p == iccids || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
+	for (const char *p = strstr(words, word); p; p = strstr(p + 1, word))
+		if ((p == words || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
 			return true;
 	return false;
 }
@@ -33,7 +33,7 @@ static void keep_named(struct eis *eis, const char *iccids)
 	if (!*iccids)
 		return;
 	for (size_t i = 0; i < eis->n_profiles; i++)
-		if (named(iccids, eis->profiles[i].iccid.text))
+		if (text_lists(iccids, eis->profiles[i].iccid.text))
 			eis->profiles[kept++] = eis->profiles[i];
 	eis->n_profiles = kept;
 }
@@ -137,6 +137,8 @@ void procedure_end_certified(struct card_case *c, result outcome, struct bytes r
 	if (!p)
 		return;
 	case_withdraw(c, p);
+	if (c->step)
+		handover_step_end(c, outcome, response_data);
 	if (p->kind == PROC_AUTO_DELETE) {
 		ended_record(c, p, function_by_id(FN_ES4_DeleteProfile)->audit_code, outcome);
 		/* What the card or a rule refused is not tried for ever. */

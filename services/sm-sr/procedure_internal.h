@@ -30,7 +30,9 @@ void card_log(const struct card_case *c, enum log_level level, const char *event
 result card_error(struct card_case *c, const char *command, uint16_t sw);
 extern const struct bytes NO_DATA;
 
-/* procedure_end.c: who is not told what p did: who asked for it, or the operator behind the SM-DP that did. */
+/* procedure_end.c: is it one of them? words: blank between two. */
+bool text_lists(const char *words, const char *word);
+/* Who is not told what p did: who asked for it, or the operator behind the SM-DP that did. */
 const struct oid *requester_of(const struct card_case *c, const struct procedure *p);
 
 /* procedure_switch.c */

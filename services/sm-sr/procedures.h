@@ -16,8 +16,13 @@ struct procedure_start {
 	bool more;                         /* create, send: a lease follows */
 	enum command_kind send;            /* send: one that command_is_sent */
 	struct bytes data;                 /* its commands, which have passed the filter */
+	unsigned grace_s;                  /* so much longer than its call's validity period it lasts */
 };
 result procedure_start(struct rq *rq, struct card_case *c, const struct procedure_start *s);
+
+/* One of our own, for which nobody's call waits; nothing runs on the card. The command of a PROC_HANDOVER_STEP is
+ * added by who starts it. */
+void procedure_start_own(struct card_case *c, const struct procedure_start *s, unsigned validity_s);
 
 /* The one mover: UPDATE ... WHERE state = $old. False: the event cannot happen in this state; logged, nothing queued. */
 bool procedure_step(struct card_case *c, enum procedure_event event);
@@ -52,11 +57,15 @@ void procedure_follow_up(struct card_case *c);
 /* The sweeper: the running procedure's deadline has passed. EXPIRED 1.6/5.3, or 5.4 when the card took the command (A6). */
 void procedure_expire(struct card_case *c);
 
+/* What of it is due at all: a step of an SM-SR change, else the procedure. True: something was. */
+bool procedure_overdue(struct card_case *c);
+
 /* procedure_end.c: ends the running procedure and its call; releases eid_busy, writes the audit trail, tells bus and owners. changed: the
  * enabled profile changed from before to now (either NULL: nobody to be told). response_data: raw R-APDU for the caller, empty: none. */
 void procedure_end(struct card_case *c, result outcome, struct bytes response_data);
 /* Tells owners (HandleProfileDisabled/EnabledNotification) and the bus that the enabled profile is another one; requester is not told (NULL: all are). */
-void tell_profile_change(struct card_case *c, const struct profile_info *disabled, const struct profile_info *enabled, const struct oid *requester);
+void tell_profile_change(struct card_case *c, const struct profile_info *disabled, const struct profile_info *enabled,
+			 const struct oid *requester);
 
 /* Tells the profile's owner and the bus that it was deleted; requester as above. */
 void tell_deleted(struct card_case *c, const struct profile_info *deleted, const struct oid *requester);

@@ -11,6 +11,7 @@
 #include "common/base/metrics.h"
 #include "common/card/script.h"
 #include "services/sm-sr/card_turn.h"
+#include "services/sm-sr/handover_command.h"
 #include "services/sm-sr/procedure_internal.h"
 #include "services/sm-sr/sms_trigger.h"
 
@@ -156,6 +157,8 @@ static void lose(struct turn *t, struct card_command *m)
 	} else if (acts && ours && !t->said->reached) {
 		case_command_again(c, m);
 		(void)procedure_step(c, PEV_NOT_DONE);
+	} else if (command_is_handover(m->kind) && ours && !t->said->reached) {
+		handover_not_sent(c, m);
 	} else {
 		case_command_lost(c, m);
 		procedure_lost(c, m);
@@ -173,8 +176,7 @@ static void decide_lost(struct turn *t)
 	card_log(&t->c, LOG_INFO, "card_lost", "%s by SMS is not answered: %s", command_kind_name(m->kind), t->said->why);
 	t->anew = m->kind != COMMAND_STATUS;
 	lose(t, m);
-	if (t->c.running && t->c.running->overdue)
-		procedure_expire(&t->c);
+	(void)procedure_overdue(&t->c);
 	t->why = t->said->why;
 }
 

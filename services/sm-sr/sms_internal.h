@@ -37,7 +37,6 @@ struct sms_event {
 };
 
 struct sms_lane {
-	struct app *app;
 	struct rpc *rpc;
 	struct smsr *smsr;
 	struct worker *worker;

@@ -286,7 +286,6 @@ void sms_lane_start(struct app *app)
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		abort();
-	l->app = app;
 	l->rpc = &app->rpc;
 	l->smsr = smsr;
 	l->db = db_open(app->rpc.store);

@@ -5,6 +5,7 @@
 
 #include "common/card/smpp.h"
 #include "services/sm-sr/card_turn.h"
+#include "services/sm-sr/handover_command.h"
 
 enum { SPI2_PROTECTED = 0x0C, DELIVERED_PART = 3 /* of the wait is left when the SMS arrived */ };
 
@@ -14,6 +15,8 @@ enum sms_bearer sms_bearer_of(const struct smsr *smsr, const struct sms_due *d)
 	unsigned after = smsr->config->sms_after;
 	bool fits = d->uncertain || card_turn_fits_sms(smsr, (enum command_kind)d->kind, d->script_len);
 
+	if (command_only_by_sms((enum command_kind)d->kind))
+		return SMS_BEARER_SMS;
 	if (!d->http)
 		return fits ? SMS_BEARER_SMS : SMS_BEARER_NONE;
 	return fits && after && d->unheard >= (int64_t)after && !d->in_session ? SMS_BEARER_SMS : SMS_BEARER_SESSION;

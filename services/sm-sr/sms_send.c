@@ -48,15 +48,6 @@ void sms_journal(const struct sms_lane *l, enum journal_kind kind, const char *p
 
 /* ---- packets ---- */
 
-static uint16_t cards_port(const struct sms_lane *l)
-{
-	const struct smsr_config *config = l->smsr->config;
-
-	if (config->cards_public_port)
-		return (uint16_t)config->cards_public_port;
-	return l->app->extra ? http_server_port(l->app->extra) : (uint16_t)config->cards_port;
-}
-
 static void unreachable(struct sms_lane *l, const struct sms_due *d, const char *why)
 {
 	if (strcmp(d->told, why) != 0) { /* once, not every time */
@@ -94,7 +85,7 @@ static void packets_add(struct sms_lane *l, struct sms_due *due, size_t n, const
 
 		if (!sms_counter_taken(counters[i], &due[i].counter))
 			why = "its SCP80 counter is used up";
-		else if (sms_trigger_build(l->smsr, &due[i], cards_port(l), &packet, &why))
+		else if (sms_trigger_build(l->smsr, &due[i], &packet, &why))
 			sms_add(l->db, l->a, &due[i], spi[1],
 				(struct bytes){ arena_memdup(l->a, packet.data, packet.len), packet.len },
 				l->smsr->config->trigger_again_s);

@@ -61,20 +61,53 @@ static struct bytes text_bytes(const char *s)
 	return (struct bytes){ (const uint8_t *)s, strlen(s) };
 }
 
-static void message_build(const struct smsr_config *config, const struct sms_due *d, uint16_t port, struct buf *out)
+void sms_home(const struct smsr *smsr, uint8_t kvn, uint8_t key_id, struct ram_trigger *out)
 {
-	struct ram_trigger t = { .stored = !strcmp(config->trigger_form, "stored") };
+	const struct smsr_config *config = smsr->config;
 	struct in_addr address;
 
-	if (!t.stored) {
-		if (inet_pton(AF_INET, config->cards_host, &address) == 1)
-			t.address = ntohl(address.s_addr);
-		t.port = port;
-		t.kvn = d->psk_kvn;
-		t.key_id = d->psk_id;
-		t.host = text_bytes(config->cards_host);
-		t.uri = text_bytes(config->cards_uri);
-	}
+	*out = (struct ram_trigger){ .port = sms_cards_port(smsr),
+				     .kvn = kvn,
+				     .key_id = key_id,
+				     .host = text_bytes(config->cards_host),
+				     .uri = text_bytes(config->cards_uri) };
+	if (inet_pton(AF_INET, config->cards_host, &address) == 1)
+		out->address = ntohl(address.s_addr);
+}
+
+bool sms_home_told(const struct smsr_config *config)
+{
+	struct in_addr address;
+
+	return inet_pton(AF_INET, config->cards_host, &address) == 1;
+}
+
+uint16_t sms_cards_port(const struct smsr *smsr)
+{
+	const struct smsr_config *config = smsr->config;
+
+	if (config->cards_public_port)
+		return (uint16_t)config->cards_public_port;
+	return smsr->cards_port ? smsr->cards_port : (uint16_t)config->cards_port;
+}
+
+bool sms_home_number(const struct smsr_config *config, char out[ISDR_NUMBER_MAX + 1])
+{
+	const char *digits = config->smpp_source + (*config->smpp_source == '+');
+	size_t n = strlen(digits);
+
+	if (!n || n + 1 > ISDR_NUMBER_MAX || strspn(digits, "0123456789") != n)
+		return false;
+	(void)snprintf(out, ISDR_NUMBER_MAX + 1, "+%s", digits); /* our SMS are sent with an international one */
+	return true;
+}
+
+static void message_build(const struct smsr *smsr, const struct sms_due *d, struct buf *out)
+{
+	struct ram_trigger t = { .stored = true };
+
+	if (strcmp(smsr->config->trigger_form, "stored") != 0)
+		sms_home(smsr, d->psk_kvn, d->psk_id, &t);
 	ram_trigger_build(out, &t);
 }
 
@@ -112,13 +145,13 @@ static bool packet_build(const struct smsr *smsr, const struct eid *eid, const s
 	return false;
 }
 
-bool sms_trigger_build(const struct smsr *smsr, const struct sms_due *d, uint16_t cards_port, struct buf *out, const char **out_why)
+bool sms_trigger_build(const struct smsr *smsr, const struct sms_due *d, struct buf *out, const char **out_why)
 {
 	CLEANUP(buf_free) struct buf message = { 0 };
 	struct scp80_command command = { .counter = d->counter };
 	uint8_t spi[2];
 
-	message_build(smsr->config, d, cards_port, &message);
+	message_build(smsr, d, &message);
 	sms_spi(smsr->config, spi);
 	command.spi1 = spi[0];
 	command.spi2 = spi[1];

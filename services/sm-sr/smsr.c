@@ -14,6 +14,7 @@ int smsr_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR])
 
 	if (!s)
 		abort();
+	s->rpc = &app->rpc;
 	s->config = config;
 	s->arena = arena_new();
 	if (sms_config_check(config, error) || key_file_read(config->kek_file, KEK_LEN, &s->kek, error) ||

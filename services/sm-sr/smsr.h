@@ -16,14 +16,16 @@ struct smsr_config {
 
 /* One for the process, read-only after its start but for its workers. */
 struct smsr {
+	struct rpc *rpc;
 	const struct smsr_config *config;
-	struct arena *arena;              /* what lives as long as the process */
+	struct arena *arena; /* what lives as long as the process */
 	struct secret kek;
 	struct bytes ci_pem, ci_crl_pem;
 	struct transport_keys transports; /* by EUM */
 	struct sweeper *sweeper;          /* NULL: not started; as is: */
 	struct sms_lane *sms_lane;
-	struct card_waits *waits;         /* card_wait.c; NULL: no session waits (tests) */
+	uint16_t cards_port;      /* on which cards are listened for; 0: not at all */
+	struct card_waits *waits; /* card_wait.c; NULL: no session waits (tests) */
 };
 
 int smsr_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR]);

@@ -22,6 +22,8 @@ enum {
 	TROUBLE_MAX = 3,  /* so many in a row that the database did not take: it is not the cards */
 };
 
+_Static_assert(PROC_DOUBT == 8, "a number in SMSR_CASE_PROCEDURE, SMSR_SWEEP_DUE, SMSR_SWEEP_NEXT");
+
 /* A session whose connection broke. */
 struct gone {
 	struct gone *next;
@@ -188,10 +190,7 @@ static struct settled settle(struct card_case *c, const char *lost)
 		procedure_lost(c, m);
 		done.lost = true;
 	}
-	if (c->running && c->running->overdue) {
-		procedure_expire(c);
-		done.expired = true;
-	}
+	done.expired = procedure_overdue(c);
 	return done;
 }
 
