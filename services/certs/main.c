@@ -34,7 +34,7 @@ static const char help[] =
 	"DIR afterwards:\n"
 	"  ci/ci.{key,pem,crl}                  CI root\n"
 	"  tls-ca/tls-ca.{key,pem,crl}          CA of all TLS certificates\n"
-	"  NAME/tls-server.{key,pem}            server, for localhost, 127.0.0.1, ::1 and NAME\n"
+	"  NAME/tls-server.{key,pem}            server, for localhost, 127.0.0.1, ::1, NAME and *.NAME.internal\n"
 	"  NAME/tls-client.{key,pem}            client\n"
 	"  NAME/nats.{key,pem}                  bus client; its common name is the NATS user\n"
 	"  NAME/kek.key                         32 bytes, wraps keys at rest (eum, sm-sr, sm-sr-b, sm-dp)\n"

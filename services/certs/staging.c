@@ -44,18 +44,29 @@ static struct pki_cert end_cert(const struct order *o, const char *cn, const cha
 
 static bool tls_make(const struct order *o, const char *name, const struct issuer *ca)
 {
-	struct pki_cert c = end_cert(o, name, arena_printf(o->a, "DNS:localhost,IP:127.0.0.1,IP:::1,DNS:%s", name));
+	/* *.NAME.internal: what stands in front of an entity or beside it, where each process has a name of its own (docker-compose.yml). */
+	char *names = arena_printf(o->a, "DNS:localhost,IP:127.0.0.1,IP:::1,DNS:%s,DNS:*.%s.internal", name, name);
+	struct pki_cert c = end_cert(o, name, names);
 
 	c.server = true;
 	return pair_make(o, name, "tls-server", &c, ca, NULL);
 }
 
-static bool client_make(const struct order *o, const char *name, const char *base, const struct issuer *ca)
+/* In folder; name: whom it names. */
+static bool client_make(const struct order *o, const char *folder, const char *base, const char *name, const struct issuer *ca)
 {
 	struct pki_cert c = end_cert(o, name, arena_printf(o->a, "DNS:%s", name));
 
 	c.client = true;
-	return pair_make(o, name, base, &c, ca, NULL);
+	return pair_make(o, folder, base, &c, ca, NULL);
+}
+
+/* An SM-SR's second process has a user of its own on the bus of its domain: sm-sr-handover, or sm-sr-handover-b. */
+static bool handover_make(const struct order *o, const struct entity *e, const struct issuer *ca)
+{
+	const char *name = arena_printf(o->a, "sm-sr-handover%s", e->name + strlen(e->role));
+
+	return strcmp(e->role, "sm-sr") != 0 || client_make(o, e->name, "nats-handover", name, ca);
 }
 
 static bool kek_make(const struct order *o, const struct entity *e)
@@ -157,7 +168,8 @@ static bool role_make(const struct order *o, const struct entity *e, const struc
 		return pair_make(o, e->name, "eum", &eum, ci, NULL) && kek_make(o, e);
 	}
 	if (strcmp(e->role, "sm-dp") == 0)
-		return rsp_cert_make(o, e, "dp", "cert.dp.gp", GP_ROLE_SM_DP, ci) && kek_make(o, e) && transports_make(o, "operator", e);
+		return rsp_cert_make(o, e, "dp", "cert.dp.gp", GP_ROLE_SM_DP, ci) && kek_make(o, e) &&
+		       transports_make(o, "operator", e);
 	if (strcmp(e->role, "sm-sr") == 0)
 		return rsp_cert_make(o, e, "sr", "cert.sr.gp", GP_ROLE_SM_SR, ci) && kek_make(o, e) && transports_make(o, "eum", e);
 	return true;
@@ -165,8 +177,9 @@ static bool role_make(const struct order *o, const struct entity *e, const struc
 
 static bool entity_make(const struct order *o, const struct entity *e, const struct cas *cas)
 {
-	return tls_make(o, e->name, &cas->tls) && client_make(o, e->name, "tls-client", &cas->tls) &&
-	       client_make(o, e->name, "nats", &cas->tls) && role_make(o, e, &cas->ci) && registry_make(o, e);
+	return tls_make(o, e->name, &cas->tls) && client_make(o, e->name, "tls-client", e->name, &cas->tls) &&
+	       client_make(o, e->name, "nats", e->name, &cas->tls) && handover_make(o, e, &cas->tls) && role_make(o, e, &cas->ci) &&
+	       registry_make(o, e);
 }
 
 static bool wanted(const struct order *o, const struct entity *e)
