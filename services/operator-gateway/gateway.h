@@ -15,6 +15,12 @@ struct gateway_config {
 #undef CONFIG
 };
 
+/* What a statement selects for operation_row. */
+#define OPERATION_COLUMNS                                                                                                    \
+	"id::text, eid, kind, iccid, iccids, smsr, mode, patient, state, attempt, created_at, deadline, next_at, ended_at, " \
+	"status,"                                                                                                            \
+	" subject, reason, subject_id, message, euicc_response, eis, user_name, trace, change, clock_timestamp(), refusals," \
+	" busy_at, smdp, answer_iccid, stage, stage_attempt, stages"
 enum gateway_statement {
 	GW_BEFORE_FIRST = RPC_STATEMENTS - 1,
 #define STATEMENT(name, sql) name,
@@ -42,7 +48,7 @@ struct gateway {
 	struct waits *waits; /* callers that wait for operations, and the operations' worker */
 };
 
-/* operation_answer.c, the embedded sql/, gateway_store.c */
+/* notification.c, the embedded sql/, gateway_store.c */
 extern const struct served gateway_served[];
 extern const size_t gateway_n_served;
 extern const struct migration gateway_migrations[];
@@ -74,6 +80,16 @@ result entity_named(struct db *db, struct arena *a, const char *name, struct oid
 void euicc_learn(struct gateway *g, const struct eid *eid, const struct oid *smsr);
 /* Writes what was learned. A failure loses it, which costs nothing but the default's next use. db NULL: only forgets. */
 void euicc_flush(struct gateway *g, struct db *db);
+
+/* operation_wait.c: callers of GET /v1/operations/{id}?wait= that are parked until it ends, and the worker that does what is due. */
+struct waits *waits_new(void);
+void waits_free(struct waits *w); /* all callers are answered; NULL allowed */
+/* Parks the call of an operation that had not ended. seen: it is answered when there is a stage of a higher number, too. */
+void waits_park(struct waits *w, struct http_call *call, const char *id, unsigned wait_s, unsigned seen);
+/* Something happened, or is about to be committed, to this operation (NULL: to none that is known): has the worker look. Any thread. */
+void waits_ring(struct waits *w, const char *id);
+void waits_start(struct waits *w, struct app *app);
+void waits_stop(struct waits *w);
 
 /* northbound_auth.c */
 extern const struct route gateway_admin[];

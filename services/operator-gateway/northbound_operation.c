@@ -11,7 +11,7 @@
 #include "services/operator-gateway/gateway.h"
 #include "services/operator-gateway/operation.h"
 
-enum { KEY_MAX = 128, LIMIT = 50, LIMIT_MAX = 1000, S_US = 1000000 };
+enum { KEY_MAX = 128, LIMIT = 50, LIMIT_MAX = 1000, SEEN_MAX = 9999999, S_US = 1000000 };
 
 /* The order of the call. False: it is answered. */
 static bool read_order(struct http_call *call, struct operation_order *out)
@@ -24,7 +24,7 @@ static bool read_order(struct http_call *call, struct operation_order *out)
 		if (error)
 			app_error(call, 400, "invalid_parameter", "%s", error);
 		else
-			app_error(call, 404, "not_found", "orders are POST /v1/euiccs/{eid}/audit, %s, %s, %s",
+			app_error(call, 404, "not_found", "orders are POST /v1/euiccs/{eid}/audit, smsr-change, %s, %s, %s",
 				  "POST .../profiles/download", "POST .../profiles/{iccid}/enable, disable, delete",
 				  "PUT .../profiles/{iccid}/pol2, subscription-address");
 		return false;
@@ -114,6 +114,19 @@ bool northbound_may(struct app *app, struct http_call *call, const struct functi
 	return false;
 }
 
+/* The SM-SR that a change goes to. False: the call is answered. */
+static bool reach_other(struct http_call *call, struct arena *a, const struct operation *o)
+{
+	struct card_route other = { .smsr = o->order.to };
+
+	if (o->order.kind != OPERATION_SMSR_CHANGE)
+		return true;
+	if (!oid_equal(&o->order.to, &o->smsr))
+		return northbound_reach(call, a, &other);
+	app_error(call, 409, "conflict", "to: %s manages the card already, as far as is known", o->smsr.text);
+	return false;
+}
+
 void northbound_order(struct app *app, struct http_call *call)
 {
 	struct arena *a = app_arena(call);
@@ -129,6 +142,9 @@ void northbound_order(struct app *app, struct http_call *call)
 			  KEY_MAX);
 		return;
 	}
+	o.stage = operation_first_stage(o.order.kind);
+	if (o.stage != STAGE_NONE)
+		o.order.smdp = "";
 	if (!northbound_route(call, app->rpc.role_state, a, &o.order.eid, o.order.smdp, &route))
 		return;
 	o.smsr = route.smsr;
@@ -138,7 +154,7 @@ void northbound_order(struct app *app, struct http_call *call)
 			  "smdp: is missing: this order goes by an SM-DP, and none is set for the card");
 		return;
 	}
-	if (!northbound_may(app, call, operation_asked(&o)) || !northbound_reach(call, a, &route))
+	if (!northbound_may(app, call, operation_asked(&o)) || !northbound_reach(call, a, &route) || !reach_other(call, a, &o))
 		return;
 	uuid_new(id);
 	o.id = id;
@@ -183,9 +199,10 @@ void northbound_operation(struct app *app, struct http_call *call)
 	const char *id = northbound_rest(call), *user;
 	struct operation o = { 0 };
 	result failure = OK;
-	unsigned wait_s;
+	unsigned wait_s, seen;
 
-	if (!northbound_allow(call, API_READER, &user) || !query_number(call, "wait", 0, WAIT_MAX_S, &wait_s))
+	if (!northbound_allow(call, API_READER, &user) || !query_number(call, "wait", 0, WAIT_MAX_S, &wait_s) ||
+	    !query_number(call, "seen", SEEN_MAX, SEEN_MAX, &seen)) /* left out: more than there can be */
 		return;
 	if (operation_id_ok(id))
 		failure = operation_get(app_db(call), a, id, &o);
@@ -194,7 +211,7 @@ void northbound_operation(struct app *app, struct http_call *call)
 	} else if (!o.id) {
 		app_error(call, 404, "not_found", "there is no operation of this id; GET /v1/operations lists them");
 	} else if (wait_s && o.state != OPERATION_ENDED) {
-		waits_park(g->waits, call, o.id, wait_s);
+		waits_park(g->waits, call, o.id, wait_s, seen);
 	} else {
 		json = operation_json(a, &o, true);
 		app_json(call, 200, json_text(a, json));
@@ -258,10 +275,11 @@ static json_t *notification_json(const struct rows *rows, size_t i)
 
 	datetime_format(row_int(rows, i, 6), completed);
 	datetime_format(row_int(rows, i, 7), received);
-	j = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", (json_int_t)row_int(rows, i, 0), "kind",
-		      row_text(rows, i, 5), "eid", row_text(rows, i, 3), "iccid", row_text(rows, i, 4), "interface", interface,
+	j = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", (json_int_t)row_int(rows, i, 0), "kind",
+		      row_text(rows, i, 5), "eid", row_text(rows, i, 3), "interface", interface,
 		      !strcmp(interface, iface_name(IF_ES2)) ? "smdp" : "smsr", row_text(rows, i, 2), "completed", completed,
 		      "received", received, "message_id", row_text(rows, i, 8));
+	json_put(j, "iccid", *row_text(rows, i, 4) ? row_text(rows, i, 4) : NULL);
 	if (*detail)
 		json_object_update_new(j, json_loads(detail, 0, NULL));
 	return j;

@@ -12,13 +12,20 @@ enum operation_kind {
 	OPERATION_AUDIT,
 	OPERATION_DISABLE,
 	OPERATION_DELETE,
-	OPERATION_POLICY,   /* at once: no card is asked */
-	OPERATION_ADDRESS,  /* at once */
-	OPERATION_DOWNLOAD, /* by an SM-DP only */
+	OPERATION_POLICY,      /* at once: no card is asked */
+	OPERATION_ADDRESS,     /* at once */
+	OPERATION_DOWNLOAD,    /* by an SM-DP only */
+	OPERATION_SMSR_CHANGE, /* to another SM-SR, in two stages; never by an SM-DP */
 	OPERATION_KINDS
 };
 /* Whom it is asked of: the card's SM-SR, or an SM-DP that asks it for us. */
 enum operation_route { ROUTE_ES4, ROUTE_ES2, OPERATION_ROUTES };
+enum operation_stage {
+	STAGE_NONE,
+	STAGE_PREPARE,
+	STAGE_CHANGE,
+	OPERATION_STAGES
+}; /* the SM-SR that is to have the card, who has it */
 enum operation_state {
 	OPERATION_QUEUED,   /* its request stands in the outbox, or was sent and is not answered */
 	OPERATION_ACCEPTED, /* HTTP 202: a callback will come */
@@ -30,6 +37,7 @@ enum operation_state {
 enum operation_event {
 	OPEV_ACCEPTED, /* 202 to the request */
 	OPEV_ANSWER,   /* an answer for good, by whatever way */
+	OPEV_NEXT,     /* a success that another stage follows */
 	OPEV_BUSY,     /* 1.2/4.4 to an order that may wait */
 	OPEV_FAULT,    /* a SOAP Fault */
 	OPEV_GIVEN_UP, /* the outbox gave up */
@@ -42,6 +50,7 @@ enum operation_action {
 	OPACT_NOTHING,
 	OPACT_KEEP,   /* the answer, and the new state */
 	OPACT_SEND,   /* a new attempt, with an FCI of its own */
+	OPACT_NEXT,   /* the same for the next stage */
 	OPACT_REPEAT, /* the same FCI again */
 	OPACT_END,    /* with the answer */
 	OPACT_SILENT, /* the end: nobody knows what became of it */
@@ -57,9 +66,9 @@ const char *operation_state_name(enum operation_state state);
 const char *operation_kind_name(enum operation_kind kind);
 bool operation_state_parse(const char *text, enum operation_state *out);
 bool operation_kind_parse(const char *text, enum operation_kind *out);
-/* NULL: it does not go so. By ROUTE_ES2 all do. */
+/* NULL: it does not go so. */
 const struct function *operation_function(enum operation_kind kind, enum operation_route route);
-/* All but audits, which are about a card, and downloads, which may leave the choice to the SM-DP, name one profile. */
+/* It names one profile. */
 bool operation_of_profile(enum operation_kind kind);
 /* Answered on the connection, without a card: there is no callback. */
 bool operation_at_once(enum operation_kind kind);
@@ -81,7 +90,9 @@ struct operation_order {
 	const char *profile_type;            /* download; NULL: that of the ICCID */
 	bool enable;                         /* download: when it is installed */
 	bool has_change;                     /* pol2 or address was said */
-	const char *smdp;                    /* what was said of it: OID or name; "": straight to the SM-SR; NULL: nothing */
+	struct oid to;                       /* SM-SR change; dry_run: only its first stage */
+	bool dry_run;
+	const char *smdp; /* what was said of it: OID or name; "": straight to the SM-SR; NULL: nothing */
 	unsigned validity_s;
 	bool callback, patient;
 };
@@ -120,7 +131,9 @@ struct operation {
 	struct oid smsr;
 	struct oid smdp; /* text "": straight to the SM-SR */
 	enum operation_state state;
-	int64_t attempt;
+	enum operation_stage stage;
+	int64_t attempt, stage_attempt; /* the newest; the first of the stage */
+	const char *stages;             /* what happened since the order was placed: JSON array, or "" */
 	/* Microseconds of the database's clock, which all replicas share; of one that is not stored yet, since its creation. */
 	int64_t created_at, deadline, next_at, ended_at; /* ended_at 0: not yet */
 	int64_t now;                                     /* when it was read */
@@ -155,14 +168,7 @@ enum operation_event operation_event_of(const struct operation *o, int64_t attem
 json_t *operation_json(struct arena *a, const struct operation *o, bool whole);
 
 /* operation_store.c */
-struct app;
 struct gateway;
-struct http_call;
-#define OPERATION_COLUMNS                                                                                                     \
-	"id::text, eid, kind, iccid, iccids, smsr, mode, patient, state, attempt, created_at, deadline, next_at, ended_at, "  \
-	"status,"                                                                                                             \
-	" subject, reason, subject_id, message, euicc_response, eis, user_name, trace, change, clock_timestamp(), refusals,"  \
-	" busy_at, smdp, answer_iccid"
 /* Row of a statement that selects OPERATION_COLUMNS; everything in a. */
 result operation_row(struct arena *a, const struct rows *rows, size_t row, struct operation *out);
 result operation_get(struct db *db, struct arena *a, const char *id, struct operation *out);
@@ -173,21 +179,20 @@ void operation_queue_add(struct db *db, struct arena *a, const struct operation 
 bool operation_step(struct db *db, struct arena *a, const struct operation *o, enum operation_event event,
 		    const struct operation_answer *answer, bool *out_sent);
 
+/* operation_stage.c. stages_add: o->stages with one more, what becomes of it now; answer NULL: none came. stages_json: all of them, the order's
+ * placing as the first. */
+const char *operation_stage_name(enum operation_stage stage);
+bool operation_stage_parse(const char *text, enum operation_stage *out);
+enum operation_stage operation_first_stage(enum operation_kind kind);
+const char *operation_stages_add(struct arena *a, const struct operation *o, enum operation_state state, int64_t attempt,
+				 const struct operation_answer *answer);
+json_t *operation_stages_json(const struct operation *o);
+json_int_t operation_stages_newest(const json_t *stages, json_int_t none); /* the number of the last */
+
 /* operation_answer.c: what comes from SM-SRs and SM-DPs. */
 extern const struct awaited gateway_awaited[];
 extern const size_t gateway_n_awaited;
 bool gateway_answered(void *role, struct db *db, struct arena *a, const struct outbox_answer *answer);
-
-/* operation_wait.c: callers of GET /v1/operations/{id}?wait= that are parked until it ends, and the worker that does what is due. */
-struct waits;
-struct waits *waits_new(void);
-void waits_free(struct waits *w); /* all callers are answered; NULL allowed */
-/* Parks the call of an operation that had not ended. */
-void waits_park(struct waits *w, struct http_call *call, const char *id, unsigned wait_s);
-/* Something happened, or is about to be committed, to this operation (NULL: to none that is known): has the worker look. Any thread. */
-void waits_ring(struct waits *w, const char *id);
-void waits_start(struct waits *w, struct app *app);
-void waits_stop(struct waits *w);
 
 /* operation_due.c: one look at what is due; *out_ms: until the next. True: there may be more now. */
 bool operations_due(struct gateway *g, struct db *db, struct arena *a, unsigned *out_ms);

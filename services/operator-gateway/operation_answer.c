@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What SM-SRs and SM-DPs say: answers on the connection, callbacks, notifications. */
+/* What SM-SRs and SM-DPs answer to our requests: on the connection, by callback. */
 #include <stdio.h>
 #include <string.h>
 
@@ -35,11 +35,16 @@ static bool lock_of_ref(struct db *db, struct arena *a, const char *ref, struct 
 	return true;
 }
 
-/* The SM-SR that did it, or that the SM-DP had do it, manages the card; a row that somebody set stays. */
+/* The SM-SR that did it, or that the SM-DP had do it, manages the card; a row that somebody set stays. After a change the other one does. */
 static void learn(struct db *db, struct arena *a, const struct operation *o, const struct operation_answer *answer)
 {
-	if (operation_executed(answer))
+	if (!operation_executed(answer))
+		return;
+	if (o->order.kind != OPERATION_SMSR_CHANGE)
 		DB_QUEUE(db, GW_EUICC_LEARN, p_text(arena_printf(a, "%s %s", o->order.eid.text, o->smsr.text)));
+	else if (o->stage == STAGE_CHANGE)
+		DB_QUEUE(db, GW_EUICC_MOVE, p_text(o->order.eid.text), p_text(o->order.to.text),
+			 p_time(a, answer->at ? answer->at : o->now), p_text(o->smsr.text), p_time(a, o->created_at));
 }
 
 /* Whom a step concerns: the caller that waits for the end, the outbox. Rung before the commit, the worker waits for the row's lock. */
@@ -56,11 +61,11 @@ bool gateway_answered(void *role, struct db *db, struct arena *a, const struct o
 	enum operation_event event = in->accepted ? OPEV_ACCEPTED : OPEV_GIVEN_UP;
 	struct operation_answer answer = { status_name(STATUS_FAILED), "fault", "", "", "", "", "", 0, "" };
 	bool told = in->response || in->fault.code, sent = false;
-	struct concerned c;
-	const struct operation *o = &c.operation;
+	struct concerned *c = ARENA_NEW(a, struct concerned); /* the caller's commit sends what is queued here */
+	const struct operation *o = &c->operation;
 	result failure;
 
-	if (!lock_of_ref(db, a, in->ref, &c, &failure)) {
+	if (!lock_of_ref(db, a, in->ref, c, &failure)) {
 		if (failure != OK)
 			log_msg(LOG_WARN, "operation.answer", "%s: %s", in->ref,
 				failure->cause ? failure->cause : status_code(failure->code)->text);
@@ -68,9 +73,10 @@ bool gateway_answered(void *role, struct db *db, struct arena *a, const struct o
 	}
 	if (in->response) {
 		answer = operation_answer_of(a, o, in->base, in->response);
-		event = operation_event_of(o, c.attempt, &answer);
-		learn(db, a, o, &answer);
-	} else if (c.attempt != o->attempt) {
+		event = operation_event_of(o, c->attempt, &answer);
+		if (event != OPEV_STALE)
+			learn(db, a, o, &answer);
+	} else if (c->attempt != o->attempt) {
 		event = OPEV_STALE;
 	} else if (told) {
 		event = OPEV_FAULT;
@@ -120,6 +126,16 @@ static result callback_take(struct rq *rq, const void *in, const struct rows *co
 
 static const struct load callback_load = { .results = 1, .queue = callback_queue, .take = callback_take };
 
+/* In the stage of that attempt. */
+static bool was_asked(const struct concerned *c, const struct function *fn, const struct oid *from)
+{
+	struct operation then = c->operation;
+
+	if (c->attempt < then.stage_attempt)
+		then.stage = STAGE_PREPARE; /* the only one before another */
+	return operation_asked(&then) == fn && oid_equal(operation_to(&then), from);
+}
+
 static result callback_handle(struct rq *rq, const void *in, enum callback_verdict *out)
 {
 	const struct concerned *c = rq->loaded;
@@ -128,7 +144,7 @@ static result callback_handle(struct rq *rq, const void *in, enum callback_verdi
 	struct operation_answer answer;
 
 	*out = CALLBACK_NOT_OURS;
-	if (!c || c->attempt > o->attempt || !oid_equal(operation_to(o), &rq->caller->oid) || operation_asked(o) != rq->fn)
+	if (!c || c->attempt > o->attempt || !was_asked(c, rq->fn, &rq->caller->oid))
 		return OK;
 	answer = operation_answer_of(rq->arena, o, base, in);
 	*out = CALLBACK_CLOSED;
@@ -152,6 +168,8 @@ const struct awaited gateway_awaited[] = {
 	{ FN_ES4_DisableProfile, &callback_load, callback_handle, callback_committed },
 	{ FN_ES4_DeleteProfile, &callback_load, callback_handle, callback_committed },
 	{ FN_ES4_AuditEIS, &callback_load, callback_handle, callback_committed },
+	{ FN_ES4_PrepareSMSRChange, &callback_load, callback_handle, callback_committed },
+	{ FN_ES4_SMSRChange, &callback_load, callback_handle, callback_committed },
 	{ FN_ES2_EnableProfile, &callback_load, callback_handle, callback_committed },
 	{ FN_ES2_DisableProfile, &callback_load, callback_handle, callback_committed },
 	{ FN_ES2_DeleteProfile, &callback_load, callback_handle, callback_committed },
@@ -159,88 +177,3 @@ const struct awaited gateway_awaited[] = {
 	{ FN_ES2_DownloadProfile, &callback_load, callback_handle, callback_committed },
 };
 const size_t gateway_n_awaited = LEN(gateway_awaited);
-
-/* Notifications ------------------------------------------------------------------------------------------------------------ */
-
-/* As tenants see it. NULL: the handlers and this table disagree. */
-static const char *kind_of(const struct function *fn)
-{
-	static const struct {
-		const char *name, *kind;
-	} rows[] = {
-		{ "HandleProfileEnabledNotification", "enabled" },          { "HandleProfileDisabledNotification", "disabled" },
-		{ "HandleProfileDeletedNotification", "deleted" },          { "HandleProfileDownloadedNotification", "downloaded" },
-		{ "HandleProfilePOL2UpdatedNotification", "pol2_updated" },
-	};
-
-	for (size_t i = 0; i < LEN(rows); i++)
-		if (!strcmp(rows[i].name, fn->name))
-			return rows[i].kind;
-	return NULL;
-}
-
-/* detail: what else it says, as members of its JSON. */
-static result notified(struct rq *rq, const struct eid *eid, const struct iccid *iccid, int64_t completed, const json_t *detail)
-{
-	const char *sender = rq->caller->oid.text, *kind = kind_of(rq->fn);
-
-	if (!kind)
-		return internal(rq->arena, "%s has no kind", rq->fn->wire);
-	DB_QUEUE(rq->db, GW_NOTIFICATION_ADD, p_text(iface_name(rq->fn->iface)), p_text(sender), p_text(eid->text),
-		 p_text(iccid->text), p_text(kind), p_time(rq->arena, completed), p_text(rq->envelope->message_id),
-		 p_text(detail ? json_text(rq->arena, detail) : ""));
-	DB_QUEUE(rq->db, GW_OPERATION_WAKE, p_text(eid->text), p_text(sender));
-	return OK;
-}
-
-static result handle_profile(struct rq *rq, const void *in, void *out)
-{
-	const struct profile_notification *n = in;
-
-	(void)out;
-	return notified(rq, &n->eid, &n->iccid, n->completed, NULL);
-}
-
-static result handle_profile_downloaded(struct rq *rq, const void *in, void *out)
-{
-	const struct profile_downloaded_notification *n = in;
-	CLEANUP(json_freep) json_t *detail = json_object();
-
-	(void)out;
-	json_put(detail, "profile_type", n->profile_type);
-	json_put(detail, "mno", n->owner ? n->owner->text : NULL);
-	return notified(rq, &n->eid, &n->iccid, n->completed, detail);
-}
-
-static result handle_profile_pol2_updated(struct rq *rq, const void *in, void *out)
-{
-	const struct pol2_updated_notification *n = in;
-	CLEANUP(json_freep) json_t *detail = json_object();
-
-	(void)out;
-	if (n->pol2)
-		json_object_set_new(detail, "rules", api_pol2_json(n->pol2));
-	return notified(rq, &n->eid, &n->iccid, n->completed, detail);
-}
-
-static void notification_committed(struct rq *rq)
-{
-	struct gateway *g = rq->role;
-
-	waits_ring(g->waits, NULL);
-}
-
-/* An SM-SR and an SM-DP may tell of the same change: both are kept, for they are different messages. */
-const struct served gateway_served[] = {
-	{ FN_ES2_HandleProfileEnabledNotification, NULL, handle_profile, notification_committed },
-	{ FN_ES2_HandleProfileDisabledNotification, NULL, handle_profile, notification_committed },
-	{ FN_ES2_HandleProfileDeletedNotification, NULL, handle_profile, notification_committed },
-	{ FN_ES2_HandleProfileDownloadedNotification, NULL, handle_profile_downloaded, notification_committed },
-	{ FN_ES2_HandleProfilePOL2UpdatedNotification, NULL, handle_profile_pol2_updated, notification_committed },
-	{ FN_ES4_HandleProfileEnabledNotification, NULL, handle_profile, notification_committed },
-	{ FN_ES4_HandleProfileDisabledNotification, NULL, handle_profile, notification_committed },
-	{ FN_ES4_HandleProfileDeletedNotification, NULL, handle_profile, notification_committed },
-	{ FN_ES4_HandleProfileDownloadedNotification, NULL, handle_profile_downloaded, notification_committed },
-	{ FN_ES4_HandleProfilePOL2UpdatedNotification, NULL, handle_profile_pol2_updated, notification_committed },
-};
-const size_t gateway_n_served = LEN(gateway_served);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What policy, address and download orders say. One reader: of what a tenant writes, and of the row that keeps it. */
+/* What policy, address, download and SM-SR change orders say. One reader: of what a tenant writes, and of the row that keeps it. */
 #include <string.h>
 
 #include "services/operator-gateway/api.h"
@@ -127,6 +127,24 @@ static bool download_read(struct arena *a, const json_t *j, struct operation_ord
 	return json_is_boolean(enable) && (!type || change_profile_type(a, type, o, &error)) && (type || *o->iccid.text);
 }
 
+static json_t *smsr_change_json(const struct operation_order *o)
+{
+	json_t *j = json_object();
+
+	json_put(j, "to", o->to.text);
+	json_object_set_new(j, "dry_run", json_boolean(o->dry_run));
+	return j;
+}
+
+static bool smsr_change_read(const json_t *j, struct operation_order *o)
+{
+	const char *to = json_string_value(json_object_get(j, "to"));
+	const json_t *dry_run = json_object_get(j, "dry_run");
+
+	o->dry_run = json_is_true(dry_run);
+	return to && oid_parse(to, &o->to) && json_is_boolean(dry_run);
+}
+
 const char *change_text(struct arena *a, const struct operation_order *o)
 {
 	CLEANUP(json_freep) json_t *j = NULL;
@@ -137,6 +155,8 @@ const char *change_text(struct arena *a, const struct operation_order *o)
 		j = api_address_json(&o->address);
 	else if (o->kind == OPERATION_DOWNLOAD)
 		j = download_json(o);
+	else if (o->kind == OPERATION_SMSR_CHANGE)
+		j = smsr_change_json(o);
 	return j ? json_text(a, j) : "";
 }
 
@@ -146,9 +166,12 @@ bool change_read(struct arena *a, const char *text, struct operation_order *o)
 	const json_t *imsi, *msisdn;
 	const char *error;
 
-	if (o->kind != OPERATION_POLICY && o->kind != OPERATION_ADDRESS && o->kind != OPERATION_DOWNLOAD)
+	if (o->kind != OPERATION_POLICY && o->kind != OPERATION_ADDRESS && o->kind != OPERATION_DOWNLOAD &&
+	    o->kind != OPERATION_SMSR_CHANGE)
 		return true;
 	j = json_loads(text, 0, NULL);
+	if (o->kind == OPERATION_SMSR_CHANGE)
+		return smsr_change_read(j, o);
 	if (o->kind == OPERATION_DOWNLOAD)
 		return download_read(a, j, o);
 	if (o->kind == OPERATION_POLICY)
@@ -166,4 +189,6 @@ void change_put(json_t *j, const struct operation_order *o)
 		json_object_set_new(j, "address", api_address_json(&o->address));
 	else if (o->kind == OPERATION_DOWNLOAD)
 		json_object_update_new(j, download_json(o));
+	else if (o->kind == OPERATION_SMSR_CHANGE)
+		json_object_update_new(j, smsr_change_json(o));
 }

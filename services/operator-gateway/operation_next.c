@@ -33,6 +33,7 @@ static const struct operation_step table[OPERATION_STATES][OPERATION_EVENTS] = {
 	[OPERATION_QUEUED] = {
 		[OPEV_ACCEPTED] = KEEP(ACCEPTED),
 		[OPEV_ANSWER] = END(END),
+		[OPEV_NEXT] = { OPERATION_QUEUED, OPACT_NEXT },
 		[OPEV_BUSY] = KEEP(WAITING),
 		[OPEV_FAULT] = END(END),
 		[OPEV_GIVEN_UP] = END(SILENT),
@@ -44,6 +45,7 @@ static const struct operation_step table[OPERATION_STATES][OPERATION_EVENTS] = {
 	[OPERATION_ACCEPTED] = {
 		[OPEV_ACCEPTED] = NOTHING(ACCEPTED),
 		[OPEV_ANSWER] = END(END),
+		[OPEV_NEXT] = { OPERATION_QUEUED, OPACT_NEXT },
 		[OPEV_BUSY] = KEEP(WAITING),
 		[OPEV_FAULT] = NOTHING(ACCEPTED),
 		[OPEV_GIVEN_UP] = NOTHING(ACCEPTED),
@@ -55,6 +57,7 @@ static const struct operation_step table[OPERATION_STATES][OPERATION_EVENTS] = {
 	[OPERATION_REPEATED] = {
 		[OPEV_ACCEPTED] = NOTHING(REPEATED),
 		[OPEV_ANSWER] = END(END),
+		[OPEV_NEXT] = { OPERATION_QUEUED, OPACT_NEXT },
 		[OPEV_BUSY] = NOTHING(REPEATED),
 		[OPEV_FAULT] = END(END),
 		[OPEV_GIVEN_UP] = END(SILENT),
@@ -65,6 +68,7 @@ static const struct operation_step table[OPERATION_STATES][OPERATION_EVENTS] = {
 	[OPERATION_WAITING] = {
 		[OPEV_ACCEPTED] = NOTHING(WAITING),
 		[OPEV_ANSWER] = END(END),
+		[OPEV_NEXT] = { OPERATION_QUEUED, OPACT_NEXT },
 		[OPEV_BUSY] = NOTHING(WAITING),
 		[OPEV_FAULT] = NOTHING(WAITING),
 		[OPEV_GIVEN_UP] = NOTHING(WAITING),
@@ -75,6 +79,7 @@ static const struct operation_step table[OPERATION_STATES][OPERATION_EVENTS] = {
 	[OPERATION_ENDED] = {
 		[OPEV_ACCEPTED] = NOTHING(ENDED),
 		[OPEV_ANSWER] = NOTHING(ENDED),
+		[OPEV_NEXT] = NOTHING(ENDED),
 		[OPEV_BUSY] = NOTHING(ENDED),
 		[OPEV_FAULT] = NOTHING(ENDED),
 		[OPEV_GIVEN_UP] = NOTHING(ENDED),
@@ -104,6 +109,7 @@ static const struct {
 	[OPERATION_POLICY] = KIND("policy", UpdatePolicyRules),
 	[OPERATION_ADDRESS] = KIND("address", UpdateSubscriptionAddress),
 	[OPERATION_DOWNLOAD] = { "download", { [ROUTE_ES4] = FN_COUNT, [ROUTE_ES2] = FN_ES2_DownloadProfile } },
+	[OPERATION_SMSR_CHANGE] = { "smsr-change", { [ROUTE_ES4] = FN_ES4_SMSRChange, [ROUTE_ES2] = FN_COUNT } },
 #undef KIND
 };
 _Static_assert(LEN(state_names) == OPERATION_STATES && LEN(kinds) == OPERATION_KINDS, "every value has a name");
@@ -159,23 +165,29 @@ enum operation_route operation_route(const struct operation *o)
 
 const struct oid *operation_to(const struct operation *o)
 {
+	if (o->stage == STAGE_PREPARE)
+		return &o->order.to;
 	return operation_route(o) == ROUTE_ES2 ? &o->smdp : &o->smsr;
 }
 
 const struct function *operation_asked(const struct operation *o)
 {
+	if (o->stage == STAGE_PREPARE)
+		return function_by_id(FN_ES4_PrepareSMSRChange);
 	return operation_function(o->order.kind, operation_route(o));
 }
 
 bool operation_of_profile(enum operation_kind kind)
 {
-	return kind != OPERATION_AUDIT && kind != OPERATION_DOWNLOAD;
+	return kind != OPERATION_AUDIT && kind != OPERATION_DOWNLOAD && kind != OPERATION_SMSR_CHANGE;
 }
 
 /* What holds for a function on ES2 holds for its like on ES4. */
 static const struct function *usual(enum operation_kind kind)
 {
-	return function_by_id(kinds[kind].functions[ROUTE_ES2]); /* each kind has one */
+	enum function_id es2 = kinds[kind].functions[ROUTE_ES2];
+
+	return function_by_id(es2 != FN_COUNT ? es2 : kinds[kind].functions[ROUTE_ES4]); /* each kind has one of them */
 }
 
 bool operation_at_once(enum operation_kind kind)
@@ -210,14 +222,36 @@ static int64_t backoff_us(int64_t refusals)
 	return (s < BACKOFF_MAX_S ? s : BACKOFF_MAX_S) * S_US;
 }
 
+static int64_t waiting_due(const struct operation *o, int64_t now)
+{
+	int64_t at = now + backoff_us(o->refusals);
+
+	return at < o->deadline ? at : o->deadline;
+}
+
+/* Its request has not the whole order's time. */
+static int64_t prepare_due(const struct operation *o, enum operation_state state, int64_t now)
+{
+	int64_t at = now + (int64_t)operation_asked(o)->validity.def_s * S_US;
+
+	if (state == OPERATION_WAITING)
+		return waiting_due(o, now);
+	if (state == OPERATION_REPEATED)
+		return now + (int64_t)REPEATED_S * S_US;
+	if (state == OPERATION_ACCEPTED)
+		return (at < o->deadline ? at : o->deadline) + (int64_t)SILENCE_S * S_US;
+	return o->deadline + (int64_t)LAST_S * S_US;
+}
+
 int64_t operation_due(const struct operation *o, enum operation_state state, int64_t now)
 {
 	int64_t at = o->deadline + (int64_t)LAST_S * S_US, soonest = now + (int64_t)REPEATED_S * S_US;
 
+	if (o->stage == STAGE_PREPARE)
+		return prepare_due(o, state, now);
 	switch (state) {
 	case OPERATION_WAITING:
-		at = now + backoff_us(o->refusals);
-		return at < o->deadline ? at : o->deadline;
+		return waiting_due(o, now);
 	case OPERATION_ACCEPTED:
 		return o->deadline + (int64_t)SILENCE_S * S_US;
 	case OPERATION_REPEATED:
@@ -239,8 +273,12 @@ enum operation_event operation_event_of(const struct operation *o, int64_t attem
 {
 	const struct status_code *busy = status_code(CODE_BUSY);
 
+	if (attempt < o->stage_attempt)
+		return OPEV_STALE; /* what follows it is under way */
+	if (operation_executed(answer))
+		return o->stage == STAGE_PREPARE && !o->order.dry_run ? OPEV_NEXT : OPEV_ANSWER;
 	if (attempt != o->attempt)
-		return operation_executed(answer) ? OPEV_ANSWER : OPEV_STALE;
+		return OPEV_STALE;
 	if (o->order.patient && !strcmp(answer->status, status_name(STATUS_FAILED)) && !strcmp(answer->subject, busy->subject) &&
 	    !strcmp(answer->reason, busy->reason))
 		return OPEV_BUSY;

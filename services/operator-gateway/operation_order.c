@@ -53,6 +53,8 @@ bool order_path(struct arena *a, const char *method, const char *rest, struct op
 	*out_error = NULL;
 	if (!strcmp(tail, "/audit") && !strcmp(method, "POST"))
 		o.kind = OPERATION_AUDIT;
+	else if (!strcmp(tail, "/smsr-change") && !strcmp(method, "POST"))
+		o.kind = OPERATION_SMSR_CHANGE;
 	else if (!strcmp(tail, "/profiles/download") && !strcmp(method, "POST"))
 		o.kind = OPERATION_DOWNLOAD;
 	else if (strncmp(tail, profiles, strlen(profiles)) != 0 ||
@@ -110,6 +112,8 @@ static bool take_smdp(struct arena *a, const json_t *value, struct operation_ord
 		return wrong(out_error, "smdp: OID or name of an SM-DP; null: straight to the SM-SR");
 	if (o->kind == OPERATION_DOWNLOAD && !*text)
 		return wrong(out_error, "smdp: OID or name of an SM-DP: nobody else downloads");
+	if (o->kind == OPERATION_SMSR_CHANGE && *text)
+		return wrong(out_error, "smdp: null, or left out: SM-SRs are asked for this, never an SM-DP");
 	o->smdp = arena_strdup(a, text);
 	return true;
 }
@@ -130,6 +134,19 @@ static bool take_download_field(struct arena *a, const char *name, const json_t 
 	return json_is_boolean(value) || wrong(out_error, "enable: true or false");
 }
 
+static bool take_smsr_change_field(struct arena *a, const char *name, const json_t *value, struct operation_order *o,
+				   const char **out_error)
+{
+	const char *text = json_string_value(value);
+
+	if (!strcmp(name, "to"))
+		return (text && oid_parse(text, &o->to)) || wrong(out_error, "to: the OID of the SM-SR that is to manage the card");
+	if (strcmp(name, "dry_run") != 0)
+		return wrong(out_error, arena_printf(a, "%.64s: this order has no such field", name));
+	o->dry_run = json_is_true(value);
+	return json_is_boolean(value) || wrong(out_error, "dry_run: true or false");
+}
+
 /* Fields that only some kinds have. */
 static bool take_own_field(struct arena *a, const char *name, const json_t *value, struct operation_order *o,
 			   const char **out_error)
@@ -147,6 +164,8 @@ static bool take_own_field(struct arena *a, const char *name, const json_t *valu
 		return change_msisdn(a, value, o, out_error);
 	if (o->kind == OPERATION_DOWNLOAD)
 		return take_download_field(a, name, value, o, out_error);
+	if (o->kind == OPERATION_SMSR_CHANGE)
+		return take_smsr_change_field(a, name, value, o, out_error);
 	return wrong(out_error, arena_printf(a, "%.64s: this order has no such field", name));
 }
 
@@ -177,7 +196,17 @@ static bool complete(const struct operation_order *o, const char **out_error)
 		return wrong(out_error, "imsi, msisdn: at least one of them; what is left out the profile has no longer");
 	if (o->kind == OPERATION_DOWNLOAD && !o->profile_type && !*o->iccid.text)
 		return wrong(out_error, "profile_type, iccid: at least one of them");
+	if (o->kind == OPERATION_SMSR_CHANGE && !*o->to.text)
+		return wrong(out_error, "to: is missing: the OID of the SM-SR that is to manage the card");
 	return true;
+}
+
+/* That of the request, which is another for the first stage alone. */
+static unsigned usual_validity(const struct operation_order *o)
+{
+	if (o->dry_run)
+		return function_by_id(FN_ES4_PrepareSMSRChange)->validity.def_s;
+	return operation_validity(o->kind).def_s;
 }
 
 bool order_body(struct arena *a, json_t *body, struct operation_order *out, const char **out_error)
@@ -186,7 +215,7 @@ bool order_body(struct arena *a, json_t *body, struct operation_order *out, cons
 	json_t *value;
 	const char *name;
 
-	o.validity_s = operation_validity(o.kind).def_s;
+	o.validity_s = 0;
 	o.callback = !operation_at_once(o.kind);
 	o.patient = true;
 	if (body && !json_is_object(body))
@@ -194,6 +223,8 @@ bool order_body(struct arena *a, json_t *body, struct operation_order *out, cons
 	json_object_foreach(body, name, value) if (!take_field(a, name, value, &o, out_error)) return false;
 	if (!complete(&o, out_error))
 		return false;
+	if (!o.validity_s)
+		o.validity_s = usual_validity(&o);
 	*out = o;
 	return true;
 }
@@ -246,6 +277,8 @@ static const char *take_content(struct arena *a, const struct operation *o, cons
 		return done ? take_eis(a, o, response, out) : NULL;
 	if (o->order.kind == OPERATION_DOWNLOAD)
 		return take_iccid(a, o, response, out);
+	if (o->order.kind == OPERATION_SMSR_CHANGE)
+		return NULL;
 	if (!operation_at_once(o->order.kind) && operation_route(o) == ROUTE_ES4) /* ES2 tells nothing of the card's words */
 		out->euicc_response = hex_text(a, rs->euicc_response_data.data, rs->euicc_response_data.len);
 	return NULL;
@@ -332,6 +365,10 @@ json_t *operation_json(struct arena *a, const struct operation *o, bool whole)
 	put_time(j, "created", o->created_at);
 	put_time(j, "deadline", o->deadline);
 	put_time(j, "ended", o->ended_at);
+	if (o->stage != STAGE_NONE) {
+		json_put(j, "stage", operation_stage_name(o->stage));
+		json_object_set_new(j, "stages", operation_stages_json(o));
+	}
 	put_answer(a, j, o, whole);
 	json_put(j, "user", o->user);
 	return j;

@@ -30,6 +30,8 @@ result operation_row(struct arena *a, const struct rows *rows, size_t row, struc
 		good = iccid_parse(row_text(rows, row, 3), &o.order.iccid);
 	if (good && *row_text(rows, row, 27))
 		good = oid_parse(row_text(rows, row, 27), &o.smdp);
+	good = good && operation_stage_parse(row_text(rows, row, 29), &o.stage) &&
+	       (o.stage == STAGE_NONE) == (o.order.kind != OPERATION_SMSR_CHANGE);
 	good = good && change_read(a, row_text(rows, row, 23), &o.order) && operation_asked(&o);
 	if (!good)
 		return internal(a, "operation %s is damaged", o.id);
@@ -47,6 +49,8 @@ result operation_row(struct arena *a, const struct rows *rows, size_t row, struc
 	o.now = row_int(rows, row, 24);
 	o.refusals = row_int(rows, row, 25);
 	o.busy_at = row_int(rows, row, 26);
+	o.stage_attempt = row_int(rows, row, 30);
+	o.stages = row_text_dup(a, rows, row, 31);
 	*out = o;
 	return OK;
 }
@@ -108,6 +112,15 @@ static const void *download_of(struct arena *a, const struct operation *o, const
 		       .enable = order->enable);
 }
 
+static const void *smsr_change_of(struct arena *a, const struct operation *o, const struct request_base *base)
+{
+	const struct operation_order *order = &o->order;
+
+	if (o->stage == STAGE_PREPARE)
+		return REQUEST(es4_prepare_smsr_change_rq, HEAD, .current = o->smsr);
+	return REQUEST(es4_smsr_change_rq, HEAD, .target = order->to);
+}
+
 /* The function's request struct, in a. Those of ES2 begin with what ES4 takes. */
 static const void *request_of(struct arena *a, const struct operation *o, const struct request_base *base)
 {
@@ -123,6 +136,8 @@ static const void *request_of(struct arena *a, const struct operation *o, const 
 		return policy_of(a, o, base);
 	if (order->kind == OPERATION_DOWNLOAD)
 		return download_of(a, o, base);
+	if (order->kind == OPERATION_SMSR_CHANGE)
+		return smsr_change_of(a, o, base);
 	if (order->kind == OPERATION_ADDRESS)
 		return REQUEST(es2_update_subscription_address_rq,
 			       .es3 = { HEAD, .iccid = order->iccid, .address = order->address }, .smsr = o->smsr);
@@ -155,6 +170,14 @@ static void send_request(struct db *db, struct arena *a, const struct operation 
 	outbox_send(db, a, &m);
 }
 
+/* The ValidityPeriod of the stage's request. */
+static int64_t request_s(const struct operation *o, int64_t rest_s)
+{
+	int64_t s = operation_request_s(o->order.kind, rest_s), most = operation_asked(o)->validity.def_s;
+
+	return o->stage == STAGE_PREPARE && s > most ? most : s;
+}
+
 /* What is not delivered by the deadline is not to be executed behind it. But an answer on the connection comes at the deadline at the
  * earliest, and is fetched by another attempt when it was lost. */
 static int64_t give_up_at(const struct operation *o)
@@ -170,8 +193,9 @@ void operation_queue_add(struct db *db, struct arena *a, const struct operation 
 		 p_text(order->iccid.text), p_text(order->iccids), p_text(o->smsr.text),
 		 p_text(order->callback ? "callback" : "connection"), p_bool(order->patient), p_int(a, o->deadline),
 		 p_int(a, operation_due(o, OPERATION_QUEUED, o->now)), p_text(o->user), key ? p_text(key) : p_null(),
-		 p_text(order_input(a, order)), p_text(o->trace), p_text(change_text(a, order)), p_text(o->smdp.text));
-	send_request(db, a, o, 1, operation_request_s(order->kind, order->validity_s), give_up_at(o));
+		 p_text(order_input(a, order)), p_text(o->trace), p_text(change_text(a, order)), p_text(o->smdp.text),
+		 p_text(operation_stage_name(o->stage)));
+	send_request(db, a, o, 1, request_s(o, order->validity_s), give_up_at(o));
 }
 
 static void queue_answer(struct db *db, const struct operation *o, const struct operation_answer *r)
@@ -191,7 +215,20 @@ static const struct operation_answer *silence(const struct operation *o)
 		[ROUTE_ES4] = SILENT("SM-SR"), [ROUTE_ES2] = SILENT("SM-DP")
 	};
 #undef SILENT
+	static const struct operation_answer between = {
+		"NO_ANSWER",
+		"no_answer",
+		"",
+		"",
+		"the SM-SR gave no answer in time: ask both SM-SRs for the card to see who has it",
+		"",
+		"",
+		0,
+		""
+	};
 
+	if (o->order.kind == OPERATION_SMSR_CHANGE)
+		return &between;
 	return &silent[operation_route(o)];
 }
 
@@ -217,7 +254,7 @@ static void log_end_of(const struct operation *o, const struct operation_answer 
  * repetition of what was busy could be executed beside the next attempt. */
 static void withdraw(struct db *db, struct arena *a, const struct operation *o, enum operation_event event)
 {
-	bool answered = event == OPEV_ANSWER || event == OPEV_BUSY;
+	bool answered = event == OPEV_ANSWER || event == OPEV_NEXT || event == OPEV_BUSY;
 
 	if (answered && (o->state == OPERATION_QUEUED || o->state == OPERATION_REPEATED))
 		outbox_withdraw(db, a, operation_to(o), o->order.eid.text, operation_ref(a, o, o->attempt));
@@ -226,7 +263,7 @@ static void withdraw(struct db *db, struct arena *a, const struct operation *o, 
 /* The next attempt of who was told busy is another call only when this one is known to be none. */
 static int64_t next_attempt(const struct operation *o, enum operation_action action)
 {
-	return o->attempt + (action == OPACT_SEND && !o->busy_at);
+	return o->attempt + (action == OPACT_NEXT || (action == OPACT_SEND && !o->busy_at));
 }
 
 static void queue_busy(struct db *db, struct arena *a, const struct operation *o, const struct operation_answer *answer)
@@ -236,30 +273,82 @@ static void queue_busy(struct db *db, struct arena *a, const struct operation *o
 	DB_QUEUE(db, GW_OPERATION_BUSY, p_text(o->id), at ? p_time(a, at) : p_null());
 }
 
+/* The SM-SR that the card is to go to is prepared: the one that has it is asked. */
+static const struct operation *stage_next(struct db *db, struct arena *a, const struct operation *o, int64_t attempt)
+{
+	struct operation *next = arena_memdup(a, o, sizeof(*o)); /* the queue points into it */
+
+	next->stage = STAGE_CHANGE;
+	next->stage_attempt = attempt;
+	next->refusals = next->busy_at = 0;
+	DB_QUEUE(db, GW_OPERATION_STAGE, p_text(o->id), p_text(operation_stage_name(next->stage)), p_int(a, attempt));
+	return next;
+}
+
+/* What tenants are shown of it: before and next are the same but between two stages. */
+static void show_step(struct db *db, struct arena *a, const struct operation *before, const struct operation *next,
+		      enum operation_state state, int64_t attempt, const struct operation_answer *answer)
+{
+	struct operation shown = *before;
+
+	if (before->stage == STAGE_NONE)
+		return;
+	if (next != before) {
+		shown.stages = operation_stages_add(a, before, OPERATION_ENDED, before->attempt, answer);
+		shown.stage = next->stage;
+		answer = NULL;
+	}
+	DB_QUEUE(db, GW_OPERATION_STAGES, p_text(before->id), p_text(operation_stages_add(a, &shown, state, attempt, answer)));
+}
+
+static const struct operation_answer *no_time(const struct operation *o)
+{
+	static const struct operation_answer late = { "EXPIRED", "1.6", "5.3", "", "no time is left to ask for the change itself",
+						      "",        "",    0,     "" };
+
+	return o->deadline - o->now < (int64_t)function_by_id(FN_ES4_SMSRChange)->validity.min_s * S_US ? &late : NULL;
+}
+
+static void send_next(struct db *db, struct arena *a, const struct operation *o, enum operation_action action, int64_t attempt,
+		      int64_t due)
+{
+	if (action == OPACT_REPEAT) /* how long it may take was said before: only the first one counts there */
+		send_request(db, a, o, attempt, operation_asked(o)->validity.min_s, due);
+	else
+		send_request(db, a, o, attempt, request_s(o, (o->deadline - o->now) / S_US), give_up_at(o));
+}
+
 bool operation_step(struct db *db, struct arena *a, const struct operation *o, enum operation_event event,
 		    const struct operation_answer *answer, bool *out_sent)
 {
 	struct operation_step step = operation_next(o->state, event);
-	int64_t attempt = next_attempt(o, step.action), due = operation_due(o, step.state, o->now);
-	bool ends = step.state == OPERATION_ENDED;
+	const struct operation *next = o;
+	int64_t attempt, due;
 
 	if (step.action == OPACT_NOTHING)
 		return false;
+	if (step.action == OPACT_NEXT && no_time(o)) {
+		step = (struct operation_step){ OPERATION_ENDED, OPACT_END };
+		answer = no_time(o);
+	}
 	if (step.action == OPACT_SILENT)
 		answer = silence(o);
+	attempt = next_attempt(o, step.action);
 	if (answer)
 		queue_answer(db, o, answer);
 	if (answer && event == OPEV_BUSY)
 		queue_busy(db, a, o, answer);
 	withdraw(db, a, o, event);
-	if (step.action == OPACT_SEND)
-		send_request(db, a, o, attempt, operation_request_s(o->order.kind, (o->deadline - o->now) / S_US), give_up_at(o));
-	else if (step.action == OPACT_REPEAT) /* how long it may take was said before: only the first one counts there */
-		send_request(db, a, o, attempt, operation_asked(o)->validity.min_s, due);
+	if (step.action == OPACT_NEXT)
+		next = stage_next(db, a, o, attempt);
+	show_step(db, a, o, next, step.state, attempt, answer);
+	due = operation_due(next, step.state, next->now);
+	*out_sent = step.action == OPACT_SEND || step.action == OPACT_NEXT || step.action == OPACT_REPEAT;
+	if (*out_sent)
+		send_next(db, a, next, step.action, attempt, due);
 	DB_QUEUE(db, GW_OPERATION_STEP, p_text(o->id), p_text(operation_state_name(step.state)), p_int(a, attempt), p_time(a, due),
-		 ends ? p_time(a, o->now) : p_null());
-	if (ends)
+		 step.state == OPERATION_ENDED ? p_time(a, o->now) : p_null());
+	if (step.state == OPERATION_ENDED)
 		log_end_of(o, answer ? answer : &o->answer);
-	*out_sent = step.action == OPACT_SEND || step.action == OPACT_REPEAT;
 	return true;
 }

@@ -18,6 +18,7 @@ struct wait {
 	struct waits *waits;
 	struct http_call *call;
 	char id[UUID_TEXT];
+	json_int_t seen;  /* number of a stage: the caller wants to be told of newer ones */
 	int64_t until_ms; /* then the caller is told how it stands */
 	bool rung;        /* to be looked at */
 };
@@ -95,7 +96,7 @@ static void wait_gone(void *user)
 	let_go(w);
 }
 
-void waits_park(struct waits *w, struct http_call *call, const char *id, unsigned wait_s)
+void waits_park(struct waits *w, struct http_call *call, const char *id, unsigned wait_s, unsigned seen)
 {
 	static const struct http_parked_hooks hooks = { wait_expired, wait_gone };
 	int64_t until_ms = clock_ms() + (int64_t)wait_s * 1000;
@@ -104,7 +105,7 @@ void waits_park(struct waits *w, struct http_call *call, const char *id, unsigne
 	if (!x)
 		abort();
 	/* It may have ended since it was looked at: it is rung for once. */
-	*x = (struct wait){ .waits = w, .call = call, .until_ms = until_ms, .rung = true };
+	*x = (struct wait){ .waits = w, .call = call, .seen = seen, .until_ms = until_ms, .rung = true };
 	memcpy(x->id, id, strnlen(id, UUID_TEXT - 1));
 	hold(w);
 	x->next = w->first;
@@ -146,18 +147,19 @@ static void collect(struct waits *w, struct buf *ids, unsigned *ms)
 	let_go(w);
 }
 
-/* Who waits for this operation gets it, when it has ended or the caller's time has. */
+/* Who waits for this operation gets it, when it has ended, there are more stages, or the caller's time has ended. */
 static void tell(struct waits *w, const struct operation *o)
 {
 	CLEANUP(json_freep) json_t *json = operation_json(w->arena, o, true);
 	const char *text = json_text(w->arena, json);
+	json_int_t newest = operation_stages_newest(json_object_get(json, "stages"), 0);
 	int64_t now = clock_ms();
 	struct wait *next;
 
 	hold(w);
 	for (struct wait *x = w->first; x; x = next) {
 		next = x->next;
-		if (strcmp(x->id, o->id) != 0 || (o->state != OPERATION_ENDED && x->until_ms > now))
+		if (strcmp(x->id, o->id) != 0 || (o->state != OPERATION_ENDED && newest <= x->seen && x->until_ms > now))
 			continue;
 		if (http_resume(x->call, 200, "application/json", text, strlen(text)))
 			wait_remove(w, x); /* else gone() waits for the lock */

@@ -161,18 +161,11 @@ extern const struct load es2_download_profile_load;
 result es2_download_profile(struct rq *rq, const void *in, void *out);
 void es2_download_profile_committed(struct rq *rq);
 
-/* download_due.c: the worker that does what is due by the clock, and rings after commits. */
-struct downloads;
-struct downloads *downloads_new(void);
-void downloads_free(struct downloads *w); /* NULL allowed */
-void downloads_start(struct app *app);
-void downloads_stop(struct app *app);
-/* From any thread, also before the commit: the worker waits for the row's lock. replicas: NULL: nobody waits elsewhere. NULL allowed. */
-void downloads_ring(struct downloads *w, const char *id, const char *replicas);
-/* The same for what c's transaction did: rings only if the worker has something to do for it before it looks by itself. The next call is
- * none of it: the outbox worker that took this answer sends it, or was rung after the commit. */
+/* download_due.c: the worker that does what is due by the clock (common/app/due.h). */
+extern const struct due_table download_due_table;
+struct due *downloads_new(void);
+/* Rings for what c's transaction did, only if the worker has something to do for it before it looks by itself. The next call is none of it: the
+ * outbox worker that took this answer sends it, or was rung after the commit. */
 void downloads_moved(const struct download_case *c);
-/* One look at all that is due; how many there were, and when the next is in *out_ms. For the worker and for tests. */
-size_t downloads_due(struct rpc *rpc, struct db *db, struct arena *a, const char *except, unsigned *out_ms);
 
 #endif

@@ -122,5 +122,5 @@ void es2_download_profile_committed(struct rq *rq)
 {
 	const struct smdp *smdp = rq->role;
 
-	downloads_ring(smdp->downloads, NULL, NULL);
+	due_ring(smdp->downloads, &download_due_table, NULL, NULL);
 }

@@ -15,6 +15,7 @@ const struct served smdp_served[] = {
 	RELAY(ES2, UpdateSubscriptionAddress, ES3, UpdateSubscriptionAddress),
 	RELAY(ES3, HandleProfileEnabledNotification, ES2, HandleProfileEnabledNotification),
 	RELAY(ES3, HandleProfileDisabledNotification, ES2, HandleProfileDisabledNotification),
+	RELAY(ES3, HandleSMSRChangeNotification, ES2, HandleSMSRChangeNotification),
 	RELAY(ES3, HandleProfileDeletedNotification, ES2, HandleProfileDeletedNotification),
 	RELAY(ES3, HandleProfileDownloadedNotification, ES2, HandleProfileDownloadedNotification),
 	RELAY(ES3, HandleProfilePOL2UpdatedNotification, ES2, HandleProfilePOL2UpdatedNotification),
@@ -37,13 +38,27 @@ static void relayed(void *role, struct db *db, struct arena *a, const struct rel
 		stock_deleted(db, a, &request->iccid, &request->eid, 0);
 }
 
-/* The same of a profile that was deleted otherwise: straight through its SM-SR, by another, or by its rules. */
-static void told(struct rq *rq, const void *in)
+/* Whom connectivity parameters go by from then on. Only the SM-SR that has the card now says so. */
+static bool told_moved(struct rq *rq, const struct es3_smsr_change_notification *n)
+{
+	const struct eis *eis = &n->es2.eis;
+
+	if (!oid_equal(&rq->caller->oid, &eis->smsr))
+		return false;
+	DB_QUEUE(rq->db, SMDP_KEYSET_MOVE, p_text(eis->info.eid.text), p_text(eis->smsr.text), p_time(rq->arena, n->es2.completed));
+	return true;
+}
+
+/* A profile that was deleted otherwise: straight through its SM-SR, by another, or by its rules; a card that moved. */
+static bool told(struct rq *rq, const void *in)
 {
 	const struct es3_profile_notification *n = in;
 
+	if (rq->fn->id == FN_ES3_HandleSMSRChangeNotification)
+		return told_moved(rq, in);
 	if (rq->fn->id == FN_ES3_HandleProfileDeletedNotification)
 		stock_deleted(rq->db, rq->arena, &n->es2.iccid, &n->es2.eid, n->es2.completed);
+	return true;
 }
 
 const struct relay_role smdp_relay = { .owner_queue = owner_queue, .ended = relayed, .told = told };

@@ -18,7 +18,21 @@ static void wake(struct app *app)
 {
 	const struct smdp *smdp = app->rpc.role_state;
 
-	downloads_ring(smdp->downloads, NULL, NULL);
+	due_ring(smdp->downloads, &download_due_table, NULL, NULL);
+}
+
+static void ready(struct app *app)
+{
+	const struct smdp *smdp = app->rpc.role_state;
+
+	due_start(smdp->downloads, &app->rpc);
+}
+
+static void stop(struct app *app)
+{
+	const struct smdp *smdp = app->rpc.role_state;
+
+	due_stop(smdp->downloads);
 }
 
 int main(int argc, char **argv)
@@ -44,8 +58,8 @@ int main(int argc, char **argv)
 				       .close = smdp_close,
 				       .admin = smdp_admin,
 				       .wake = wake,
-				       .ready = downloads_start,
-				       .stop = downloads_stop };
+				       .ready = ready,
+				       .stop = stop };
 
 	return app_run(&spec, argc, argv);
 }

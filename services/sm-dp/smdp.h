@@ -4,6 +4,7 @@
 #define SMDP_SMDP_H
 
 #include "common/app/app.h"
+#include "common/app/due.h"
 #include "common/crypto/ec.h"
 #include "common/crypto/key_file.h"
 #include "services/sm-dp/statements.h"
@@ -25,7 +26,7 @@ struct smdp {
 	struct transport_keys transports; /* by operator */
 	struct bytes ci_pem, ci_crl_pem;  /* EUM certificates chain to it */
 	struct rpc *rpc;
-	struct downloads *downloads; /* its worker; NULL: none */
+	struct due *downloads; /* their worker; NULL: none */
 };
 
 int smdp_open(struct app *app, void **out_role, char error[KEY_FILE_ERROR]);

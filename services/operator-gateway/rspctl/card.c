@@ -69,6 +69,21 @@ static int change(struct ctl *c, const char *method, const char *path, json_t *b
 	return EXIT_OK;
 }
 
+int cmd_card_load(struct ctl *c)
+{
+	CLEANUP(json_freep) json_t *asked = json_object();
+	CLEANUP(json_freep) json_t *answer = NULL;
+	int code = admin_json(c, "POST", "/admin/cards/load", asked, &answer);
+
+	if (code != EXIT_OK)
+		return code;
+	if (c->json)
+		ctl_print_json(answer);
+	else
+		printf("%s new, %s cards\n", ctl_cell(c->arena, answer, "new"), ctl_cell(c->arena, answer, "cards"));
+	return EXIT_OK;
+}
+
 int cmd_card_power(struct ctl *c)
 {
 	bool on = !strcmp(c->args[0], "on");

@@ -161,7 +161,7 @@ static const char *function_of(struct ctl *c, const json_t *operation)
 	} rows[] = {
 		{ "enable", "EnableProfile" },     { "disable", "DisableProfile" },   { "delete", "DeleteProfile" },
 		{ "audit", "AuditEIS" },           { "policy", "UpdatePolicyRules" }, { "address", "UpdateSubscriptionAddress" },
-		{ "download", "DownloadProfile" },
+		{ "download", "DownloadProfile" }, { "smsr-change", "SMSRChange" },
 	};
 	const char *kind = ctl_cell(c->arena, operation, "kind");
 	const char *iface = json_object_get(operation, "smdp") ? "es2" : "es4";

@@ -57,10 +57,10 @@ static void print_change(struct ctl *c, const json_t *o)
 
 static void print_operation(struct ctl *c, const json_t *o)
 {
-	static const char *const names[] = { "operation",    "kind",   "eid",    "iccid",   "smsr",           "smdp",
-					     "mode",         "when",   "state",  "attempt", "created",        "deadline",
-					     "ended",        "status", "code",   "message", "euicc_response", "user",
-					     "profile_type", "enable", "enabled" };
+	static const char *const names[] = { "operation",    "kind",   "eid",     "iccid",   "smsr",           "smdp",
+					     "mode",         "when",   "state",   "attempt", "created",        "deadline",
+					     "ended",        "status", "code",    "message", "euicc_response", "user",
+					     "profile_type", "enable", "enabled", "to",      "dry_run",        "stage" };
 	const json_t *profiles = json_object_get(json_object_get(o, "eis"), "profiles"), *p;
 	size_t i;
 

@@ -109,16 +109,10 @@ int order_place(struct ctl *c, const char *method, const char *path, json_t *opt
 /* The operation, when it has ended or wait_s are over. */
 int operation_fetch(struct ctl *c, const char *id, unsigned wait_s, json_t **out);
 
-/* download_list.c. A line of --csv: EID[,ICCID or profile type]. */
-struct download_row {
-	unsigned line;
-	struct eid eid;
-	const char *which; /* NULL: nothing */
-};
-/* False: error says which line and what it should be. Blank lines, and a first one that begins with "eid", are left out. Lives in a. */
-bool download_list_parse(struct arena *a, const char *text, struct download_row **out, size_t *out_n, char error[256]);
-/* One operation for each line of --csv, and a report. */
+/* download_list.c. One operation for each line of --csv, and a report. */
 int download_list(struct ctl *c);
+/* smsr_change.c. The body of an order; to NULL: what --to says. EXIT_OK, or said. */
+int smsr_change_options(struct ctl *c, const char *to, json_t **out_body);
 
 /* soap.c: calls fn at --order; in, *out_response are the structs of its tables. EXIT_OK only with an executed answer. */
 int soap_call(struct ctl *c, const struct function *fn, const void *in, const void **out_response);
@@ -153,6 +147,7 @@ int cmd_operation_list(struct ctl *c);
 int cmd_notification_list(struct ctl *c);
 int cmd_card_list(struct ctl *c);
 int cmd_card_show(struct ctl *c);
+int cmd_card_load(struct ctl *c);
 int cmd_card_power(struct ctl *c);
 int cmd_card_hook(struct ctl *c);
 int cmd_card_unhook(struct ctl *c);
@@ -184,7 +179,13 @@ int cmd_keys_list(struct ctl *c);
 int cmd_keys_export(struct ctl *c);
 int cmd_keys_exports(struct ctl *c);
 int cmd_keys_confirm(struct ctl *c);
+int cmd_smsr_change_list(struct ctl *c);
+int cmd_smsr_change_show(struct ctl *c);
+int cmd_smsr_change_resolve(struct ctl *c);
+int cmd_smsr_change_skip(struct ctl *c);
 int cmd_download_list(struct ctl *c);
 int cmd_download_show(struct ctl *c);
+int cmd_smsr_change_start(struct ctl *c);
+int cmd_smsr_change_bulk(struct ctl *c);
 
 #endif
