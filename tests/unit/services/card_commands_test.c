@@ -118,7 +118,7 @@ Test(card_commands, what_a_card_without_a_function_answers)
 		uint16_t sw;
 	} strange[] = {
 		{ { 0x80, 0xE2, 0x88 }, 3, SW_WRONG_LENGTH },
-		{ { 0x80, 0xD8, 0x00, 0x81, 0x01, 0x02 }, 6, SW_BAD_INS },
+		{ { 0x80, 0xDA, 0x00, 0x81, 0x01, 0x02 }, 6, SW_BAD_INS },
 		{ { 0x84, 0x50, 0x30, 0x00 }, 4, SW_BAD_CLA },
 	};
 	struct card c = fixture_card(), was = c;

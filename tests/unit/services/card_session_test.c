@@ -394,6 +394,22 @@ static void a_resumed_answer_must_say_to_what(void)
 	SAYS(look(s).answer, "EXECUTED_SUCCESS");
 }
 
+/* Its connection was there before: another SM-SR has it now. */
+static void a_card_that_has_gone_is_sent_away(void)
+{
+	struct card_peer *peer = connection();
+	struct card_answer answer;
+
+	cr_assert_eq(ask_audit(s, BASE), OK);
+	cr_assert_eq(ask_for_work(peer), COMMAND_STATUS);
+	DB_QUEUE(s->db, SMSR_DROP, p_text(s->eid.text), p_text("1.2.77"), p_text("00000000-0000-0000-0000-000000000001"));
+	cr_assert_eq(db_sync(s->db, s->a, NULL, 0, NULL), OK);
+	card_visit(&s->rpc, &s->smsr, s->db, s->a, peer, &(const struct card_post){ .kind = POST_FIRST }, &answer);
+	cr_expect_eq(answer.status, 204);
+	cr_expect(answer.closes && !answer.script.len && !answer.waits);
+	cr_expect_str_eq(peer->session, "");
+}
+
 Test(card_session, post_by_post, .timeout = 120)
 {
 	static void (*const scenarios[])(void) = {
@@ -410,6 +426,7 @@ Test(card_session, post_by_post, .timeout = 120)
 		an_uncertain_card_is_rung_where_it_may_be,
 		an_answer_said_twice_counts_once,
 		a_resumed_answer_must_say_to_what,
+		a_card_that_has_gone_is_sent_away,
 	};
 
 	if (!cluster_installed())

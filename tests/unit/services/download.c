@@ -142,7 +142,7 @@ uint16_t download_execute(struct download *d, const struct buf *capdu)
 	uint16_t sw;
 
 	buf_clear(&d->out);
-	d->effects = (struct card_effects){ .faults = faults_of(d) };
+	d->effects = (struct card_effects){ .faults = faults_of(d), .secured = d->secured };
 	sw = card_execute(d->c, view(capdu), &d->out, &d->effects);
 	if (d->effects.changed)
 		download_save(d);

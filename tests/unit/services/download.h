@@ -29,6 +29,7 @@ struct download {
 	size_t element;              /* CARD_FAULT_ELEMENT: at which one */
 	struct buf out;              /* of the newest answer: data, or TLVs */
 	struct card_effects effects; /* of the newest command */
+	uint8_t secured;             /* the key version that secures the next ones */
 };
 
 /* One card with a bootstrap profile, in a batch file of its own. */

@@ -29,6 +29,10 @@ Test(operation_order, paths)
 		{ EID "/profiles/download", NULL, NULL, "PUT" },
 		{ EID "/profiles/download/x", NULL, NULL },
 		{ EID "/profiles/" ICCID "/download", NULL, NULL },
+		{ EID "/smsr-change", "smsr-change", NULL },
+		{ EID "/smsr-change", NULL, NULL, "PUT" },
+		{ EID "/smsr-change/x", NULL, NULL },
+		{ "1/smsr-change", NULL, "eid" },
 		{ "1/profiles/download", NULL, "eid" },
 		{ EID "/profiles/" ICCID "/pol2", NULL, NULL },
 		{ EID "/profiles/" ICCID "/enable", NULL, NULL, "PUT" },
@@ -63,7 +67,7 @@ static bool body(struct arena *a, enum operation_kind kind, const char *text, st
 	CLEANUP(json_freep) json_t *j = text ? json_loads(text, 0, NULL) : NULL;
 	cr_assert(j || !text, "the test's JSON is wrong: %s", text);
 	*out = (struct operation_order){ .kind = kind, .iccids = "" };
-	cr_assert(eid_parse(EID, &out->eid) && (kind == OPERATION_DOWNLOAD || iccid_parse(ICCID, &out->iccid)));
+	cr_assert(eid_parse(EID, &out->eid) && (!operation_of_profile(kind) || iccid_parse(ICCID, &out->iccid)));
 	return order_body(a, j, out, out_error);
 }
 
@@ -228,6 +232,41 @@ Test(operation_order, what_a_download_may_say)
 	cr_expect(again.enable && !strcmp(again.profile_type, "t"));
 }
 
+Test(operation_order, what_an_sm_sr_change_may_say)
+{
+	CLEANUP(arena_freep) struct arena *a = arena_new();
+	static const struct {
+		const char *text, *names;
+	} wrong[] = {
+		{ "{}", "to: is missing" },
+		{ "{\"dry_run\":true}", "to: is missing" },
+		{ "{\"to\":\"sm-sr\"}", "to: the OID" },
+		{ "{\"to\":1}", "to: the OID" },
+		{ "{\"to\":\"1.2.3\",\"dry_run\":1}", "dry_run: true or false" },
+		{ "{\"to\":\"1.2.3\",\"smdp\":\"1.2.4\"}", "smdp: null" },
+		{ "{\"to\":\"1.2.3\",\"iccid\":\"" ICCID "\"}", "iccid: this order has no such field" },
+		{ "{\"to\":\"1.2.3\",\"validity_s\":29}", "validity_s: 30 to 172800" },
+	};
+	struct operation_order o, again = { .kind = OPERATION_SMSR_CHANGE };
+	const char *error = NULL;
+
+	cr_assert(body(a, OPERATION_SMSR_CHANGE, "{\"to\":\"1.2.3\",\"smdp\":null}", &o, &error), "%s", error);
+	cr_expect(o.validity_s == 10000 && o.callback && o.patient && !o.dry_run);
+	cr_expect_str_eq(o.to.text, "1.2.3");
+	cr_expect_str_eq(change_text(a, &o), "{\"to\":\"1.2.3\",\"dry_run\":false}");
+	cr_assert(body(a, OPERATION_SMSR_CHANGE, "{\"to\":\"1.2.3\",\"dry_run\":true}", &o, &error), "%s", error);
+	cr_expect(o.dry_run && o.validity_s == 720, "it is the first request alone");
+	cr_assert(change_read(a, change_text(a, &o), &again));
+	cr_expect(again.dry_run && !strcmp(again.to.text, "1.2.3"));
+	cr_expect_not(change_read(a, "", &again), "a damaged row");
+	cr_expect_not(change_read(a, "{\"to\":\"x\",\"dry_run\":true}", &again));
+	for (size_t i = 0; i < LEN(wrong); i++) {
+		error = NULL;
+		cr_expect_not(body(a, OPERATION_SMSR_CHANGE, wrong[i].text, &o, &error), "%s", wrong[i].text);
+		cr_expect(error && strstr(error, wrong[i].names), "%s: %s", wrong[i].text, error);
+	}
+}
+
 Test(operation_order, by_whom)
 {
 	CLEANUP(arena_freep) struct arena *a = arena_new();
@@ -272,6 +311,9 @@ Test(operation_order, input_tells_any_two_orders_apart)
 		{ OPERATION_DOWNLOAD, "{\"profile_type\":\"t\",\"enable\":true}" },
 		{ OPERATION_DOWNLOAD, "{\"iccid\":\"" ICCID "\"}" },
 		{ OPERATION_DOWNLOAD, "{\"iccid\":\"" ICCID "\",\"profile_type\":\"t\"}" },
+		{ OPERATION_SMSR_CHANGE, "{\"to\":\"1.2.3\"}" },
+		{ OPERATION_SMSR_CHANGE, "{\"to\":\"1.2.4\"}" },
+		{ OPERATION_SMSR_CHANGE, "{\"to\":\"1.2.3\",\"dry_run\":true}" },
 	};
 	const char *texts[LEN(bodies) + LEN(others)], *error;
 	struct operation_order o;

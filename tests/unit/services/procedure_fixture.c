@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/hex.h"
 #include "services/sm-sr/cards.h"
 
@@ -33,7 +34,8 @@ static const struct statement own[] = {
 	{ "t_call", "insert into call (caller, function, fci, digest) values ($1, $2, $3, '')" },
 	{ "t_reset",
 	  "truncate eis, eis_state, profile, iccid, entity, entity_address, call, reply, outbox, eid_busy, procedure, card_command,"
-	  " card_session, card_notification, audit_trail, keyset, keyset_key, sms_out, sms_part cascade" },
+	  " card_session, card_notification, audit_trail, keyset, keyset_key, sms_out, sms_part, property, msisdn, smsr_prepare, adopted,"
+	  " tombstone, handover_step cascade" },
 	{ "t_packet", "select id, session::text, counter, packet from sms_out where eid = $1 and state < 3" },
 	{ "t_overdue", "update procedure set deadline = clock_timestamp() where eid = $1 and ended_at is null" },
 	{ "t_damage", "update procedure set kind = 99, deadline = clock_timestamp() where eid = $1 and ended_at is null" },
@@ -41,8 +43,7 @@ static const struct statement own[] = {
 		     " select b * 100 + 98 - b * 100 % 97, gen_random_uuid(), 0, 0, '1.2', 2, 'f', '', now() - interval '1 hour'"
 		     " from (select 890019990299999999000000000000::numeric + i as b from generate_series(1, $1::int4) i) x" },
 	{ "t_msisdn", "update profile set msisdn = $3 where eid = $1 and iccid = $2" },
-	{ "t_triggered", "update card_command set triggers = $2::int4, trigger_at = clock_timestamp()"
-			 " where eid = $1 and state = 0" },
+	{ "t_triggered", "update card_command set triggers = $2::int4, trigger_at = now() where eid = $1 and state = 0" },
 	{ "t_pol2", "update profile set pol2 = $3 where eid = $1 and iccid = $2" },
 	{ "t_herd", "with c as (select (b * 100 + 98 - b * 100 % 97)::text as eid"
 		    " from (select 890019990299999999000000000000::numeric + i as b from generate_series(1, $1::int4) i) x),"
@@ -67,6 +68,7 @@ static const struct statement own[] = {
 	  " (select coalesce(max(times), 0) from card_notification), s.auto_delete, s.remaining_memory || ' ' ||"
 	  " coalesce((select state::text from profile where iccid = $3), '-'), exists (select from card_session where eid = $1)"
 	  " from eis_state s where eid = $1" },
+#include "tests/unit/services/smsr_statements.def"
 };
 
 /* The other lanes are not here. */
@@ -131,7 +133,9 @@ struct stage *stage_make(void)
 	s->config.auto_delete_s = 720;
 	s->config.lease_s = 60;
 	s->config.send_script_max = 8192;
+	s->config.smsr_change_grace_s = 3;
 	s->smsr.config = &s->config;
+	s->smsr.rpc = &s->rpc;
 	s->rpc.replica = "one";
 	cr_assert(oid_parse("1.2.9", &s->rpc.self));
 	cr_assert(eid_complete("890490320005008812000000000001", &s->eid));
@@ -301,6 +305,7 @@ result ask(struct stage *s, const struct entity *caller, enum function_id id, co
 			   .caller = caller,
 			   .envelope = &envelope,
 			   .role = &s->smsr,
+			   .received_us = clock_wall_us(),
 			   .validity_s = 720,
 			   .claim_key = s->fci };
 	db_begin(s->db);

@@ -30,6 +30,20 @@ enum {
 	T_BODY,
 	T_LEASE_OVER,
 	T_LOOK,
+	T_RUNNING,
+	T_FILL,
+	T_TRAIL,
+	T_KEY,
+	T_ICCID,
+	T_SMSR,
+	T_HTTPS,
+	T_LISTED,
+	T_OUTCOMES,
+	T_STEP_OVER,
+	T_UNCERTAIN,
+	T_KEYSETS,
+	T_DUE_NOW,
+	T_LONG_TRAIL,
 	T_END
 };
 
@@ -53,8 +67,8 @@ struct stage {
 	struct entity operator[2];
 	struct entity smdp; /* nobody knows it before add_smdp */
 	unsigned calls;
-	const char *fci;     /* of the last call */
-	struct card_case *c; /* of the last transaction */
+	const char *fci;         /* of the last call */
+	struct card_case *c;     /* of the last transaction */
 	struct card_case *asked; /* of the last call of ask, where a procedure is asked for */
 };
 
@@ -122,7 +136,7 @@ struct look {
 	bool uncertain, expired_aid;
 	int64_t open_commands, busy, profiles, times;
 	const char *auto_delete; /* ICCIDs */
-	const char *third;   /* free memory, and the state of THIRD; "-": it is not there */
+	const char *third;       /* free memory, and the state of THIRD; "-": it is not there */
 	bool session;
 };
 struct look look(struct stage *s);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "services/operator-gateway/rspctl/rspctl.h"
+#include "services/operator-gateway/rspctl/list.h"
 
 #define ICCID "8949000000000000017"
 
@@ -182,12 +182,11 @@ Test(rspctl_operation, a_list_of_downloads)
 		{ "," ICCID "\n", "line 1: : should be an EID" },
 		{ "\n\neid\n", "line 3: eid" },
 	};
-	struct download_row *rows = NULL;
+	struct list_row *rows = NULL;
 	char error[256] = "";
 	size_t n = 9;
 
-	cr_assert(download_list_parse(a, "EID,profile\r\n" EID "\r\n\n " EID " , " ICCID "\t\n" EID ",\n" EID ",t 1", &rows, &n,
-				      error),
+	cr_assert(list_parse(a, "EID,profile\r\n" EID "\r\n\n " EID " , " ICCID "\t\n" EID ",\n" EID ",t 1", &rows, &n, error),
 		  "%s", error);
 	cr_assert_eq(n, 4);
 	cr_expect(rows[0].line == 2 && !rows[0].which);
@@ -196,10 +195,10 @@ Test(rspctl_operation, a_list_of_downloads)
 	cr_expect_str_eq(rows[1].eid.text, EID);
 	cr_expect_null(rows[2].which);
 	cr_expect_str_eq(rows[3].which, "t 1");
-	cr_assert(download_list_parse(a, "", &rows, &n, error));
+	cr_assert(list_parse(a, "", &rows, &n, error));
 	cr_expect_eq(n, 0);
 	for (size_t i = 0; i < LEN(wrong); i++) {
-		cr_expect_not(download_list_parse(a, wrong[i].text, &rows, &n, error), "%s", wrong[i].text);
+		cr_expect_not(list_parse(a, wrong[i].text, &rows, &n, error), "%s", wrong[i].text);
 		cr_expect(strstr(error, wrong[i].names), "%s", error);
 	}
 }

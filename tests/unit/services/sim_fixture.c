@@ -86,15 +86,15 @@ static void batch_write(const struct sim_test *t, bool http)
 	fclose(f);
 }
 
-static void password_write(const struct sim_test *t, char path[128])
+void sim_test_file(const struct sim_test *t, const char *name, const char *text, char path[128])
 {
 	FILE *f;
 
-	snprintf(path, 128, "%s/password", t->folder);
+	snprintf(path, 128, "%s/%s", t->folder, name);
 	f = fopen(path, "w");
 	cr_assert(f);
 	cr_assert_eq(fchmod(fileno(f), 0600), 0);
-	fputs(PASSWORD "\n", f);
+	fputs(text, f);
 	fclose(f);
 }
 
@@ -217,7 +217,7 @@ static void esme_message(void *ctx, struct smpp_session *s, uint32_t sequence, c
 		buf_clear(&e->packet);
 		buf_add(&e->packet, part.data.data, part.data.len);
 		snprintf(e->from, sizeof(e->from), "%s", m->source);
-		cr_assert_str_eq(m->destination, NUMBER);
+		cr_assert_str_eq(m->destination, e->number);
 		e->n_por++;
 	}
 	smpp_answer(s, sequence, SMPP_OK, "");
@@ -241,20 +241,41 @@ static bool is_bound(struct sim_test *t)
 	return smpp_is_bound(t->esme.session);
 }
 
-void sim_test_bind(struct sim_test *t, const char *password)
+static void bind_as(struct sim_test *t, struct fake_esme *e, const char *system_id, const char *password, const char *number)
 {
 	const struct smpp_spec spec = { .side = SMPP_ESME,
-					.system_id = "smsr",
+					.system_id = system_id,
 					.password = password,
 					.system_type = "",
 					.events = { esme_bound, esme_message, esme_answered, esme_ended },
-					.ctx = &t->esme };
+					.ctx = e };
 	int fd = smpp_connect("127.0.0.1", smsc_port(t->sim.smsc));
 
 	cr_assert_geq(fd, 0);
-	t->esme.session = smpp_open(&spec, fd);
+	e->number = number;
+	e->session = smpp_open(&spec, fd);
+}
+
+void sim_test_bind(struct sim_test *t, const char *password)
+{
+	bind_as(t, &t->esme, "smsr", password, NUMBER);
 	if (!strcmp(password, PASSWORD))
 		cr_assert(sim_test_until(t, is_bound));
+}
+
+void sim_test_bind_other(struct sim_test *t, const char *system_id, const char *password, const char *number)
+{
+	bind_as(t, &t->other, system_id, password, number);
+}
+
+void sim_test_sms(struct fake_esme *e, const char *to)
+{
+	static const uint8_t data[] = { 0x00 };
+	struct smpp_message m = { .protocol_id = SMS_PID, .data_coding = SMS_DCS, .receipt_wanted = true, .data = { data, 1 } };
+
+	snprintf(m.source, sizeof(m.source), "%s", e->number);
+	snprintf(m.destination, sizeof(m.destination), "%s", to);
+	cr_assert(smpp_send(e->session, &m, 1));
 }
 
 static struct scp80_keys keys_of_card_0(uint8_t kic[16], uint8_t kid[16])
@@ -323,6 +344,8 @@ static void tick(struct timer *timer)
 
 	if (w->t->esme.session)
 		smpp_run(w->t->esme.session, POLLIN | POLLOUT);
+	if (w->t->other.session)
+		smpp_run(w->t->other.session, POLLIN | POLLOUT);
 	pthread_mutex_lock(&w->t->smsr.lock);
 	w->held = w->holds && w->holds(w->t);
 	pthread_mutex_unlock(&w->t->smsr.lock);
@@ -368,12 +391,13 @@ void sim_test_make(struct sim_test *t, bool http)
 	cr_assert(mkdtemp(t->folder));
 	log_open("sim-test", LOG_ERROR);
 	batch_write(t, http);
-	password_write(t, password);
+	sim_test_file(t, "password", PASSWORD "\n", password);
 	smsr_open(&t->smsr);
 	t->config = (struct sim_config){ .batches = t->folder,
 					 .smpp_listen = "127.0.0.1",
 					 .smpp_system_id = "smsr",
 					 .smpp_password_file = password,
+					 .smpp_accounts_file = "",
 					 .smsr_host = "127.0.0.1",
 					 .smsr_uri = "/ram",
 					 .smsr_number = NUMBER,
@@ -401,8 +425,10 @@ void sim_test_start(struct sim_test *t)
 static void esme_close(struct sim_test *t)
 {
 	smpp_close(t->esme.session);
+	smpp_close(t->other.session);
 	buf_free(&t->esme.packet);
-	t->esme = (struct fake_esme){ 0 };
+	buf_free(&t->other.packet);
+	t->esme = t->other = (struct fake_esme){ 0 };
 }
 
 void sim_test_restart(struct sim_test *t)

@@ -15,23 +15,24 @@ enum { SIM_CARDS = 2, NOTES_MAX = 32 };
 struct fake_smsr {
 	struct http_server *server;
 	pthread_mutex_t lock;
-	bool confirms[8];        /* notifications of this type */
-	struct buf script;       /* C-APDU to send in the next triggered session; empty: none */
-	const char *target;      /* X-Admin-Targeted-Application of it; NULL: the ISD-R */
-	char status[40];         /* X-Admin-Script-Status of the newest answer */
+	bool confirms[8];         /* notifications of this type */
+	struct buf script;        /* C-APDU to send in the next triggered session; empty: none */
+	const char *target;       /* X-Admin-Targeted-Application of it; NULL: the ISD-R */
+	char status[40];          /* X-Admin-Script-Status of the newest answer */
 	uint8_t notes[NOTES_MAX]; /* types, in the order they came */
 	unsigned n_notes, n_answers, n_chunked;
-	uint16_t last_sw;        /* of the newest answer's last result */
+	uint16_t last_sw; /* of the newest answer's last result */
 };
 
 struct fake_esme {
 	struct smpp_session *session;
 	unsigned n_por, n_receipts, n_answered;
-	uint32_t status;                /* of the newest submit_sm_resp */
-	char id[SMPP_ID_MAX + 1];       /* its message id */
+	uint32_t status;          /* of the newest submit_sm_resp */
+	char id[SMPP_ID_MAX + 1]; /* its message id */
 	char receipt_id[SMPP_ID_MAX + 1], receipt_state[8];
-	struct buf packet;              /* of the newest PoR or SMS of a card, behind the UDH */
+	struct buf packet; /* of the newest PoR or SMS of a card, behind the UDH */
 	char from[SMPP_ADDRESS_MAX + 1];
+	const char *number; /* whose it is: all that comes must be for it */
 };
 
 struct sim_test {
@@ -39,7 +40,7 @@ struct sim_test {
 	struct sim_config config;
 	struct sim sim;
 	struct fake_smsr smsr;
-	struct fake_esme esme;
+	struct fake_esme esme, other;
 	uint64_t counter;
 };
 
@@ -56,6 +57,12 @@ void sim_test_for(struct sim_test *t, int64_t ms);
 struct holder *sim_test_card(struct sim_test *t, size_t i);
 /* Binds the ESME and waits for it. */
 void sim_test_bind(struct sim_test *t, const char *password);
+/* The same of the other ESME, whose number that is. */
+void sim_test_bind_other(struct sim_test *t, const char *system_id, const char *password, const char *number);
+/* Has an ESME send one SMS from its number; the card may make of it what it likes. */
+void sim_test_sms(struct fake_esme *e, const char *to);
+/* A file beside the batches, mode 0600, with this text. */
+void sim_test_file(const struct sim_test *t, const char *name, const char *text, char path[128]);
 /* Secures data with card 0's keys and the next counter and submits it, in as many SMS as it takes, the last one first. */
 void sim_test_submit(struct sim_test *t, const char *number, struct bytes data);
 void sim_test_trigger(struct sim_test *t);

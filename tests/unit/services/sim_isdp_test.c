@@ -43,7 +43,8 @@ static uint16_t to_isdr(struct sim_test *t, const struct buf *capdu, struct buf 
 	const char *why;
 
 	script_build(&script, SCRIPT_DEFINITE, &apdu, 1);
-	cr_assert(script_run(holder(t), &AID_ISDR, (struct bytes){ (const uint8_t *)script.data, script.len }, &answer, &refresh));
+	cr_assert(
+		script_run(holder(t), 1, &AID_ISDR, (struct bytes){ (const uint8_t *)script.data, script.len }, &answer, &refresh));
 	cr_assert(script_answer_parse((struct bytes){ (const uint8_t *)answer.data, answer.len }, &read, &why), "%s", why);
 	cr_assert_eq(read.n, 1);
 	buf_clear(out);
@@ -70,7 +71,7 @@ static void check_answer(struct sim_test *t, const char *script, const char *exp
 	uint8_t body[256];
 
 	cr_assert(hex_decode(script, strlen(script), body));
-	cr_assert(script_run(holder(t), &isdp, (struct bytes){ body, strlen(script) / 2 }, &answer, &refresh));
+	cr_assert(script_run(holder(t), 1, &isdp, (struct bytes){ body, strlen(script) / 2 }, &answer, &refresh));
 	cr_assert_str_eq(hex_text(a, (const uint8_t *)answer.data, answer.len), expected, "%s", script);
 	cr_assert_not(refresh);
 }

@@ -428,7 +428,7 @@ void shop_time(struct shop *s, unsigned statement)
 
 	DB_QUEUE0(s->db, statement);
 	shop_sync(s, NULL, 0);
-	cr_assert_eq(downloads_due(&s->rpc, s->db, s->a, "", &ms), 1);
+	cr_assert_eq(due_look(&download_due_table, &s->rpc, s->db, s->a, "", &ms), 1);
 }
 
 /* How it stands --------------------------------------------------------------------------------------------------------------- */

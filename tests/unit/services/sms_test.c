@@ -45,6 +45,7 @@ static void open_world(struct world *w)
 					  .cards_host = "",
 					  .cards_uri = "/ram" };
 	w->smsr.config = &w->config;
+	w->smsr.cards_port = 8443;
 	w->smsr.kek = secret_new(32);
 	memset(w->smsr.kek.data, 0x77, 32);
 	memset(w->kic, 0x11, sizeof(w->kic));
@@ -84,7 +85,7 @@ static struct ram_trigger card_opens(struct world *w, struct scp80_command *comm
 	const char *why = NULL;
 
 	buf_clear(&w->packet);
-	cr_assert(sms_trigger_build(&w->smsr, &w->due, 8443, &w->packet, &why), "%s", why);
+	cr_assert(sms_trigger_build(&w->smsr, &w->due, &w->packet, &why), "%s", why);
 	cr_assert_eq(scp80_command_open(w->a, &w->keys, bytes_of(&w->packet), command), SCP80_GOOD);
 	cr_assert(ram_trigger_parse(command->data, &t));
 	return t;
@@ -149,14 +150,14 @@ Test(sms_trigger, keys_of_another_place_or_kek_are_refused)
 	open_world(&w);
 	kept = w.due.kic;
 	w.due.kic = w.due.kid;
-	cr_assert_not(sms_trigger_build(&w.smsr, &w.due, 1, &w.packet, &why));
+	cr_assert_not(sms_trigger_build(&w.smsr, &w.due, &w.packet, &why));
 	cr_assert_not_null(why);
 	w.due.kic = kept;
 	w.due.kvn = KVN + 1;
-	cr_assert_not(sms_trigger_build(&w.smsr, &w.due, 1, &w.packet, &why));
+	cr_assert_not(sms_trigger_build(&w.smsr, &w.due, &w.packet, &why));
 	w.due.kvn = KVN;
 	w.smsr.kek.data[0] ^= 1;
-	cr_assert_not(sms_trigger_build(&w.smsr, &w.due, 1, &w.packet, &why));
+	cr_assert_not(sms_trigger_build(&w.smsr, &w.due, &w.packet, &why));
 	cr_assert_eq(w.packet.len, 0);
 	close_world(&w);
 }
@@ -254,7 +255,7 @@ Test(sms_command, a_notification_is_its_cards_or_nobodys)
 	/* A packet of ours that comes back is no card's word. */
 	n.eid = w.due.eid;
 	buf_clear(&w.packet);
-	cr_assert(sms_trigger_build(&w.smsr, &w.due, 1, &w.packet, &why));
+	cr_assert(sms_trigger_build(&w.smsr, &w.due, &w.packet, &why));
 	cr_assert_not(sms_note_open(&w.smsr, w.a, &(const struct sms_sender){ w.due.eid, w.path }, bytes_of(&w.packet), &n, &why));
 	close_world(&w);
 }
