@@ -10,8 +10,9 @@ import urllib.parse
 from .paths import RspError
 from .proc import Child
 
-SYSTEM_ID = "sm-sr"
-SMS_NUMBER = "88390"  # the SM-SR's own number at the SMSC
+# SM-SRs at the SMSC, each under its own name: the number that is its own there.
+NUMBERS = {"sm-sr": "88390", "sm-sr-b": "88391"}
+FIRST = "sm-sr"
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -32,27 +33,54 @@ class Cards:
         self.staging, self.settings = staging, settings or {}
         self.socket = os.path.join(staging.folder, "run", "euicc-sim.sock")
         self.port_file = os.path.join(staging.folder, "run", "euicc-sim.ports")
-        self.password_file = os.path.join(staging.folder, "smpp-password")
+        self.accounts = os.path.join(staging.folder, "smpp-accounts")
         self.child, self.port = None, 0
+
+    def password_file(self, smsr):
+        return os.path.join(self.staging.folder, "smpp-password" if smsr == FIRST else "smpp-password-" + smsr)
+
+    def esme(self, smsr):
+        """What an SM-SR binds with."""
+        return {"SMPP_HOST": "127.0.0.1", "SMPP_PORT": str(self.port), "SMPP_SYSTEM_ID": smsr, "SMPP_SOURCE": NUMBERS[smsr],
+                "SMPP_PASSWORD_FILE": self.password_file(smsr)}
+
+    def _others(self):
+        """The SM-SRs of further domains."""
+        return [name for name in NUMBERS if name != FIRST and any(i.entity == name for i in self.staging.instances.values())]
 
     def _environment(self):
         values = {
             "BATCHES": self.staging.private_folder("batches"),
             "SMPP_LISTEN": "127.0.0.1",
             "SMPP_PORT": str(self.port),
-            "SMPP_SYSTEM_ID": SYSTEM_ID,
-            "SMPP_PASSWORD_FILE": self.password_file,
-            "SMSR_NUMBER": SMS_NUMBER,
+            "SMPP_SYSTEM_ID": FIRST,
+            "SMPP_PASSWORD_FILE": self.password_file(FIRST),
+            "SMSR_NUMBER": NUMBERS[FIRST],
             "CONTROL_SOCKET": self.socket,
             "PORT_FILE": self.port_file,
         }
+        if self._others():
+            values["SMPP_ACCOUNTS_FILE"] = self.accounts
         values.update(self.settings)
         return dict(self.staging.env, **{"RSP_SIM_" + key: value for key, value in values.items()})
 
-    def start(self):
-        if not os.path.exists(self.password_file):
-            with open(self.password_file, "w") as f:
+    def _password(self, smsr):
+        path = self.password_file(smsr)
+        if not os.path.exists(path):
+            with open(path, "w") as f:
                 f.write(secrets.token_hex(4))  # SMPP takes 8 characters
+        with open(path) as f:
+            return f.read()
+
+    def _passwords(self):
+        self._password(FIRST)
+        rows = ["%s %s %s\n" % (name, self._password(name), NUMBERS[name]) for name in self._others()]
+        if rows:
+            with open(self.accounts, "w") as f:
+                f.write("".join(rows))
+
+    def start(self):
+        self._passwords()
         if os.path.exists(self.port_file):
             os.unlink(self.port_file)
         if self.child is None:
@@ -98,7 +126,7 @@ class Cards:
         return answer
 
     def load(self, smsr):
-        """Reads new batch files. smsr: {OID: {"host", "port", "uri"}}: where the cards of that SM-SR go."""
+        """Reads new batch files. smsr: {OID: {"host", "port", "uri", "number"}}: where the cards of that SM-SR go."""
         return self._ask("POST", "/admin/cards/load", {"smsr": smsr})
 
     def card(self, eid):

@@ -174,6 +174,15 @@ class Ctl:
     def card_number(self, admin_socket, eid, msisdn, iccid=None):
         return self._answer("--admin", admin_socket, "card", "number", eid, msisdn, *(["--iccid", iccid] if iccid else []))
 
+    # On that of a handover service.
+    def smsr_changes(self, admin_socket, eid):
+        """Of one card, the newest first."""
+        return self._answer("--admin", admin_socket, "smsr-change", "list", "--eid", eid)
+
+    def smsr_change_resolve(self, admin_socket, change, word):
+        """word: moved or kept."""
+        return self._answer("--admin", admin_socket, "smsr-change", "resolve", change, word, "--yes")
+
     # At the gateway's northbound interface.
     def eis_get(self, gateway_words, eid, via=None):
         return self._answer(*gateway_words, "eis", "get", eid, *(["--via", via] if via else []))
@@ -209,6 +218,17 @@ class Ctl:
     def eis_audit(self, gateway_words, eid, iccids=(), validity_s=None, mode=None, when=None, wait_s=None, via=None):
         chosen = ["--iccid", ",".join(iccids)] if iccids else []
         return self._order([*gateway_words, "eis", "audit", eid, *chosen], validity_s, mode, when, wait_s, via)
+
+    def smsr_change(self, gateway_words, eid, to, dry_run=False, validity_s=None, mode=None, when=None, wait_s=None):
+        return self._order([*gateway_words, "smsr-change", "start", eid, "--to", to, *(["--dry-run"] if dry_run else [])], validity_s, mode, when, wait_s)
+
+    def smsr_change_list(self, gateway_words, path, to, parallel=None, timeout_s=600, **options):
+        """(exit code, rows) of a whole list."""
+        chosen = [word for name, value in options.items() for word in ("--" + name, str(value))] + (["--parallel", str(parallel)] if parallel else [])
+        code, output = self.call(*gateway_words, "smsr-change", "bulk", path, "--to", to, *chosen, timeout_s=timeout_s)
+        if "[" not in output:
+            raise CtlError(["smsr-change", "bulk"], code, output)
+        return code, json.loads(output[output.index("["):])
 
     def operation(self, gateway_words, operation, wait_s=0):
         """How it stands, at the latest after wait_s; no error however it ended."""

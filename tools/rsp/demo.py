@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""./rsp demo: cards are made by the EUM, registered at the SM-SR and read by the operators that own profiles on them; then demo_cards
-and demo_download."""
+"""./rsp demo: cards are made by the EUM, registered at the SM-SR and read by the operators that own profiles on them; then demo_cards,
+demo_download and demo_smsr."""
 import http.client
 import json
 import os
@@ -8,8 +8,9 @@ import shutil
 import ssl
 import time
 
-from . import demo_cards, demo_download, roles
+from . import demo_cards, demo_download, demo_smsr, roles
 from .ctl import Order
+from .demo_cards import cut
 from .paths import RspError
 from .staging import Staging
 
@@ -98,10 +99,6 @@ def percentile(times, p):
     return times[min(len(times) - 1, int(len(times) * p / 100))]
 
 
-def cut(text, width=150):
-    return "\n".join("  " + (line if len(line) <= width else line[:width] + " ...") for line in text.strip().split("\n") if line)
-
-
 def show(staging):
     eids, seconds = make_cards(staging)
     print("%d cards made and registered in %.2f s: %.0f cards/s" % (len(eids), seconds, len(eids) / seconds), flush=True)
@@ -117,15 +114,18 @@ def show(staging):
     print("\nrspctl messages, at the SM-SR: the call behind that\n" +
           cut(staging.ctl.text("--admin", staging.admin_socket("sm-sr"), "messages", "--xml", "--eid", eids[0], "--limit", "2")))
     demo_cards.show(staging, eids)
-    demo_download.show(staging, eids[demo_cards.CARDS:])
+    downloaded = eids[demo_cards.CARDS:]
+    demo_download.show(staging, downloaded)
+    # The last that got a profile was not touched since.
+    demo_smsr.show(staging, downloaded[demo_download.CARDS - 1], downloaded[demo_download.CARDS:])
     print("\nmemory (PSS):")
     for name, kib in staging.memory().items():
-        print("  %-14s %6.1f MiB" % (name, (kib or 0) / 1024))
+        print("  %-16s %6.1f MiB" % (name, (kib or 0) / 1024))
 
 
 def run_demo(build_folder):
-    staging = Staging(build_folder, "demo", services=roles.ALL, settings={"euicc-sim": demo_cards.CARD_SETTINGS})
-    print("starting PostgreSQL, nats-server and %d services" % len(staging.instances), flush=True)
+    staging = Staging(build_folder, "demo", services=roles.TWO_DOMAINS, settings={"euicc-sim": demo_cards.CARD_SETTINGS})
+    print("starting PostgreSQL, nats-servers and %d services" % len(staging.instances), flush=True)
     bad = []
     try:
         staging.start()

@@ -24,6 +24,10 @@ def await_true(condition, what, timeout_s=WAIT_S):
         time.sleep(0.05)
 
 
+def cut(text, width=150):
+    return "\n".join("  " + (line if len(line) <= width else line[:width] + " ...") for line in text.strip().split("\n") if line)
+
+
 def attach(staging, eids):
     """First attach: every card reports it, and the SM-SR confirms."""
     began = time.monotonic()

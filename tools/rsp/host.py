@@ -12,7 +12,7 @@ RUN = ("build-essential meson ninja-build pkg-config libmicrohttpd-dev libgnutls
        "libpq-dev libnats-dev libsmpp34-dev libssl-dev libcurl4-openssl-dev libjansson-dev nats-server postgresql-15 openssl curl").split()
 # What the tests need besides: the unit test framework, and peers that are not ours. Of haproxy the program alone is used.
 TEST = ("libcriterion-dev python3-zeep python3-lxml python3-cryptography nodejs npm xmlsec1 libxml2-utils haproxy "
-        "libfaketime pyflakes3").split()
+        "libfaketime pyflakes3 iproute2").split()
 FORMAT = ["clang-format"]
 # Some hosts have these from elsewhere, in packages of their own making that exclude Debian's.
 PROGRAMS = {"nodejs": "node", "npm": "npm"}

@@ -73,7 +73,7 @@ def _supervise(staging, pipe):
             os.unlink(state_file())
 
 
-def _background(build_folder, wipe, log, pipe):
+def _background(build_folder, wipe, services, log, pipe):
     os.setsid()
     devnull, out = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for source, target in ((devnull, 0), (out, 1), (out, 2)):
@@ -82,7 +82,7 @@ def _background(build_folder, wipe, log, pipe):
     install_signals()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     try:
-        _supervise(Staging(build_folder, NAME, services=roles.ALL, fresh=wipe, keep=True), pipe)
+        _supervise(Staging(build_folder, NAME, services=services, fresh=wipe, keep=True), pipe)
     except Interrupted:
         return 0
     except Exception as e:
@@ -92,7 +92,7 @@ def _background(build_folder, wipe, log, pipe):
     return 1
 
 
-def up(build_folder, wipe=False):
+def up(build_folder, wipe=False, domains=1):
     if read_state():
         print("already up")
         return status()
@@ -103,7 +103,7 @@ def up(build_folder, wipe=False):
         code = 1
         try:
             os.close(reader)
-            code = _background(build_folder, wipe, log, Pipe(writer))
+            code = _background(build_folder, wipe, roles.TWO_DOMAINS if domains == 2 else roles.ALL, log, Pipe(writer))
         finally:
             os._exit(code)
     os.close(writer)
@@ -156,10 +156,10 @@ def status(as_json=False):
     if as_json:
         print(json.dumps(state, indent=1))
     else:
-        print("%-14s %8s %-10s %10s  %s" % ("process", "pid", "state", "PSS KiB", "ports"))
+        print("%-16s %8s %-10s %10s  %s" % ("process", "pid", "state", "PSS KiB", "ports"))
         for row in state["processes"]:
             ports = " ".join("%s=%d" % port for port in row.get("ports", {}).items())
-            print("%-14s %8d %-10s %10s  %s" % (row["name"], row["pid"], row["state"], row["pss_kib"] or "-", ports))
+            print("%-16s %8d %-10s %10s  %s" % (row["name"], row["pid"], row["state"], row["pss_kib"] or "-", ports))
         print("state file: %s" % state_file())
     return 0 if all(row["state"] in ("ready", "runs") for row in state["processes"]) else 1
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A private nats-server with JetStream and TLS; its accounts and permissions stand in tools/nats.conf.in (decisions.md B3)."""
+"""A private nats-server of a domain, with JetStream and TLS; its accounts and permissions stand in tools/nats.conf.in (decisions.md B3)."""
 import json
 import os
 import re
@@ -9,38 +9,40 @@ import signal
 from .paths import ROOT, RspError
 from .proc import Child
 
-DOMAIN = "a"
+DOMAIN = "a"  # the first; names of roles in others end with theirs
 TEMPLATE = os.path.join(ROOT, "tools", "nats.conf.in")
 
 
+def in_domain(name, domain):
+    return name if domain == DOMAIN else "%s-%s" % (name, domain)
+
+
 class Bus:
-    def __init__(self, folder, pki, log, env):
-        self.folder, self.pki, self.log, self.env = folder, pki, log, env
+    def __init__(self, folder, pki, log, env, domain=DOMAIN, host="127.0.0.1", name=None):
+        self.folder, self.pki, self.log, self.env, self.domain = folder, pki, log, env, domain
+        self.host, self.name = host, name or host  # name: as clients call it
         self.port = -1  # any free one at the first start; the same one again at the next, where clients look for it
         self.child = None
 
     @property
     def url(self):
-        return "tls://127.0.0.1:%d" % self.port
+        return "tls://%s:%d" % (self.name, self.port)
 
     def _configure(self):
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         server = os.path.join(self.pki, "nats-server")
         values = {
-            "LISTEN": "127.0.0.1:%d" % self.port,
+            "LISTEN": "%s:%d" % (self.host, self.port),
             "MONITOR": "127.0.0.1:-1",
             "STORE_DIR": self.folder,
             "CERT": os.path.join(server, "tls-server.pem"),
             "KEY": os.path.join(server, "tls-server.key"),
             "CA": os.path.join(self.pki, "tls-ca", "tls-ca.pem"),
-            "DOMAIN": DOMAIN,
-            "DOMAIN_UPPER": DOMAIN.upper(),
-            "SM_SR": "sm-sr",
-            "SM_SR_HANDOVER": "sm-sr-handover",
-            "SM_DP": "sm-dp",
-            "EUM": "eum",
-            "OPERATOR_GATEWAY": "operator-gateway",
+            "DOMAIN": self.domain,
+            "DOMAIN_UPPER": self.domain.upper(),
         }
+        for role in ("sm-sr", "sm-sr-handover", "sm-dp", "eum", "operator-gateway"):
+            values[role.upper().replace("-", "_")] = in_domain(role, self.domain)
         with open(TEMPLATE) as f:
             text = f.read()
         unknown = set(re.findall(r"@(\w+)@", text)) - set(values)
@@ -71,7 +73,7 @@ class Bus:
             if name.endswith(".ports"):
                 os.unlink(os.path.join(self.folder, name))
         if self.child is None:
-            self.child = Child("nats-server", argv, self.env, self.log, stop=signal.SIGINT)  # SIGTERM ends it with code 1
+            self.child = Child(in_domain("nats-server", self.domain), argv, self.env, self.log, stop=signal.SIGINT)  # SIGTERM ends it with code 1
         self.child.argv = argv
         supervisor.start(self.child)
         supervisor.wait_until(self.child, self._bound, 30, "listening")

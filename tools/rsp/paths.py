@@ -7,7 +7,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SOCKET_LIMIT = 107  # sun_path holds 108 bytes with the NUL
-LONGEST_SOCKET = len("/lane1/test99/run/sm-sr-handover.sock")
+LONGEST_SOCKET = len("/lane1/test99/run/sm-sr-handover-b.sock")
 
 
 class RspError(Exception):

@@ -24,9 +24,9 @@ INTERFACES = {
 }
 
 
-def addresses(record, bases):
-    """URLs in the order they are to be tried: one per replica."""
-    return {name: ["%s/%s" % (base, name.lower()) for base in bases] for role in record["roles"] for name in INTERFACES.get(role, [])}
+def addresses(record, bases_of):
+    """URLs in the order they are to be tried: one per replica of who serves the interface."""
+    return {name: ["%s/%s" % (base, name.lower()) for base in bases_of(name)] for role in record["roles"] for name in INTERFACES.get(role, [])}
 
 
 def write_registry(staging, folder):
@@ -36,8 +36,7 @@ def write_registry(staging, folder):
         # Certificate files are named relative to the JSON file, which stands elsewhere now.
         files = [os.path.normpath(os.path.join(staging.pki, "registry", f)) for f in record["certificates"]]
         record = dict(record, certificates=files)
-        bases = staging.bases(entity)
-        if bases:
-            record["addresses"] = addresses(record, bases)
+        if staging.bases(entity):
+            record["addresses"] = addresses(record, lambda interface, entity=entity: staging.bases(entity, interface))
         with open(os.path.join(folder, entity + ".json"), "w") as f:
             json.dump(record, f, indent=1)

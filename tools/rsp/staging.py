@@ -7,16 +7,17 @@ import os
 import shutil
 import subprocess
 
-from . import ctl, roles
+from . import ctl, nats, roles
 from .balancer import Balancer
-from .cards import Cards
-from .nats import Bus
+from .cards import NUMBERS, Cards
+from .link import Link
 from .paths import RspError, let_pass, state_dir
 from .postgres import Cluster
 from .proc import Child, Supervisor, pss_kib, run
 from .registry import read_registry, write_registry
 from .template import copy_of
 
+MANY = 7  # processes
 PASSED_ON = ("PATH", "TMPDIR", "LD_LIBRARY_PATH")
 SANITIZERS = {
     "ASAN_OPTIONS": "log_path={0}:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
@@ -35,10 +36,11 @@ class Staging:
     services: entities to start (None: roles.USUAL). settings: {process or role: {KEY: value}} over the table of roles.py.
     findings: the folder of sanitizer reports. database: settings of a new cluster. balancer: partners and cards reach the replicas of the
     SM-SR through one. variables: {process: {NAME: value}}: further ones of its environment. state: the folder its own is in.
-    templates: a folder of what is made once and copied (template.py)."""
+    templates: a folder of what is made once and copied (template.py). link: a cable that can be cut connects the domains (link.py)."""
 
     def __init__(self, build_folder, name, replicas=1, services=None, settings=None, fresh=True, keep=False, findings=None,
-                 bus=True, database=None, cards=True, balancer=False, variables=None, state=None, templates=None):
+                 bus=True, database=None, cards=True, balancer=False, variables=None, state=None, templates=None,
+                 link=False):
         self.build, self.name, self.fresh, self.keep = build_folder, name, fresh, keep
         self.folder = os.path.join(state or state_dir(), name)
         self.log_folder = os.path.join(self.folder, "log")
@@ -57,7 +59,9 @@ class Staging:
         with_cards = cards and any(i.role.folder == "sm-sr" for i in self.instances.values())
         self.cards = Cards(self, self.settings.get("euicc-sim")) if with_cards else None
         self.with_balancer = balancer
-        self.cluster = self.bus = self.lock = self.balancer = None
+        self.link = Link(self.folder) if link else None
+        self.cluster = self.lock = self.balancer = None
+        self.buses = {}  # by domain
         self.entities = {}
         self.ctl = ctl.Ctl(ctl.program(build_folder), self.env)
 
@@ -77,12 +81,23 @@ class Staging:
         os.makedirs(path, mode=0o700, exist_ok=True)
         return path
 
-    def balanced(self, instance):
-        return self.balancer is not None and instance.role.folder == "sm-sr"
+    @property
+    def bus(self):
+        """That of the first domain, or None."""
+        return self.buses.get(nats.DOMAIN)
 
-    def bases(self, entity):
+    def balanced(self, instance):
+        return self.balancer is not None and instance.role.folder == "sm-sr" and instance.domain == nats.DOMAIN
+
+    def _servers(self, entity, interface):
+        """ES7 of an SM-SR is its handover service's, where it has one."""
+        rows = [i for i in self.instances.values() if i.entity == entity]
+        handover = [i for i in rows if i.role.folder == "sm-sr-handover"]
+        return handover if interface == "ES7" and handover else [i for i in rows if i not in handover]
+
+    def bases(self, entity, interface=None):
         """The URLs under which others reach an entity, in the order they are to be tried: one per replica, or the balancer's."""
-        urls = [self.balancer.url() if self.balanced(i) else i.url() for i in self.instances.values() if i.entity == entity]
+        urls = [self.balancer.url() if self.balanced(i) else i.url() for i in self._servers(entity, interface)]
         return list(dict.fromkeys(urls))
 
     def log(self, name):
@@ -105,14 +120,15 @@ class Staging:
         self._take_folder()
         self._make_pki()
         self.cluster = Cluster(os.path.join(self.folder, "pg"), os.path.join(self.folder, "passwords"), self.log("postgres"), self.env,
-                               keep=self.keep, settings=self.database_settings, templates=self.templates)
+                               keep=self.keep, settings=self._database_settings(), templates=self.templates)
         self.cluster.prepare()
         self.cluster.start(self.supervisor)
         for database in sorted({i.database for i in self.instances.values()}):
             self.cluster.add_role(database)
+        if self.link:
+            self.link.open(self.instances)
         if self.with_bus:
-            self.bus = Bus(os.path.join(self.folder, "nats"), self.pki, self.log("nats-server"), self.env)
-            self.bus.start(self.supervisor)
+            self._start_buses()
         if self.cards:
             self.private_folder("batches")
             self.cards.start()  # the SM-SR wants to know the SMSC's port
@@ -128,11 +144,28 @@ class Staging:
         if self.cards:
             self.load_cards()
 
+    def _start_buses(self):
+        """One per domain that has roles on it; the first always."""
+        for domain in sorted({nats.DOMAIN} | {i.domain for i in self.instances.values() if i.role.bus}):
+            name = nats.in_domain("nats", domain)
+            self.buses[domain] = nats.Bus(os.path.join(self.folder, name), self.pki, self.log(nats.in_domain("nats-server", domain)), self.env,
+                                          domain, **(self.link.bus(domain) if self.link else {}))
+            self.buses[domain].start(self.supervisor)
+
+    def _database_settings(self):
+        """More processes than the usual ones have more connections."""
+        settings = {"max_connections": "400"} if len(self.instances) > MANY else {}
+        return dict(settings, **(self.database_settings or {}))
+
+    def _cards_goal(self, instance):
+        """Where cards of an SM-SR go, and who hears their SMS."""
+        port = (self.balancer if self.balanced(instance) else instance).ports["cards"]
+        return {"host": "127.0.0.1", "port": port, "uri": roles.CARDS_URI, "number": NUMBERS[instance.entity]}
+
     def load_cards(self):
         """The simulator reads new batches of the EUM; their cards go to the first replica of their SM-SR, or to its balancer."""
-        smsr = {self.entities[i.entity]["oid"]: {"host": "127.0.0.1", "port": (self.balancer or i).ports["cards"], "uri": roles.CARDS_URI}
-                for i in self.instances.values() if i.role.folder == "sm-sr" and i.replica == 1}
-        return self.cards.load(smsr)
+        return self.cards.load({self.entities[i.entity]["oid"]: self._cards_goal(i)
+                                for i in self.instances.values() if i.role.folder == "sm-sr" and i.replica == 1})
 
     def _take_folder(self):
         """The lock is ours as long as this process lives; children do not inherit it."""
@@ -165,7 +198,8 @@ class Staging:
             os.unlink(self.port_file(instance.name))
         env = roles.environment(self, instance)
         if instance.child is None:
-            instance.child = Child(instance.name, [self.program(instance.role.program)], env, self.log(instance.name))
+            argv = [self.program(instance.role.program)]
+            instance.child = Child(instance.name, self.link.argv(instance.name, argv) if self.link else argv, env, self.log(instance.name))
         instance.child.env = env
         self.supervisor.start(instance.child)
 
@@ -203,7 +237,8 @@ class Staging:
 
     def management(self, name, path):
         """(status, body) of the management listener."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.instances[name].ports["management"], timeout=5)
+        instance = self.instances[name]
+        connection = http.client.HTTPConnection(instance.hosts.get("management", "127.0.0.1"), instance.ports["management"], timeout=5)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -241,11 +276,11 @@ class Staging:
         for name in names:
             self._await(self.instances[name])
 
-    def stop_bus(self):
-        self.bus.child.stop()
+    def stop_bus(self, domain=nats.DOMAIN):
+        self.buses[domain].child.stop()
 
-    def start_bus(self):
-        self.bus.start(self.supervisor)
+    def start_bus(self, domain=nats.DOMAIN):
+        self.buses[domain].start(self.supervisor)
 
     def gateway_words(self, operator):
         """What rspctl needs to talk to a gateway's northbound API."""
@@ -279,6 +314,8 @@ class Staging:
         if self.cluster:
             self.cluster.sessions.close()
         bad = self.supervisor.stop()
+        if self.link:
+            self.link.close()
         if self.balancer:
             self.balancer.close()
             self.balancer = None
