@@ -7,7 +7,7 @@ import re
 import ssl
 import threading
 
-from tests.e2e import soap
+from tests.e2e import eum, soap
 
 ENTITY = "sm-sr-b"
 SMDP = "sm-dp"
@@ -115,11 +115,13 @@ class Peer:
             self.server.server_close()
             self.server = None
 
-    def register(self, gateway):
-        """Makes it known there, at the address it has now."""
+    def register(self, gateway, customers=None):
+        """Makes it known there, at the address it has now. customers: others than it has."""
         folder = self.staging.private_folder("peer-%s-%s" % (self.entity, gateway))
         url = "https://127.0.0.1:%d/%s" % (self.port, self.iface.lower())
         record = dict(self.staging.entities[self.entity], addresses={self.iface: url})
+        if customers is not None:
+            record["customers"] = customers
         record["certificates"] = [os.path.normpath(self.case.pki("registry", f)) for f in record["certificates"]]
         with open(os.path.join(folder, "entity.json"), "w") as f:
             json.dump(record, f)
@@ -164,9 +166,27 @@ class Peer:
         envelope = soap.envelope(self.oid, oid, "http://gsma.com/%s/%s/%s" % (self.iface, group, root), body, message_id)
         return self.post(self.staging.instances[gateway].url() + "/" + self.iface.lower(), envelope, self.entity)
 
+    def notify_change(self, gateway, eis, completed="2026-01-15T09:30:00Z", message_id=None):
+        """HandleSMSRChangeNotification; eis: the element (moved_card)."""
+        oid, root = self.staging.entities[gateway]["oid"], "%s-HandleSMSRChangeNotification" % self.iface
+        group = "PlatformManagement" if self.iface == "ES2" else "eUICCManagement"
+        body = "<rps:%s>%s<rps:CompletionTimestamp>%s</rps:CompletionTimestamp></rps:%s>" % (root, eis, completed, root)
+        envelope = soap.envelope(self.oid, oid, "http://gsma.com/%s/%s/%s" % (self.iface, group, root), body, message_id)
+        return self.post(self.staging.instances[gateway].url() + "/" + self.iface.lower(), envelope, self.entity)
+
     def post(self, url, envelope, client):
         return self.case.http(url, "POST", envelope.encode(), {"Content-Type": "application/soap+xml; charset=utf-8"},
                               self.case.tls_context(client))
+
+
+def moved_card(case, smsr):
+    """(EID, Eis element) of a new card that is at this SM-SR (OID) now; and eis_at: the same element, at another."""
+    text = soap.new_card(case)
+    return soap.eid_of(text), eis_at(eum.cut(text, "Eis"), smsr)
+
+
+def eis_at(eis, smsr):
+    return re.sub("<rps:Smsr-id>[^<]*<", "<rps:Smsr-id>%s<" % smsr, eis)
 
 
 def escape(text):

@@ -94,6 +94,7 @@ class Card:
 class CardCase(Work):
     needs = NEEDS
     stock = {}  # by staging: EIDs that no test had yet
+    databases = ("sm_sr",)  # of the SM-SRs that may have cards
 
     def setUp(self):
         self.cards, self.others = [], None
@@ -114,8 +115,8 @@ class CardCase(Work):
         """All cards that are not the test's, as they are, in the simulator and in the EIS."""
         mine = {card.eid for card in self.cards}
         cards = {c["eid"]: (c["enabled"], c["switches"], c["commands"], c["seq"]) for c in self.staging.cards.cards() if c["eid"] not in mine}
-        rows = self.psql("sm_sr", "select eid, iccid, state, pol2 from profile order by 1, 2").split("\n")
-        return cards, [row for row in rows if row.split("|")[0] not in mine]
+        rows = [row for database in self.databases for row in self.psql(database, "select eid, iccid, state, pol2 from profile order by 1, 2").split("\n")]
+        return cards, [row for row in rows if row and row.split("|")[0] not in mine]
 
     # Cards.
     def batch_folder(self):
@@ -227,8 +228,11 @@ class CardCase(Work):
         self.await_true(lambda: card.sql("select count(*) from outbox where eid = '{eid}'") == "0", "something is left in the outbox", 20)
         self.assertEqual((card.told("operator-a"), card.told("operator-b")), (a, b))
 
-    @contextlib.contextmanager
     def counted(self, metric, more=1):
-        before = self.metric("sm-sr", metric)
+        return self.counted_at("sm-sr", metric, more)
+
+    @contextlib.contextmanager
+    def counted_at(self, smsr, metric, more=1):
+        before = self.metric(smsr, metric)
         yield
-        self.await_true(lambda: self.metric("sm-sr", metric) >= before + more, metric + " did not count", 10)
+        self.await_true(lambda: self.metric(smsr, metric) >= before + more, metric + " did not count", 10)

@@ -1,35 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a card, or somebody who says to be one, may send: nothing of it harms another card, or is believed twice."""
-import subprocess
 import time
 
 from tests.e2e.cards.card_case import CHANGED, ENABLED, FIRST_ATTACH, SUCCESS, CardCase
+from tests.e2e.cards.psk import FROM, PROTOCOL, first_request, identity, s_client
 from tests.e2e.helpers import Background
-
-ISDR = "A0000005591010FFFFFFFF8900000100"
-PROTOCOL = "globalplatform-remote-admin/1.0"
-FROM = "//se-id/eid/%s;//aa-id/aid/A000000559/1010FFFFFFFF8900000100"
-
-
-def identity(eid, key_id=1, kvn=0x40):
-    return "800102" "8110%s" "4F10%s" "8201%02X" "8301%02X" % (eid, ISDR, key_id, kvn)
 
 
 class BadCards(CardCase):
     def s_client(self, who, key, request):
-        """What a TLS client with this identity and key gets back."""
-        port = self.staging.instances["sm-sr"].ports["cards"]
-        words = ["openssl", "s_client", "-connect", "127.0.0.1:%d" % port, "-tls1_2", "-psk", key, "-psk_identity", who, "-maxfraglen", "512",
-                 "-cipher", "PSK-AES128-CBC-SHA256", "-quiet", "-ign_eof"]
-        done = subprocess.run(words, input=request.encode(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.staging.env, timeout=30,
-                              check=False)
-        return done.stdout.decode()
-
-    @staticmethod
-    def first_request(eid, **headers):
-        headers = dict({"Host": "sm-sr", "X-Admin-Protocol": PROTOCOL, "X-Admin-From": FROM % eid, "Content-Length": "0",
-                        "Connection": "close"}, **headers)
-        return "POST /ram HTTP/1.1\r\n%s\r\n" % "".join("%s: %s\r\n" % row for row in headers.items())
+        return s_client(self.staging, "sm-sr", who, key, request)
 
     def psk(self, card):
         keys = [key["key"] for key in self.line_of(card)["isdr_keys"] if (key["version"], key["index"]) == (0x40, 1)]
@@ -38,7 +18,7 @@ class BadCards(CardCase):
 
     def test_openssl_as_a_card(self):
         card = self.take()
-        answer = self.s_client(identity(card.eid), self.psk(card), self.first_request(card.eid))
+        answer = self.s_client(identity(card.eid), self.psk(card), first_request(card.eid))
         head = answer.split("\r\n\r\n")[0].lower().split("\r\n")
         self.assertEqual(head[0].split()[:2], ["http/1.1", "204"], answer)
         names = {line.split(":")[0] for line in head[1:]}
@@ -48,7 +28,7 @@ class BadCards(CardCase):
 
     def test_strangers_get_no_answer(self):
         card = self.take()
-        request, key = self.first_request(card.eid), self.psk(card)
+        request, key = first_request(card.eid), self.psk(card)
         unknown = [identity("89001012012341234012345678901224"), identity(card.eid, kvn=0x41), identity(card.eid, key_id=2), "nobody",
                    identity(card.eid).replace("8900000100", "8900000200")]
         with self.counted("rsp_card_refused_total", len(unknown)), self.counted("rsp_http_psk_unknown_total", len(unknown)):
@@ -67,7 +47,7 @@ class BadCards(CardCase):
                                 (400, {"X-Admin-From": "me"}), (400, {"X-Admin-Protocol": "2"}),
                                 (400, {"X-Admin-Script-Status": "ok"})):
             with self.subTest(headers=headers), self.counted("rsp_card_refused_total"):
-                answer = self.s_client(identity(card.eid), key, self.first_request(card.eid, **headers))
+                answer = self.s_client(identity(card.eid), key, first_request(card.eid, **headers))
                 self.assertEqual(answer.split()[1:2], [str(status)], answer)
         self.assertEqual(other.journal(), [row for row in other.journal() if not row["function"].startswith("ES5")])
 

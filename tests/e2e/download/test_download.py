@@ -3,7 +3,9 @@
 from tests.e2e.base import full
 from tests.e2e.cards.card_case import SUCCESS
 from tests.e2e.download.download_case import GATEWAY, LARGE, SMDP, DownloadCase
-from tests.e2e.soap import envelope
+from tests.e2e.eum import cut
+from tests.e2e.smsr import eis_at
+from tests.e2e.soap import Answer, envelope, get_eis
 from tests.e2e.stock.stock_case import MEMORY
 
 ENABLED, DISABLED, CREATED = "2", "1", "0"
@@ -163,6 +165,38 @@ class Told(DownloadCase):
                 self.await_true(lambda: told in card.told(GATEWAY), "the operator is not told", 20)
         ways = self.psql("operator_a", "select distinct interface from notification where eid = '%s'" % card.eid)
         self.assertEqual(ways, "ES2")
+
+
+    def moved(self, card, eis, to, sender, completed):
+        """The SM-SR says that the card is at another."""
+        body = ("<rps:ES3-HandleSMSRChangeNotification>%s<rps:Mno-id>%s</rps:Mno-id><rps:completionTimestamp>%s</rps:completionTimestamp>"
+                "</rps:ES3-HandleSMSRChangeNotification>" % (eis_at(eis, self.oid(to)), self.mno, completed))
+        text = envelope(self.oid(sender), self.oid(SMDP), "http://gsma.com/ES3/PlatformManagement/ES3-HandleSMSRChangeNotification", body)
+        expected = self.notified(card) + (to == sender)
+        self.assertEqual(self.soap_call(SMDP, sender, "/es3", text)[0], 202)
+        self.await_true(lambda: self.notified(card) == expected and self.psql("sm_dp", "select count(*) from outbox where eid = '%s'" % card.eid) == "0",
+                        "the operator is not told once", 20)
+        return self.psql("sm_dp", "select smsr from isdp_keyset where eid = '%s'" % card.eid)
+
+    def notified(self, card):
+        return int(self.psql("operator_a", "select count(*) from notification where eid = '%s' and kind = 'smsr_changed'" % card.eid))
+
+    def test_a_card_moved_to_another_sm_sr(self):
+        card, row = self.card(), self.row()
+        self.installed(card, row)
+        card.power(False)
+        here, there = self.oid("sm-sr"), self.oid("sm-sr-b")
+        answer = Answer(self.soap_call("sm-sr", GATEWAY, "/es4", get_eis(self.mno, here, card.eid)))
+        eis = cut(answer.raw.decode(), "Eis")
+        # Who is not the card's new SM-SR is not believed.
+        self.assertEqual(self.moved(card, eis, "sm-sr-b", "sm-sr", "2026-01-15T09:30:00Z"), here)
+        self.assertEqual(self.moved(card, eis, "sm-sr-b", "sm-sr-b", "2026-01-15T09:30:01Z"), there)
+        self.assertEqual(self.psql("operator_a", "select smsr from euicc where eid = '%s'" % card.eid), there)
+        self.assertEqual(self.moved(card, eis, "sm-sr", "sm-sr", "2026-01-15T09:30:02Z"), here)
+        self.assertEqual(self.moved(card, eis, "sm-sr-b", "sm-sr-b", "2026-01-15T09:30:01Z"), here)
+        self.assertEqual(self.psql("operator_a", "select smsr from euicc where eid = '%s'" % card.eid), here)
+        told = self.northbound(GATEWAY, "/v1/notifications?eid=" + card.eid)[1]
+        self.assertEqual({(n["interface"], n["smdp"]) for n in told if n["kind"] == "smsr_changed"}, {("ES2", self.oid(SMDP))})
 
 
 class Leftovers(DownloadCase):

@@ -6,7 +6,7 @@ import os
 
 from tests.e2e import soap
 from tests.e2e.ordering import GATEWAY, ICCID, OrderCase
-from tests.e2e.smsr import SMDP, Peer
+from tests.e2e.smsr import SMDP, Peer, eis_at, moved_card
 from tests.e2e.soap import new_id
 
 OTHER = "8988000000000000025"
@@ -306,6 +306,22 @@ class Told(Es2Case):
                 self.assertEqual((some["kind"], some["rules"]),
                                  ("pol2_updated", [{"subject": "PROFILE", "action": "DELETE", "qualification": "Not-Allowed"}]))
                 self.assertEqual((none["rules"], "rules" in silent), ([], False))
+
+    def test_a_card_moved_to_another_sm_sr(self):
+        eid, eis = moved_card(self, self.peer.oid)
+        before = self.staging.entities["sm-sr"]["oid"]
+        self.assertEqual(self.northbound(GATEWAY, "/v1/euiccs/" + eid, "PUT", '{"smsr":"%s"}' % before)[0], 200)
+        smsr = "select smsr from euicc where eid = '%s'" % eid
+        # An SM-DP that acts for others, and one that tells of an SM-SR that nobody knows.
+        for customers, at in (([], self.peer.oid), (None, "1.2.3.4")):
+            self.smdp.register(GATEWAY, customers)
+            self.assertEqual(self.smdp.notify_change(GATEWAY, eis_at(eis, at))[0], 202)
+            self.assertEqual(self.psql("operator_a", smsr), before)
+        self.assertEqual(self.smdp.notify_change(GATEWAY, eis)[0], 202)
+        self.assertEqual(self.psql("operator_a", smsr), self.peer.oid)
+        rows = self.northbound(GATEWAY, "/v1/notifications?eid=" + eid)[1]
+        self.assertEqual([(row["kind"], row["interface"], row["smdp"], row["new_smsr"]) for row in rows],
+                         [("smsr_changed", "ES2", self.smdp.oid, oid) for oid in (self.peer.oid, "1.2.3.4", self.peer.oid)])
 
     def test_twice_is_once_but_two_may_tell_the_same(self):
         message = "//1.2.3/%s" % new_id()

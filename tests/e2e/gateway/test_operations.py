@@ -2,11 +2,13 @@
 """Orders at the gateway (docs/northbound.md) against an SM-SR that says what the test wants: callbacks, answers on the connection, busy,
 silence, notifications, and what survives the process."""
 import json
+import re
 import time
 
 from tests.e2e.base import full
 from tests.e2e.helpers import Background
 from tests.e2e.ordering import GATEWAY, ICCID, OrderCase
+from tests.e2e.smsr import Peer, moved_card
 from tests.e2e.soap import new_id
 
 
@@ -259,6 +261,57 @@ class Notifications(OrderCase):
         self.assertEqual([row["kind"] for row in rows], ["disabled", "enabled"])
         self.assertEqual((rows[0]["eid"], rows[0]["iccid"], rows[0]["smsr"], rows[0]["completed"]),
                          (self.eid, ICCID, self.peer.oid, "2026-01-15T09:30:00Z"))
+
+    def smsr_of(self, eid):
+        return self.psql("operator_a", "select smsr from euicc where eid = '%s'" % eid)
+
+    def test_a_card_moved_to_another_sm_sr(self):
+        eid, eis = moved_card(self, self.peer.oid)
+        self.assertEqual(self.northbound(GATEWAY, "/v1/euiccs/" + eid, "PUT", '{"smsr":"%s"}' % self.staging.entities["sm-sr"]["oid"])[0], 200)
+        self.assertEqual(self.peer.notify_change(GATEWAY, eis)[0], 202)
+        row, = self.northbound(GATEWAY, "/v1/notifications?eid=" + eid)[1]
+        self.assertEqual((row["kind"], row["smsr"], row["new_smsr"], row["completed"]),
+                         ("smsr_changed", self.peer.oid, self.peer.oid, "2026-01-15T09:30:00Z"))
+        self.assertNotIn("iccid", row)
+        self.assertEqual(row["iccids"], re.findall("<rps:Iccid>([^<]*)", eis))
+        self.assertEqual(self.smsr_of(eid), self.peer.oid)
+        self.await_request(self.ordered(eid=eid))
+
+    def test_only_the_new_sm_sr_moves_a_card(self):
+        other = self.staging.entities["sm-sr"]["oid"]
+        eid, eis = moved_card(self, other)
+        self.assertEqual(self.northbound(GATEWAY, "/v1/euiccs/" + eid, "PUT", '{"smsr":"%s"}' % self.peer.oid)[0], 200)
+        self.assertEqual(self.peer.notify_change(GATEWAY, eis)[0], 202)
+        self.assertEqual(self.smsr_of(eid), self.peer.oid)
+        self.assertEqual(self.northbound(GATEWAY, "/v1/notifications?eid=" + eid)[1][0]["new_smsr"], other)
+
+    def test_old_news_and_repeated_ones_change_nothing(self):
+        eid, eis = moved_card(self, self.peer.oid)
+        other, message = self.staging.entities["sm-sr"]["oid"], "//%s/%s" % (self.peer.oid, new_id())
+        self.assertEqual(self.peer.notify_change(GATEWAY, eis, "2026-01-15T09:30:01Z", message)[0], 202)
+        self.psql("operator_a", "update euicc set smsr = '%s', moved_at = '2026-01-15T09:31:00Z' where eid = '%s'" % (other, eid))
+        self.assertEqual(self.peer.notify_change(GATEWAY, eis, "2026-01-15T09:30:01Z", message)[0], 202)
+        self.assertEqual(self.peer.notify_change(GATEWAY, eis, "2026-01-15T09:30:59Z")[0], 202)
+        self.assertEqual(self.smsr_of(eid), other)
+        self.assertEqual(len(self.northbound(GATEWAY, "/v1/notifications?eid=" + eid)[1]), 2)
+        self.assertEqual(self.peer.notify_change(GATEWAY, eis, "2026-01-15T09:32:00Z")[0], 202)
+        self.assertEqual(self.smsr_of(eid), self.peer.oid)
+
+    def test_who_waits_for_the_old_sm_sr_asks_the_new_one(self):
+        new = Peer(self, "sm-sr")
+        new.start()
+        self.addCleanup(new.stop)
+        new.register(GATEWAY)
+        eid, eis = moved_card(self, new.oid)
+        self.assertEqual(self.northbound(GATEWAY, "/v1/euiccs/" + eid, "PUT", '{"smsr":"%s"}' % self.peer.oid)[0], 200)
+        operation = self.ordered(eid=eid)
+        self.peer.callback(self.await_request(operation), "FAILED", "1.2/4.4")
+        self.await_state(operation, "waiting")
+        self.assertEqual(new.notify_change(GATEWAY, eis)[0], 202)
+        self.await_true(lambda: new.of(operation), "the new SM-SR is never asked", 20)
+        self.assertEqual(new.of(operation)[0].text("FunctionCallIdentifier"), operation + ".2")
+        new.callback(new.of(operation)[0])
+        self.assertEqual(self.ended(operation)["smsr"], new.oid)
 
     def test_twice_is_once(self):
         message = "//%s/%s" % (self.peer.oid, new_id())
