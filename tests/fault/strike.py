@@ -55,9 +55,12 @@ class Strike:
         finally:
             connection.close()
 
+    def whose(self, work):
+        return work.card.eid
+
     def arm(self, work, action):
         try:
-            self.ask(work.cell.point.at, "POST", {"point": work.point, "action": action, "eid": work.card.eid})
+            self.ask(work.cell.point.at, "POST", {"point": work.point, "action": action, "eid": self.whose(work)})
         except OSError:
             self.case.assertEqual(action, "off")  # the process is dead, and its faults with it
 
@@ -72,12 +75,15 @@ class Strike:
         return all(w.reached for w in works)
 
     # The course of things.
+    def rank(self, work):
+        return work.cell.point.rank
+
     def run(self):
         began = time.monotonic()
         for work in self.work:
             self.prepare(work)  # a cell that is held may stop the simulator for all that come behind it
-        for rank in sorted({w.cell.point.rank for w in self.work}):
-            self.hold([w for w in self.work if w.cell.point.rank == rank])
+        for rank in sorted({self.rank(w) for w in self.work}):
+            self.hold([w for w in self.work if self.rank(w) == rank])
         held = time.monotonic()
         self.strike()
         self.settle()
