@@ -19,6 +19,12 @@ def command_demo(arguments):
 
 def command_test(arguments):
     from . import testing
+    if arguments.scope == "containers":
+        from . import containers
+        why = containers.why_not()
+        if why:
+            raise RspError(why)
+        return testing.run_containers(arguments.k)
     host.ensure(host.RUN, host.TEST)
     return testing.run_tests(arguments.scope == "full", arguments.k)
 
@@ -26,7 +32,7 @@ def command_test(arguments):
 def command_up(arguments):
     from . import lifecycle
     host.ensure(host.RUN)
-    return lifecycle.up(build("release"), arguments.wipe)
+    return lifecycle.up(build("release"), arguments.wipe, arguments.domains)
 
 
 def command_down(arguments):
@@ -79,11 +85,14 @@ def parser():
         return command
 
     add("demo", command_demo, "make, register and read 100 cards; stops everything again")
-    test = add("test", command_test, "build with sanitizers and run the tests; `test full` adds the long ones")
-    test.add_argument("scope", nargs="?", choices=["full"], help="also tests/full")
+    test = add("test", command_test, "build with sanitizers and run the tests; `test full` adds the long ones, `test containers` "
+               "builds the images and drives docker-compose.yml, as root")
+    test.add_argument("scope", nargs="?", choices=["full", "containers"], help="also tests/full; only tests/e2e/containers")
     test.add_argument("-k", metavar="TEXT", help="only end-to-end tests whose name contains TEXT")
     up = add("up", command_up, "start a staging in the background")
     up.add_argument("--wipe", action="store_true", help="begin with empty databases and new certificates")
+    up.add_argument("--domains", type=int, choices=[1, 2], default=1, help="2: another SM-SR in a domain of its own, and both with their handover"
+                    " services")
     add("down", command_down, "stop it")
     status = add("status", command_status, "its processes, ports, readiness and memory; exit 3: not up")
     status.add_argument("--json", action="store_true", help="the state file with readiness and memory")
