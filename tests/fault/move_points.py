@@ -124,6 +124,8 @@ for number, point in enumerate(POINTS):
 FIRST = {}
 for point in POINTS:
     FIRST.setdefault(point.place, point.number)
+# The card has executed something before its first placed fault: what SM-SR1 asks of it.
+FIRST["euicc-sim", "sim"] = next(p.number for p in POINTS if (p.name, p.at) == ("sm-sr.handover.command.ended", "sm-sr"))
 
 
 def cells(victims=VICTIMS):

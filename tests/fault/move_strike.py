@@ -15,7 +15,7 @@ LEFT = ("busy", "open", "sessions", "outbox", "replies", "open_handovers")
 
 class MoveStrike(Strike):
     """Verdicts: (lost, twice, none or both; what is wrong)."""
-    held_s, settled_s = 40, VALIDITY_S
+    held_s, settled_s = 12, VALIDITY_S
 
     def __init__(self, case, victim, cells, cards):
         super().__init__(case, victim, cells, cards)
