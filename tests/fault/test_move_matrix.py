@@ -43,7 +43,7 @@ class MoveMatrixCase(MatrixCase):
              "settings": dict(NEEDS["settings"], **{
                  "sm-sr": dict(NEEDS["settings"]["sm-sr"], THREADS="8", CARDS_THREADS="6"),
                  "operator-gateway": dict(NEEDS["settings"]["operator-gateway"], THREADS="6", NORTHBOUND_THREADS="8"),
-                 "sm-sr-handover": {"THREADS": "8", "WORKERS": "4", "RETRY_MS": "500", "CARD_STEP_S": "60", "PEER_PAUSE_MS": "100"}})}
+                 "sm-sr-handover": {"THREADS": "8", "WORKERS": "12", "RETRY_MS": "500", "CARD_STEP_S": "60", "PEER_PAUSE_MS": "100"}})}
     striking, deal = MoveStrike, staticmethod(strikes)
     found = {}  # victim: [cells, moved, given back, lost, twice, none, both]
 
