@@ -257,6 +257,7 @@ class Connectivity(WordsCase):
         self.assertEqual((profile["connectivity"], profile["sequence"]), (http, 4))
         self.nowhere(http)
 
+    @full
     def test_a_card_that_opens_no_sessions_any_more(self):
         """They go by SMS: under the ISD-R's keys to the ISD-P's TAR, and its answer comes in the proof of receipt."""
         card, row = self.card(), self.row()

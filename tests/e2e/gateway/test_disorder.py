@@ -52,6 +52,7 @@ class Attempts(OrderCase):
         self.assertEqual((found["status"], found["attempt"]), ("EXECUTED_SUCCESS", 2))
         self.assertEqual(self.fcis(operation), [operation + ".1", operation + ".2"])
 
+    @full
     def test_an_old_failure_does_not_end_the_new_one(self):
         operation, first, second = self.second_attempt()
         self.assertEqual(self.peer.callback(first, "FAILED", "8.4/4.2")[0], 202)

@@ -3,6 +3,7 @@
 import json
 import os
 
+from tests.e2e.base import full
 from tests.e2e.ordering import GATEWAY, OrderCase
 from tests.e2e.smsr import Peer
 from tests.e2e.soap import new_id
@@ -100,6 +101,7 @@ class Change(ChangeCase):
                 found = self.ended(operation)
                 self.assertEqual((found["status"], found["code"], self.smsr()), (status, code, self.peer.oid))
 
+    @full
     def test_busy_in_each_stage(self):
         operation = self.change()
         self.other.callback(self.await_at(self.other, operation), *BUSY)

@@ -275,6 +275,7 @@ class Process(StockCase):
             with self.assertRaisesRegex(OSError, "Permissions Violation for Publish to .*rq.a.sm-sr.export"):
                 bus.request("rq.a.sm-sr.export", "{}")
 
+    @full
     def test_a_certificate_that_cards_would_refuse_stops_the_start(self):
         text = self.file("text.gp", "no certificate")
         for says, change in (("GlobalPlatform form", {"SIGN_CERT": text}), ("not for an SM-DP", {"SIGN_CERT": self.pki("sm-sr", "cert.sr.gp")}),

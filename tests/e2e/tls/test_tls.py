@@ -4,7 +4,7 @@ import socket
 import ssl
 import time
 
-from tests.e2e.base import Case
+from tests.e2e.base import Case, full
 from tests.e2e.pki import Pki
 from tests.e2e.soap import Answer, envelope, get_eis
 
@@ -115,6 +115,7 @@ class Bounds(Case):
             s.sendall(b"POST /es4 HTTP/1.1\r\nHost: x\r\nContent-Type: application/soap+xml\r\nContent-Length: 1000\r\n\r\n<a>")
             self.closed_within(s, 6)
 
+    @full
     def test_a_body_that_drips(self):
         with socket.create_connection(self.address()) as raw, self.tls_context("operator-a").wrap_socket(raw) as s:
             s.sendall(b"POST /es4 HTTP/1.1\r\nHost: x\r\nContent-Type: application/soap+xml\r\nContent-Length: 1000\r\n\r\n")
