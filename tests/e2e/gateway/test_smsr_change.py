@@ -133,7 +133,10 @@ class Change(ChangeCase):
         operation = self.change()
         request = self.await_at(self.other, operation)
         self.rspctl.fault(self.admin(GATEWAY), "operator-gateway.outbox.taken", "kill", self.eid)
-        self.assertEqual(self.other.callback(request)[0], 202)
+        try:
+            self.assertEqual(self.other.callback(request)[0], 202)
+        except OSError:
+            pass  # it has taken the answer, and died before its 202 left
         self.staging.await_death(GATEWAY)
         self.staging.start_service(GATEWAY)
         self.peer.callback(self.await_at(self.peer, operation))
